@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "cardea/bytes.h"
+#include "cardea/card/ports.h"
+#include "cardea/card/profile.h"
+#include "cardea/result.h"
+
+namespace cardea::card {
+
+/// Whether a command may be answered again from memory. Declared by each route.
+enum class Effect : std::uint8_t {
+  pure,       ///< same state, same command: same response, same next state, nothing written
+  effectful,  ///< PIN, key use, writes, randomness
+};
+
+/// What one command did.
+struct Outcome {
+  Bytes response;                      ///< response APDU, at least the status word
+  Effect effect = Effect::effectful;
+  std::string_view command;            ///< name for the log ("PIV VERIFY"); empty when nothing was recognised
+};
+
+/// One card in one session: volatile state here, persistent state behind the ports. Several sessions may have the
+/// same card at once, each with a Card of its own over the same store.
+///
+/// Not thread-safe: one strand per session.
+class Card {
+ public:
+  Card(const Profile& profile, Ports ports);
+  Card(const Card&) = delete;
+  Card& operator=(const Card&) = delete;
+  Card(Card&&) noexcept;
+  Card& operator=(Card&&) noexcept;
+  ~Card();
+
+  /// Runs one command APDU. Answers every input, malformed ones with a status word; never throws.
+  Outcome transmit(BytesView command) noexcept;
+
+  /// Cold or warm reset: all volatile state is gone, the default application is selected (ISO/IEC 7816-4, 11.1).
+  void reset() noexcept;
+
+  /// A digest of the canonical volatile state. Two sessions with equal digests and equal store generation answer
+  /// every pure command alike.
+  [[nodiscard]] Digest state_digest() const;
+
+  [[nodiscard]] const Profile& profile() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What is decided when a card is made.
+struct FactorySettings {
+  std::uint32_t serial = 0;  ///< Yubico serial number
+};
+
+/// Brings an empty store to the factory state of the profile: PIN 123456, PUK 12345678 (both marked as factory
+/// values), card management key 01..08 three times, discovery object. Errors: those of the ports, and `conflict` when the store
+/// has records already.
+Result<void> make_factory_card(const Profile& profile, const FactorySettings& settings, Ports ports);
+
+}  // namespace cardea::card

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "cardea/bytes.h"
+
+namespace cardea::card {
+
+/// A kind of card: which applications it has and how it presents itself. Profiles are constants of the program.
+struct Profile {
+  std::string_view name;    ///< "piv-nist", "piv-yubikey5": used in configuration, the database and the API
+  std::string_view title;   ///< for people
+  BytesView atr;            ///< answer to reset
+  bool yubico = false;      ///< Yubico's commands and the management applet
+};
+
+/// All profiles, in the order in which they are listed to people.
+std::span<const Profile> profiles();
+
+/// By name; null when there is none.
+const Profile* find_profile(std::string_view name);
+
+}  // namespace cardea::card

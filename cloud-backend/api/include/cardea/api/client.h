@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cardea/api/channel.h"
+#include "cardea/api/http.h"
+#include "cardea/api/jose.h"
+#include "cardea/result.h"
+
+namespace cardea::api {
+
+/// What a device learns when its one-time code is accepted.
+struct Enrolment {
+  std::string device;        ///< thumbprint of the device key
+  std::string organisation;  ///< id
+  std::string person;        ///< display name; empty for a device that belongs to nobody
+};
+
+/// A card as the list shows it.
+struct CardSummary {
+  std::string id;
+  std::string label;
+  std::string profile;
+  std::string state;   ///< "active", "blocked"
+  std::string holder;  ///< display name; may be empty
+};
+
+/// An open card session.
+struct CardSession {
+  std::string id;
+  std::string token;       ///< shown with each exchange; a secret
+  std::string card;
+  std::string label;
+  Bytes atr;
+};
+
+/// Device side of the published HTTP interface (openapi.yaml). One connection, so one request at a time; make one
+/// Client per card session. Access tokens are fetched and renewed as needed.
+///
+/// Errors carry the server's problem detail. `denied`: 401 or 403; `not_found`: 404 or 410 (a session that is gone: the
+/// card was reset, from the application's point of view); `conflict`: 409; `unavailable`: no answer, 5xx, 429.
+class Client {
+ public:
+  /// `key` is the device's; it outlives the client.
+  Client(std::unique_ptr<HttpConnection> connection, std::string base_url, const SigningKey& key);
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  Result<Enrolment> enrol(const std::string& code, const std::string& device_name);
+  Result<std::vector<CardSummary>> cards();
+  Result<CardSession> open_session(const std::string& card);
+
+  /// One numbered exchange. After `unavailable` the same exchange may be sent again: the server runs it once.
+  Result<ExchangeReply> exchange(const CardSession& session, const Exchange& exchange);
+
+  Result<void> close_session(const CardSession& session);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cardea::api

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cardea/result.h"
+
+namespace cardea::api {
+
+struct HttpRequest {
+  std::string method;
+  std::string path;  ///< origin form: /v1/…
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string content_type;
+  std::string body;
+};
+
+struct HttpReply {
+  int status = 0;
+  std::string content_type;
+  std::string body;
+};
+
+/// One HTTPS connection to one server, kept alive between requests. Not thread-safe.
+///
+/// Law: `send` never repeats a request whose octets may have reached the server; it says `unavailable` and the caller
+/// decides (exchanges are numbered for this). A connection that was idle and found closed before anything was sent is
+/// opened again without a word.
+class HttpConnection {
+ public:
+  HttpConnection() = default;
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
+  virtual ~HttpConnection() = default;
+
+  /// Errors: `unavailable` (refused, timed out, broken off), `denied` (the server's certificate is not trusted).
+  virtual Result<HttpReply> send(const HttpRequest& request) = 0;
+};
+
+struct ServerAddress {
+  std::string host;
+  std::uint16_t port = 443;
+  std::string ca_file;                        ///< PEM; the system's trust store when empty
+  std::chrono::milliseconds timeout{30'000};  ///< for each request
+  std::string client_certificate;             ///< PEM with key, for mutual TLS; none when empty
+};
+
+/// Opens connections; several threads may ask at once.
+class HttpConnector {
+ public:
+  HttpConnector() = default;
+  HttpConnector(const HttpConnector&) = delete;
+  HttpConnector& operator=(const HttpConnector&) = delete;
+  virtual ~HttpConnector() = default;
+
+  virtual std::unique_ptr<HttpConnection> connect(const ServerAddress& address) = 0;
+};
+
+/// cpp-httplib over OpenSSL; TLS 1.3 only.
+std::unique_ptr<HttpConnector> make_openssl_connector();
+
+}  // namespace cardea::api

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cardea/card/ports/clock.h"
+#include "cardea/card/ports/pin_vault.h"
+#include "cardea/card/ports/store.h"
+#include "cardea/result.h"
+#include "cardea/store/rows.h"
+
+namespace cardea::store {
+
+struct Options {
+  std::filesystem::path file;   ///< created when missing, mode 0600
+  bool verify_integrity = true; ///< run SQLite's quick check while opening
+};
+
+struct AuditQuery {
+  std::optional<std::string> organisation;
+  std::optional<std::string> card;
+  std::uint64_t after = 0;   ///< only numbers above this
+  std::size_t limit = 100;
+  bool newest_first = false;
+};
+
+struct Stats {
+  std::uint64_t commits = 0;       ///< database transactions made durable
+  std::uint64_t writes = 0;        ///< callers served by them (group commit: writes ≥ commits)
+  std::uint64_t wal_bytes = 0;
+};
+
+/// The server's database: SQLite, WAL, synchronous=FULL, one writer with group commit. Thread-safe. One process at a
+/// time (a lock file says so); a second one gets `conflict`.
+///
+/// Laws: a call that returned success is durable; a failed one changed nothing; `exhausted` when the disk is full, and
+/// the database goes on working once there is room.
+/// Errors: `not_found`, `conflict` (a name or id that exists), `invalid`, `corrupt`, `exhausted`, `unavailable`.
+class Database {
+ public:
+  static Result<std::unique_ptr<Database>> open(const Options& options);
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  virtual ~Database() = default;
+
+  virtual Result<void> add(const Organisation& row) = 0;
+  virtual Result<std::vector<Organisation>> organisations() = 0;
+  virtual Result<Organisation> organisation(const std::string& id_or_name) = 0;
+
+  virtual Result<void> add(const Person& row) = 0;
+  virtual Result<std::vector<Person>> people(const std::string& organisation) = 0;
+  virtual Result<Person> person(const std::string& organisation, const std::string& id_or_email) = 0;
+
+  // Every query below is scoped by organisation; the administrator's go through all of them.
+  virtual Result<void> add(const CardRow& row) = 0;
+  virtual Result<CardRow> card(const std::string& id) = 0;
+  virtual Result<std::vector<CardRow>> cards(const std::string& organisation) = 0;
+  virtual Result<std::vector<CardRow>> cards_of(const std::string& organisation, const std::string& person) = 0;
+  virtual Result<void> set_state(const std::string& card, CardState state) = 0;
+  virtual Result<void> assign(const std::string& card, const std::optional<std::string>& holder) = 0;
+  /// The card with its records, keys and PINs. Audit lines stay.
+  virtual Result<void> delete_card(const std::string& id) = 0;
+
+  virtual Result<void> add(const Device& row) = 0;
+  virtual Result<Device> device(const std::string& id) = 0;
+  virtual Result<std::vector<Device>> devices(const std::string& organisation) = 0;
+  virtual Result<void> revoke_device(const std::string& id, Time at) = 0;
+
+  virtual Result<void> add(const EnrolmentCode& row) = 0;
+  /// Redeems a code and adds the device in one transaction. `not_found` for an unknown or used code, `denied` for an
+  /// expired one (which is removed); organisation, person and role of `device` are taken from the code.
+  virtual Result<Device> redeem(const Bytes& code_hash, Device device, Time now) = 0;
+
+  /// Appends one line; `row.number` is chosen here.
+  virtual Result<void> append(const AuditRow& row) = 0;
+  virtual Result<std::vector<AuditRow>> audit(const AuditQuery& query) = 0;
+
+  /// The card-os ports of one card, over this database, which outlives them.
+  virtual std::unique_ptr<card::Store> card_store(const std::string& card) = 0;
+  virtual std::unique_ptr<card::PinVault> pin_vault(const std::string& card) = 0;
+
+  [[nodiscard]] virtual Stats stats() const = 0;
+  /// Whether a trivial read and the disk for writing work: for /readyz.
+  virtual Result<void> check() = 0;
+
+ protected:
+  Database() = default;
+};
+
+}  // namespace cardea::store

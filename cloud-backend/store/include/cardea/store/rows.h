@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cardea/bytes.h"
+
+namespace cardea::store {
+
+using Time = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// A tenant. Ids are random UUIDs in text form throughout.
+struct Organisation {
+  std::string id;
+  std::string name;  ///< unique
+  Time created_at;
+};
+
+struct Person {
+  std::string id;
+  std::string organisation;
+  std::string name;
+  std::string email;  ///< may be empty; unique in the organisation otherwise
+  Time created_at;
+};
+
+enum class CardState : std::uint8_t { active = 1, blocked = 2 };
+
+struct CardRow {
+  std::string id;
+  std::string organisation;
+  std::optional<std::string> holder;  ///< person
+  std::string profile;
+  std::string label;
+  std::uint32_t serial = 0;  ///< unique
+  CardState state = CardState::active;
+  Time created_at;
+};
+
+enum class DeviceRole : std::uint8_t {
+  user = 1,      ///< opens the cards of its person
+  registrar = 2  ///< opens every card of its organisation: the RA workstation
+};
+
+struct Device {
+  std::string id;  ///< thumbprint of the public key (RFC 7638)
+  std::string organisation;
+  std::optional<std::string> person;
+  DeviceRole role = DeviceRole::user;
+  std::string name;
+  Bytes public_key;  ///< Ed25519, 32 octets
+  Time created_at;
+  std::optional<Time> revoked_at;
+};
+
+/// A one-time enrolment code; only its SHA-256 is kept.
+struct EnrolmentCode {
+  Bytes hash;
+  std::string organisation;
+  std::optional<std::string> person;
+  DeviceRole role = DeviceRole::user;
+  Time created_at;
+  Time expires_at;
+};
+
+/// One line of the audit log.
+struct AuditRow {
+  std::uint64_t number = 0;  ///< grows by one a line, without gaps
+  Time at;
+  std::string organisation;          ///< empty where none is concerned
+  std::optional<std::string> card;
+  std::string actor;                 ///< "device:<id>", "administrator", "server"
+  std::string action;                ///< "pin.try", "key.use", "card.create" …
+  bool success = true;
+  std::string detail;                ///< JSON object, nothing secret in it
+};
+
+}  // namespace cardea::store

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cardea/card/ports/key_vault.h"
+#include "cardea/result.h"
+#include "cardea/secret.h"
+
+namespace cardea::vault {
+
+struct Options {
+  std::filesystem::path module;        ///< PKCS#11 module, e.g. /usr/lib/softhsm/libsofthsm2.so
+  std::string token_label = "cardea";
+  SecretBytes user_pin;                ///< handed to the workers through an inherited descriptor, never by argv or environment
+  std::string softhsm_config;          ///< SOFTHSM2_CONF of the workers; empty for other modules
+  std::filesystem::path signer;        ///< the cardea-signer program
+  unsigned workers = 2;
+  std::uint64_t recycle_after_operations = 500'000;
+  std::uint64_t recycle_above_bytes = 256U << 20U;
+  std::chrono::milliseconds timeout{10'000};  ///< for one operation; then the worker is killed and replaced
+};
+
+struct Stats {
+  std::uint64_t operations = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t restarts = 0;   ///< workers that crashed or hung
+  std::uint64_t recycled = 0;   ///< workers that were replaced on schedule
+  unsigned alive = 0;
+};
+
+/// Keys of all tenants in one HSM token, reached through a pool of isolated `cardea-signer` processes: the only ones
+/// that load the PKCS#11 module. Thread-safe.
+class Vault {
+ public:
+  /// Starts the workers and checks what the module can do. Errors: `not_found` (no such module or token), `denied`
+  /// (wrong PIN), `unsupported` (the module lacks a mechanism, which is named), `unavailable`.
+  static Result<std::unique_ptr<Vault>> open(Options options);
+  Vault(const Vault&) = delete;
+  Vault& operator=(const Vault&) = delete;
+  virtual ~Vault() = default;
+
+  /// Makes the tenant's key-encryption key in the HSM, if it is not there (security.md, section 3).
+  virtual Result<void> ensure_tenant(const std::string& organisation) = 0;
+
+  /// The card-os port for one card; the vault outlives it.
+  virtual std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation, const std::string& card) = 0;
+
+  /// Whether at least one worker answers: for /readyz.
+  virtual Result<void> check() = 0;
+  [[nodiscard]] virtual Stats stats() const = 0;
+
+ protected:
+  Vault() = default;
+};
+
+/// What `init_softhsm` leaves behind: feed it to Options.
+struct SoftHsm {
+  std::filesystem::path module;
+  std::string config_file;
+  std::string token_label;
+  SecretBytes user_pin;
+};
+
+/// The embedded default: a SoftHSM token inside `directory`, made at the first call (random PINs, files of mode 0600),
+/// found again at the next. Errors: `not_found` when SoftHSM is not installed, `corrupt` when the directory is damaged.
+Result<SoftHsm> init_softhsm(const std::filesystem::path& directory);
+
+}  // namespace cardea::vault
