@@ -1,0 +1,54 @@
+# Sourced by the scripts: where the tree is, and how to get what is missing onto a bare Debian 12.
+# shellcheck shell=bash
+
+cardea_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# The system's interpreter: it is the one that sees Debian's Python packages.
+cardea_python=/usr/bin/python3
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$(basename "$0"): $*"; exit 1; }
+
+# Installs the packages of a list file (one a line, '#' comments) that are not there yet.
+install_packages() {
+  local list=$1 name missing=()
+  while read -r name; do
+    [ -n "$name" ] || continue
+    dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null | grep -q '^ii' || missing+=("$name")
+  done < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' "$list")
+  [ ${#missing[@]} -eq 0 ] && return 0
+  command -v apt-get >/dev/null || die "these Debian packages are needed: ${missing[*]}"
+  local as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+  # An index that cannot be refreshed is no reason to stop: the packages may be known already.
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get update -qq || say "apt-get update reported errors; going on"
+  # Services must not start by themselves: every scenario starts its own.
+  local policy=/usr/sbin/policy-rc.d made_policy=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+    made_policy=yes
+  fi
+  local result=0
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" \
+    </dev/null >"${TMPDIR:-/tmp}/cardea-install.log" 2>&1 || result=$?
+  [ -z "$made_policy" ] || "${as_root[@]}" rm -f "$policy"
+  if [ "$result" -ne 0 ]; then
+    tail -n 20 "${TMPDIR:-/tmp}/cardea-install.log" >&2
+    die "installation failed"
+  fi
+}
+
+# Configures (where needed) and builds a preset; further arguments are targets.
+build_preset() {
+  local preset=$1
+  shift
+  local log="$cardea_root/build/$preset-build.log"
+  mkdir -p "$cardea_root/build"
+  # Folders of the same tree in several places share compiler results.
+  export CCACHE_BASEDIR=$cardea_root CCACHE_NOHASHDIR=1
+  (cd "$cardea_root" && cmake --preset "$preset" >"$log" 2>&1 && cmake --build "build/$preset" ${1:+--target "$@"} >>"$log" 2>&1) || {
+    grep -E -A12 'error|FAILED' "$log" | head -n 80 >&2
+    die "build of preset '$preset' failed; the whole log is build/$preset-build.log"
+  }
+}

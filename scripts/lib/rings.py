@@ -1,0 +1,232 @@
+"""Runs test rings and counts. Called by scripts/test, which has installed and built everything.
+
+A ring is a set of tests with one purpose (tests/README.md). Each reports (passed, failed, skipped); what could not run
+at all counts as failed.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "dev"
+LOGS = ROOT / "build" / "test-logs"
+
+DOCTEST_SUMMARY = re.compile(r"test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed\s*\|\s*(\d+) skipped")
+PLAIN_SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
+
+
+class Count:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def __add__(self, other):
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def run(command, log_name, timeout=1800, **more):
+    """Runs a command with its output in a log file; returns (exit status, text)."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{log_name}.log"
+    with open(log, "w", encoding="utf-8") as out:
+        try:
+            status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                    timeout=timeout, check=False, cwd=ROOT, **more).returncode
+        except subprocess.TimeoutExpired:
+            status = 124
+            out.write(f"\nstopped after {timeout} s\n")
+    return status, log.read_text(encoding="utf-8", errors="replace")
+
+
+def tail(text, lines=40):
+    return "\n".join("    " + line for line in text.splitlines()[-lines:])
+
+
+def native(labels, build=BUILD, environment=None):
+    """The CTest programs with one of these labels, run one by one so that their own summaries can be read."""
+    listing = subprocess.run(["ctest", "--test-dir", str(build), "--show-only=json-v1"], capture_output=True, text=True,
+                             check=True)
+    total = Count()
+    for test in json.loads(listing.stdout)["tests"]:
+        properties = {p["name"]: p["value"] for p in test.get("properties", [])}
+        if not set(properties.get("LABELS", [])) & set(labels):
+            continue
+        if "command" not in test:
+            print(f"  {test['name']}: not built")
+            total += Count(failed=1)
+            continue
+        status, text = run(test["command"], f"{build.name}-{test['name']}", timeout=600,
+                           env={**os.environ, **(environment or {})})
+        total += summary(test["name"], status, text)
+    if total.passed + total.failed == 0:
+        print("  no test of this ring exists")
+        total.failed += 1
+    return total
+
+
+def summary(name, status, text):
+    counts = [Count(int(m[2]), int(m[3]), int(m[4])) for m in DOCTEST_SUMMARY.finditer(text)]
+    counts += [Count(int(m[1]), int(m[2]), int(m[3] or 0)) for m in PLAIN_SUMMARY.finditer(text)]
+    if not counts:
+        counts = [Count(1, 0, 0) if status == 0 else Count(0, 1, 0)]
+    count = counts[-1]
+    if status != 0 and count.failed == 0:
+        count.failed = 1
+    if count.failed:
+        print(f"  {name}: {count} (exit status {status})\n{tail(text)}")
+    return count
+
+
+def pytest(folder, timeout=1500):
+    """A folder of Python tests; each test is one."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("CARDEA_FAIL_FAST") else "-q", "-p",
+                   "no:cacheprovider", f"--junitxml={report}", "--durations=8", str(ROOT / "tests" / folder)]
+        status, text = run(command, f"pytest-{folder}", timeout)
+        if not report.exists():
+            print(f"  {folder}: pytest did not finish (exit status {status})\n{tail(text, 60)}")
+            return Count(failed=1)
+        suite = ElementTree.parse(report).getroot().find("testsuite")
+        tests, failed, skipped = (int(suite.get(key)) for key in ("tests", "failures", "skipped"))
+        failed += int(suite.get("errors"))
+        for case in suite.iter("testcase"):
+            for reason in case.iter("skipped"):
+                print(f"  SKIP {case.get('name')}: {reason.get('message')}")
+        if failed or status not in (0, 1):
+            print(tail(text, 120))
+        if status not in (0, 1) and not failed:
+            failed = 1
+        return Count(max(tests - failed - skipped, 0), failed, skipped)
+
+
+def checks():
+    """Everything that reads the tree instead of running it."""
+    total = Count()
+    sources = subprocess.run(["git", "ls-files", "*.cpp", "*.h"], cwd=ROOT, capture_output=True, text=True,
+                             check=True).stdout.split()
+    for name, command in {
+        "check-layers": ["scripts/check-layers"],
+        "check-mistakes": ["scripts/check-mistakes"],
+        "check-spec": ["scripts/check-spec"],
+        "format": ["clang-format-14", "--dry-run", "--Werror", *sources],
+    }.items():
+        status, text = run(command, name)
+        if status != 0:
+            print(f"  {name}: exit status {status}\n{tail(text)}")
+        total += Count(passed=int(status == 0), failed=int(status != 0))
+    return total
+
+
+def other_build(preset, targets=()):
+    status, text = run(["bash", "-c", 'preset=$1; shift; . scripts/lib/common.sh; build_preset "$preset" "$@"', "build", preset, *targets],
+                       f"build-{preset}", timeout=2400)
+    if status != 0:
+        print(f"  build of preset {preset} failed\n{tail(text, 60)}")
+    return status == 0
+
+
+def sanitized(preset, labels):
+    if not other_build(preset):
+        return Count(failed=1)
+    return native(labels, ROOT / "build" / preset, {
+        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"})
+
+
+def fuzz():
+    """Each libFuzzer target for CARDEA_FUZZ_SECONDS (default 20) over its seeds."""
+    if not other_build("fuzz"):
+        return Count(failed=1)
+    seconds = os.environ.get("CARDEA_FUZZ_SECONDS", "20")
+    seeds = ROOT / "build" / "fuzz" / "seeds"
+    seeds.mkdir(parents=True, exist_ok=True)
+    maker = BUILD / "bin" / "cardea_transcripts"
+    if maker.exists():
+        run([str(maker), "--seeds", str(seeds)], "fuzz-seeds")
+    total = Count()
+    for program in sorted((ROOT / "build" / "fuzz" / "bin").glob("*fuzz*")):
+        with tempfile.TemporaryDirectory() as corpus:
+            command = [str(program), f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-verbosity=0",
+                       f"-artifact_prefix={LOGS}/", corpus]
+            if "card" in program.name and any(seeds.iterdir()):
+                command.append(str(seeds))
+            status, text = run(command, program.name, timeout=int(seconds) + 300)
+        if status != 0:
+            print(f"  {program.name}: exit status {status}\n{tail(text)}")
+        total += Count(passed=int(status == 0), failed=int(status != 0))
+    if total.passed + total.failed == 0:
+        print("  no fuzz target was built")
+        total.failed += 1
+    return total
+
+
+def tidy():
+    """clang-tidy over every source file of the product."""
+    status, text = run(["bash", "-c", ". scripts/lib/common.sh; cd \"$cardea_root\"; cmake --preset clang"], "configure-clang")
+    if status != 0:
+        print(tail(text))
+        return Count(failed=1)
+    sources = [name for name in subprocess.run(["git", "ls-files", "*.cpp"], cwd=ROOT, capture_output=True, text=True,
+                                               check=True).stdout.split() if not name.startswith("tests/")]
+    command = ["xargs", "-P", str(os.cpu_count() or 2), "-n", "4", "clang-tidy-14", "-quiet", "-p", "build/clang"]
+    LOGS.mkdir(parents=True, exist_ok=True)
+    result = subprocess.run(command, input="\n".join(sources), text=True, capture_output=True, cwd=ROOT, check=False)
+    (LOGS / "tidy.log").write_text(result.stdout + result.stderr, encoding="utf-8")
+    complaints = sorted(set(re.findall(r"^\S+: (?:warning|error): .*$", result.stdout, re.MULTILINE)))
+    for line in complaints[:40]:
+        print("  " + line.replace(str(ROOT) + "/", ""))
+    bad = len({line.split(":")[0] for line in complaints}) or int(result.returncode != 0)
+    return Count(passed=len(sources) - bad, failed=bad)
+
+
+RINGS = {
+    "lint": (True, "layers, known mistakes, specification matrix, format", checks),
+    "unit": (True, "types, functions, tables", lambda: native(["unit"])),
+    "transcripts": (True, "the specifications as APDU conversations", lambda: native(["transcript", "transcripts"])),
+    "vectors": (True, "known answers from others", lambda: native(["vector", "vectors"])),
+    "contract": (True, "each port's laws over every implementation", lambda: native(["contract"])),
+    "model": (True, "random sequences against a model", lambda: native(["model"])),
+    "integration": (True, "pcscd, driver, agent, server, SoftHSM", lambda: pytest("integration")),
+    "interop": (True, "unmodified third-party programs", lambda: pytest("interop")),
+    "faults": (True, "kills, stops, full disks", lambda: pytest("faults")),
+    "fuzz": (True, "each fuzz target for some seconds", fuzz),
+    "asan": (True, "unit, transcripts, contract and model under address and undefined-behaviour sanitizers",
+             lambda: sanitized("asan", ["unit", "transcript", "transcripts", "vector", "vectors", "contract", "model"])),
+    "tsan": (False, "unit and contract under the thread sanitizer", lambda: sanitized("tsan", ["unit", "contract"])),
+    "tidy": (False, "clang-tidy over the product's sources", tidy),
+}
+
+
+def main(arguments):
+    if arguments == ["--list"]:
+        for name, (default, text, _) in RINGS.items():
+            print(f"{name:12} {'default' if default else 'by name'}  {text}")
+        return 0
+    unknown = [name for name in arguments if name not in RINGS]
+    if unknown:
+        print(f"scripts/test: no such ring: {', '.join(unknown)}; there are {', '.join(RINGS)}", file=sys.stderr)
+        return 2
+    chosen = arguments or [name for name, (default, _, _) in RINGS.items() if default]
+    total = Count()
+    for name in chosen:
+        began = time.monotonic()
+        print(f"== {name}", flush=True)
+        count = RINGS[name][2]()
+        total += count
+        print(f"== {name}: {count} ({time.monotonic() - began:.0f} s)", flush=True)
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

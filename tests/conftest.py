@@ -1,0 +1,84 @@
+"""Fixtures that the Python rings share."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "support" / "python"))
+
+import namespace  # noqa: E402
+
+if os.geteuid() != 0:
+    pytest.exit("these rings start pcscd in a namespace of its own and need root", returncode=2)
+namespace.enter()
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """A short-named directory: Unix socket paths have 107 characters at most."""
+    path = Path(tempfile.mkdtemp(prefix="cardea-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def opensc_conf(scratch):
+    """OpenSC without its file cache, so that every run talks to the card."""
+    path = scratch / "opensc.conf"
+    path.write_text("app default {\n  framework pkcs15 {\n    use_file_caching = no;\n  }\n}\n", encoding="utf-8")
+    os.environ["OPENSC_CONF"] = str(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def stack(scratch, opensc_conf):
+    """One running Cardea for all tests of a ring."""
+    from cardea_stack import Stack
+
+    running = Stack(scratch / "s")
+    try:
+        yield running.start()
+    finally:
+        try:
+            running.stop()
+        finally:
+            running.kill()
+            if os.environ.get("CARDEA_KEEP_LOGS"):
+                shutil.copytree(running.directory, os.environ["CARDEA_KEEP_LOGS"], dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns("*.sock"))
+
+
+@pytest.fixture
+def card(stack):
+    """A fresh piv-yubikey5 card in the reader, gone after the test."""
+    made = stack.new_card("piv-yubikey5")
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def nist_card(stack):
+    """A fresh piv-nist card in the reader, gone after the test."""
+    made = stack.new_card("piv-nist")
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def tool(tmp_path):
+    """Runs a program to its end; `tool(...)` fails the test when the program does."""
+
+    def run(*command, status=0, input_text=None, timeout=120, env=None):
+        done = subprocess.run([str(part) for part in command], input=input_text, capture_output=True, text=True,
+                              timeout=timeout, check=False, cwd=tmp_path, env={**os.environ, **(env or {})})
+        if status is not None:
+            assert done.returncode == status, \
+                f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run

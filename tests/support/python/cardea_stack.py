@@ -1,0 +1,214 @@
+"""The whole of Cardea on loopback: cardead with SoftHSM and SQLite, pcscd with libifdcardea, cardea-agent.
+
+    stack = Stack(directory).start()
+    card = stack.new_card(profile="piv-yubikey5")   # made at the server, inserted into the reader
+    subprocess.run(["opensc-tool", "-a"])
+    card.remove()
+    stack.stop()
+"""
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import namespace
+from processes import Child, wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+OPENSC_MODULE = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
+READER = "Cardea 00 00"
+
+FACTORY_PIN, FACTORY_PUK = "123456", "12345678"
+FACTORY_MANAGEMENT_KEY = "010203040506070801020304050607080102030405060708"
+
+
+def build_directory():
+    """Where the programs under test are: CARDEA_BUILD, or the preset 'dev'."""
+    return Path(os.environ.get("CARDEA_BUILD", ROOT / "build" / "dev"))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class CliError(AssertionError):
+    def __init__(self, command, status, text):
+        super().__init__(f"{' '.join(map(str, command))}: exit status {status}: {text}")
+        self.status, self.text = status, text
+
+
+class Card:
+    """A card at the server that this stack's agent can insert."""
+
+    def __init__(self, stack, card_id, label):
+        self.stack, self.id, self.label = stack, card_id, label
+
+    def insert(self):
+        self.stack.agent_cli("insert", self.id)
+        self.stack.wait_for_card(present=True)
+        return self
+
+    def eject(self):
+        self.stack.agent_cli("eject", self.id)
+        self.stack.wait_for_card(present=False)
+
+    def remove(self):
+        """Ejected and deleted."""
+        self.stack.agent_cli("eject", self.id, check=False)
+        self.stack.wait_for_card(present=False)
+        self.stack.cli("card", "delete", self.id, "--execute")
+
+
+class Stack:
+    """See the module's text. Everything lives below `directory`."""
+
+    def __init__(self, directory, server_config="", organisation="Test Trust", environment=None):
+        self.directory = Path(directory)
+        self.bin = build_directory() / "bin"
+        self.lib = build_directory() / "lib"
+        self.organisation = organisation
+        self.port = free_port()
+        self.data = self.directory / "server"
+        self.agent_state = self.directory / "agent"
+        self.ifd_socket = self.directory / "ifd.sock"
+        self._server_config = server_config
+        self._environment = environment or {}
+        self._cards = 0
+        self.server = self.agent = self.pcscd = None
+        self._children = []
+
+    # -- starting and stopping ---------------------------------------------------------------------------------
+
+    def start(self):
+        namespace.enter()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.write_server_config()
+        self.start_server()
+        self.cli("org", "create", self.organisation)
+        self.start_pcscd()
+        self.enrol()
+        self.start_agent()
+        return self
+
+    def stop(self):
+        """Agent, pcscd, server: in the order in which a workstation and then a server go down."""
+        for child in (self.agent, self.pcscd, self.server):
+            if child is not None:
+                child.stop()
+
+    def kill(self):
+        for child in (self.agent, self.pcscd, self.server):
+            if child is not None and child.running():
+                child.kill()
+
+    def write_server_config(self):
+        self.data.mkdir(parents=True, exist_ok=True)
+        (self.directory / "cardead.toml").write_text(
+            f'[server]\naddress = "127.0.0.1"\nport = {self.port}\ndata_directory = "{self.data}"\n'
+            f'[log]\nlevel = "debug"\n{self._server_config}', encoding="utf-8")
+
+    def start_server(self):
+        self.server = Child("cardead", [self.bin / "cardead", "serve", "--config", self.directory / "cardead.toml"],
+                            self.directory / "cardead.log", self._environment).start()
+        self.wait_ready()
+        return self.server
+
+    def wait_ready(self):
+        def ready():
+            if not self.server.running():
+                raise AssertionError(f"cardead ended with {self.server.wait(1)}:\n{self.server.text()[-3000:]}")
+            try:
+                return (self.data / "admin.sock").exists() and self.https("/readyz").status == 200
+            except OSError:
+                return False
+
+        wait_until(ready, 60, "cardead is ready")
+
+    def https(self, path):
+        context = ssl.create_default_context(cafile=str(self.data / "tls" / "ca.pem"))
+        return urllib.request.urlopen(f"https://127.0.0.1:{self.port}{path}", context=context, timeout=10)
+
+    def start_pcscd(self):
+        configuration = self.directory / "reader.conf.d"
+        configuration.mkdir(exist_ok=True)
+        (configuration / "cardea").write_text(
+            'FRIENDLYNAME "Cardea"\n'
+            f"DEVICENAME   {self.ifd_socket}\n"
+            f"LIBPATH      {self.lib / 'libifdcardea.so'}\n"
+            "CHANNELID    1\n", encoding="utf-8")
+        # What a killed pcscd leaves behind keeps the next one from starting.
+        for leftover in ("/run/pcscd/pcscd.comm", "/run/pcscd/pcscd.pid"):
+            Path(leftover).unlink(missing_ok=True)
+        Path("/run/pcscd").mkdir(exist_ok=True)
+        self.pcscd = Child("pcscd", ["pcscd", "--foreground", "--config", configuration],
+                           self.directory / "pcscd.log").start()
+        wait_until(lambda: Path("/run/pcscd/pcscd.comm").exists() and self.ifd_socket.exists(), 20,
+                   "pcscd and the driver are up")
+        return self.pcscd
+
+    def enrol(self, role="registrar", state=None, name="workstation"):
+        code = self.cli("device", "code", "--org", self.organisation, "--role", role)["code"]
+        command = [self.bin / "cardea-agent", "--state-dir", state or self.agent_state, "enrol", "--server",
+                   f"https://127.0.0.1:{self.port}", "--ca", self.data / "tls" / "ca.pem", "--code-file", "-", "--name",
+                   name]
+        self._run(command, input_text=code + "\n")
+
+    def start_agent(self):
+        self.agent = Child("cardea-agent", [self.bin / "cardea-agent", "--state-dir", self.agent_state, "run",
+                                            "--ifd-socket", self.ifd_socket], self.directory / "agent.log",
+                           self._environment).start()
+        wait_until(lambda: self.agent_cli("status", check=False) is not None, 20, "the agent answers")
+        return self.agent
+
+    # -- using ---------------------------------------------------------------------------------------------------
+
+    def _run(self, command, input_text=None, check=True):
+        done = subprocess.run([str(part) for part in command], input=input_text, capture_output=True, text=True,
+                              timeout=120, check=False)
+        if done.returncode != 0:
+            if check:
+                raise CliError(command, done.returncode, done.stderr)
+            return None
+        return done.stdout
+
+    def cli(self, *arguments, check=True):
+        """`cardea … --json`, parsed; None when it failed and check is off."""
+        text = self._run([self.bin / "cardea", "--socket", self.data / "admin.sock", *arguments, "--json"], check=check)
+        return json.loads(text) if text else None
+
+    def agent_cli(self, *arguments, check=True):
+        text = self._run([self.bin / "cardea-agent", "--state-dir", self.agent_state, *arguments, "--json"], check=check)
+        return json.loads(text) if text else None
+
+    def new_card(self, profile="piv-yubikey5", insert=True):
+        self._cards += 1
+        label = f"card {self._cards}"
+        made = self.cli("card", "create", "--org", self.organisation, "--profile", profile, "--label", label)
+        card = Card(self, made["id"], label)
+        return card.insert() if insert else card
+
+    def wait_for_card(self, present, timeout=20):
+        """By SCardGetStatusChange, as any application would wait."""
+        from smartcard import scard  # pcscd must be up before the module is used
+
+        result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        assert result == scard.SCARD_S_SUCCESS, scard.SCardGetErrorMessage(result)
+        try:
+            state = scard.SCARD_STATE_UNAWARE
+            wanted = scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
+            for _ in range(20):
+                result, states = scard.SCardGetStatusChange(context, timeout * 1000, [(READER, state)])
+                assert result == scard.SCARD_S_SUCCESS, \
+                    f"waiting for present={present}: {scard.SCardGetErrorMessage(result)}"
+                state = states[0][1]
+                if state & wanted:
+                    return
+            raise AssertionError("the reader's state never settled")
+        finally:
+            scard.SCardReleaseContext(context)

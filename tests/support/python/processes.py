@@ -1,0 +1,68 @@
+"""Child processes of a scenario: started with a log, ended by process id, never left behind."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+
+class Child:
+    """One background program."""
+
+    def __init__(self, name, command, log, env=None):
+        self.name, self.command, self.log = name, [str(part) for part in command], Path(log)
+        self._env = {**os.environ, **(env or {})}
+        self._process = None
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def start(self):
+        with open(self.log, "ab") as out:
+            self._process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                             env=self._env)
+        return self
+
+    def running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def wait(self, timeout):
+        return self._process.wait(timeout)
+
+    def stop(self, timeout=15):
+        """SIGTERM, and SIGKILL for one that does not listen; returns its exit status."""
+        if self._process is None:
+            return None
+        if self.running():
+            self._process.terminate()
+            try:
+                self._process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"{self.name} did not stop within {timeout} s of SIGTERM; log:\n{self.text()[-3000:]}") from None
+        return self._process.returncode
+
+    def kill(self):
+        if self.running():
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait(10)
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def text(self):
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+
+def wait_until(condition, timeout, what):
+    """Polls where no event is to be had; raises AssertionError naming what did not come about."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {timeout} s")
+        time.sleep(0.02)
