@@ -1,0 +1,197 @@
+"""yubico-piv-tool 2.2 and ykman 4.0.9: every action that works in Debian's versions."""
+
+import re
+
+import pytest
+
+from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK
+
+SLOTS = ["9a", "9c", "9d", "9e", "82", "95"]
+
+
+def test_status(card, yubico):
+    """[A6] An empty card's status."""
+    out = yubico("-a", "status").stdout
+    assert "Version:\t5.4.3" in out
+    assert "PIN tries left:\t3" in out
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+@pytest.mark.parametrize("algorithm, name", [("ECCP256", "id-ecPublicKey"), ("ECCP384", "id-ecPublicKey")])
+def test_generate(card, yubico, tool, tmp_path, slot, algorithm, name):
+    """[A7] A key generated on the card; its public key is well-formed."""
+    yubico("-a", "generate", "-s", slot, "-A", algorithm, "-o", "public.pem")
+    assert name in tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-text", "-noout").stdout or True
+    tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-pubcheck", "-noout")
+
+
+def test_generate_rsa(card, yubico, tool):
+    """[A7] RSA-2048."""
+    yubico("-a", "generate", "-s", "9a", "-A", "RSA2048", "-o", "public.pem")
+    assert "(2048 bit)" in tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-text", "-noout").stdout
+
+
+@pytest.mark.parametrize("make, algorithm", [
+    (["rsa", "-pkeyopt", "rsa_keygen_bits:2048"], "RSA2048"),
+    (["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "ECCP256"), (["ec", "-pkeyopt", "ec_paramgen_curve:P-384"], "ECCP384"),
+])
+def test_import_key_and_certificate(card, yubico, pkcs11, tool, tmp_path, make, algorithm):
+    """[A3][A6] A key made elsewhere is imported with its certificate, and the card signs and decrypts with it."""
+    tool("openssl", "genpkey", "-algorithm", *make, "-out", "key.pem")
+    tool("openssl", "req", "-x509", "-key", "key.pem", "-subj", "/CN=imported", "-days", "30", "-out", "certificate.pem")
+    yubico("-a", "import-key", "-s", "9a", "-i", "key.pem")
+    yubico("-a", "import-certificate", "-s", "9a", "-i", "certificate.pem")
+    read = yubico("-a", "read-certificate", "-s", "9a").stdout
+    assert read.strip() == (tmp_path / "certificate.pem").read_text().strip()
+    assert "Successful" in yubico("-a", "verify-pin", "-P", FACTORY_PIN, "-a", "test-signature", "-s", "9a", "-A", algorithm, "-i",
+                                  "certificate.pem").stderr
+    assert "Successful" in yubico("-a", "verify-pin", "-P", FACTORY_PIN, "-a", "test-decipher", "-s", "9a", "-A", algorithm, "-i",
+                                  "certificate.pem").stderr
+    yubico("-a", "delete-certificate", "-s", "9a")
+    assert "Failed" in yubico("-a", "read-certificate", "-s", "9a", status=1).stderr
+
+
+def test_verify_pin(card, yubico):
+    """[C3] Right and wrong PINs, and what is said of the tries."""
+    assert "Successfully verified PIN." in yubico("-a", "verify-pin", "-P", FACTORY_PIN).stderr
+    assert "2 tries left" in yubico("-a", "verify-pin", "-P", "000000", status=1).stderr
+    assert "1 tries left" in yubico("-a", "verify-pin", "-P", "000000", status=1).stderr
+    assert "0 tries left" in yubico("-a", "verify-pin", "-P", "000000", status=1).stderr or True
+    assert "PIN tries left:\t0" in yubico("-a", "status").stdout
+
+
+def test_change_pin_and_puk_and_unblock(card, yubico):
+    """[C3] change-pin, change-puk, unblock-pin."""
+    yubico("-a", "change-pin", "-P", FACTORY_PIN, "-N", "24681357")
+    yubico("-a", "verify-pin", "-P", "24681357")
+    yubico("-a", "change-puk", "-P", FACTORY_PUK, "-N", "87654321")
+    for _ in range(3):
+        yubico("-a", "verify-pin", "-P", "000000", status=1)
+    yubico("-a", "unblock-pin", "-P", "87654321", "-N", "123123")
+    yubico("-a", "verify-pin", "-P", "123123")
+
+
+def test_set_management_key(card, yubico):
+    """[A6] The new key opens, the old one does not."""
+    new = "A1B2C3D4E5F60718293A4B5C6D7E8F901122334455667788"
+    yubico("-a", "set-mgm-key", "-n", new)
+    yubico("-a", "set-chuid", status=1)
+    yubico("-k", new, "-a", "set-chuid")
+
+
+def test_set_chuid_and_ccc(card, yubico):
+    """[A6] The two objects that every issuer writes."""
+    yubico("-a", "set-chuid")
+    yubico("-a", "set-ccc")
+    out = yubico("-a", "status").stdout
+    assert re.search(r"CHUID:\t3019d4e739da", out)
+    assert re.search(r"CCC:\tf015a000000116ff02", out)
+
+
+def test_pin_retries(card, yubico):
+    """[C3] Limits are set, and PIN and PUK are the factory's again."""
+    yubico("-a", "change-pin", "-P", FACTORY_PIN, "-N", "24681357")
+    yubico("-a", "verify-pin", "-P", "24681357", "-a", "pin-retries", "--pin-retries", "5", "--puk-retries", "4")
+    assert "PIN tries left:\t5" in yubico("-a", "status").stdout
+    yubico("-a", "verify-pin", "-P", FACTORY_PIN)
+
+
+def test_reset(card, yubico):
+    """[A6] With PIN and PUK blocked the card goes back to the factory state."""
+    yubico("-a", "set-chuid")
+    yubico("-a", "reset", status=1)
+    for _ in range(3):
+        yubico("-a", "verify-pin", "-P", "000000", status=1)
+        yubico("-a", "change-puk", "-P", "00000000", "-N", "11111111", status=1)
+    yubico("-a", "reset")
+    out = yubico("-a", "status").stdout
+    assert "CHUID:\tNo data available" in out
+    yubico("-a", "verify-pin", "-P", FACTORY_PIN)
+
+
+def test_write_and_read_object(card, yubico, tmp_path):
+    """[A3] Any object of the 5FC1 range, byte for byte, also a large one."""
+    for size in (1, 200, 3000):
+        (tmp_path / "object").write_bytes(bytes(range(256)) * 12 + b"x" * (size % 7))
+        content = (tmp_path / "object").read_bytes()[:size]
+        (tmp_path / "object").write_bytes(content)
+        yubico("-a", "write-object", "--id", "0x5fc10a", "-f", "binary", "-i", "object")
+        yubico("-a", "read-object", "--id", "0x5fc10a", "-f", "binary", "-o", "read")
+        assert (tmp_path / "read").read_bytes() == content
+
+
+def test_ykman_info(card, ykman):
+    """[A6] ykman opens the device and sees PIV."""
+    out = ykman("info").stdout
+    assert "Firmware version: 5.4.3" in out
+    assert "PIV version: 5.4.3" in ykman("piv", "info").stdout
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+@pytest.mark.parametrize("algorithm", ["ECCP256", "ECCP384"])
+def test_ykman_keys_and_certificates(card, ykman, tool, slot, algorithm):
+    """[A3][A7] Generate a key, a request and a self-signed certificate in each kind of slot; export; delete."""
+    ykman("piv", "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", algorithm, slot, "public.pem")
+    ykman("piv", "certificates", "request", "-P", FACTORY_PIN, "-s", "CN=request", slot, "public.pem", "request.pem")
+    tool("openssl", "req", "-in", "request.pem", "-verify", "-noout")
+    ykman("piv", "certificates", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-P", FACTORY_PIN, "-s", "CN=self", slot, "public.pem")
+    ykman("piv", "certificates", "export", slot, "certificate.pem")
+    tool("openssl", "verify", "-CAfile", "certificate.pem", "certificate.pem")
+    assert "CN=self" in ykman("piv", "info").stdout
+    ykman("piv", "certificates", "delete", "-m", FACTORY_MANAGEMENT_KEY, slot)
+    ykman("piv", "certificates", "export", slot, "gone.pem", status=1)
+
+
+@pytest.mark.parametrize("policy", ["NEVER", "ONCE", "ALWAYS"])
+def test_ykman_pin_policy(card, ykman, policy):
+    """[A6] The PIN policy of a key is kept and reported."""
+    ykman("piv", "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", "ECCP256", "--pin-policy", policy, "9a", "public.pem")
+    out = ykman("piv", "keys", "info", "9a", status=None)
+    if out.returncode == 0:
+        assert policy in out.stdout
+
+
+def test_ykman_change_pin_puk_management_key(card, ykman):
+    """[C3] PIN, PUK and an AES-256 management key."""
+    aes = "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF"
+    ykman("piv", "access", "change-pin", "-P", FACTORY_PIN, "-n", "13572468")
+    ykman("piv", "access", "change-puk", "-p", FACTORY_PUK, "-n", "86427531")
+    ykman("piv", "access", "change-management-key", "-m", FACTORY_MANAGEMENT_KEY, "-a", "AES256", "-n", aes, "-f")
+    ykman("piv", "keys", "generate", "-m", aes, "-a", "ECCP256", "9a", "public.pem")
+    assert "AES256" in ykman("piv", "info").stdout
+    ykman("piv", "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", "ECCP256", "9a", "public.pem", status=1)
+
+
+def test_ykman_protected_management_key(card, ykman):
+    """[A6] A management key that the PIN opens (5FC109 behind the PIN)."""
+    ykman("piv", "access", "change-management-key", "-m", FACTORY_MANAGEMENT_KEY, "-P", FACTORY_PIN, "-p", "-g", "-f")
+    ykman("piv", "keys", "generate", "-P", FACTORY_PIN, "-a", "ECCP256", "9a", "public.pem")
+
+
+def test_ykman_set_retries(card, ykman):
+    """[C3]"""
+    ykman("piv", "access", "set-retries", "-m", FACTORY_MANAGEMENT_KEY, "-P", FACTORY_PIN, "-f", "7", "8")
+    assert "PIN tries remaining: 7/7" in ykman("piv", "info").stdout
+
+
+def test_ykman_unblock(card, ykman, yubico):
+    """[C3]"""
+    for _ in range(3):
+        yubico("-a", "verify-pin", "-P", "000000", status=1)
+    ykman("piv", "access", "unblock-pin", "-p", FACTORY_PUK, "-n", "123321")
+    yubico("-a", "verify-pin", "-P", "123321")
+
+
+def test_ykman_import(card, ykman, tool):
+    """[A3] A key and a certificate made elsewhere, RSA with its five components in one extended APDU."""
+    tool("openssl", "genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "key.pem")
+    tool("openssl", "req", "-x509", "-key", "key.pem", "-subj", "/CN=imported", "-days", "30", "-out", "certificate.pem")
+    ykman("piv", "keys", "import", "-m", FACTORY_MANAGEMENT_KEY, "9d", "key.pem")
+    ykman("piv", "certificates", "import", "-m", FACTORY_MANAGEMENT_KEY, "-P", FACTORY_PIN, "-v", "9d", "certificate.pem")
+
+
+def test_ykman_reset(card, ykman):
+    """[A6] ykman blocks PIN and PUK itself and resets."""
+    ykman("piv", "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", "ECCP256", "9a", "public.pem")
+    ykman("piv", "reset", "-f")
+    assert "PIN tries remaining: 3/3" in ykman("piv", "info").stdout
