@@ -1,0 +1,70 @@
+#include "cardea/test/memory_pin_vault.h"
+
+namespace cardea::test {
+
+namespace {
+
+constexpr unsigned kDefaultTries = 3;
+
+const SecretBytes& plain(const card::PinEvidence& evidence) {
+  return std::get<card::PlainPin>(evidence).value;
+}
+
+}  // namespace
+
+Result<card::PinStatus> MemoryPinVault::status(card::PinRef ref) {
+  const auto held = medium_.lock();
+  const auto it = entries_.find(ref);
+  if (it == entries_.end()) return fail(Errc::not_found, "this PIN was never set");
+  return it->second.status;
+}
+
+Result<card::PinVerdict> MemoryPinVault::verify(card::PinRef ref, const card::PinEvidence& evidence) {
+  const auto held = medium_.lock();
+  const auto it = entries_.find(ref);
+  if (it == entries_.end()) return fail(Errc::not_found, "this PIN was never set");
+  auto& entry = it->second;
+  if (entry.status.tries_left == 0) return card::PinVerdict{false, entry.status};
+
+  CARDEA_CHECK(medium_.step());
+  --entry.status.tries_left;
+  ++comparisons_;
+  if (!same_secret(entry.value, plain(evidence))) return card::PinVerdict{false, entry.status};
+  ++matches_;
+  CARDEA_CHECK(medium_.step());
+  entry.status.tries_left = entry.status.tries_max;
+  return card::PinVerdict{true, entry.status};
+}
+
+Result<void> MemoryPinVault::replace(std::span<const card::PinUpdate> updates) {
+  const auto held = medium_.lock();
+  for (const auto& update : updates) {
+    if (update.value == nullptr) return fail(Errc::invalid, "a PIN needs a value");
+    if (update.tries_max && (*update.tries_max == 0 || *update.tries_max > 255)) {
+      return fail(Errc::invalid, "a PIN has 1 to 255 tries");
+    }
+  }
+  CARDEA_CHECK(medium_.step());
+  for (const auto& update : updates) {
+    auto& entry = entries_[update.ref];
+    const unsigned present = entry.status.tries_max == 0 ? kDefaultTries : entry.status.tries_max;
+    entry.value = plain(*update.value).clone();
+    entry.status.tries_max = update.tries_max.value_or(present);
+    entry.status.tries_left = entry.status.tries_max;
+    entry.status.factory_value = update.factory_value;
+    ++entry.status.version;
+  }
+  return {};
+}
+
+std::uint64_t MemoryPinVault::comparisons() const {
+  const auto held = medium_.lock();
+  return comparisons_;
+}
+
+std::uint64_t MemoryPinVault::matches() const {
+  const auto held = medium_.lock();
+  return matches_;
+}
+
+}  // namespace cardea::test
