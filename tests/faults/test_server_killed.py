@@ -1,0 +1,106 @@
+"""kill -9 of cardead: counters are never above the truth, what was acknowledged is there."""
+
+import threading
+import time
+
+import pytest
+
+import piv
+from cardea_stack import FACTORY_PIN
+from pcsc import Connection, PcscError, verify_command
+
+WRONG = verify_command("000000")
+STATUS = "00200080"
+KILLS = 35
+
+
+def killed_after(stack, delay):
+    """A thread that kills cardead after `delay` seconds."""
+    thread = threading.Thread(target=lambda: (time.sleep(delay), stack.server.kill()))
+    thread.start()
+    return thread
+
+
+def back_again(stack):
+    """The server restarted and the card in the reader once more."""
+    stack.start_server()
+    stack.wait_for_card(present=True, timeout=30)
+
+
+def connect_patiently(stack, seconds=30):
+    """A connection to the card as soon as the agent has put it back."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            connection = Connection()
+            connection.sw(STATUS)
+            return connection
+        except PcscError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def card(stack):
+    made = stack.new_card("piv-yubikey5")
+    yield made
+    made.remove()
+
+
+def tries(connection):
+    sw = connection.sw(STATUS)
+    return {"6983": 0, "9000": 3}.get(sw, int(sw[3], 16) if sw.startswith("63C") else None)
+
+
+def test_kills_during_pin_tries(stack, card, dice):
+    """[C3] Wrong tries, kills at random moments: after each restart the counter is at most what the acknowledged tries leave."""
+    for round_number in range(KILLS):
+        with connect_patiently(stack) as connection:
+            assert connection.sw(verify_command(FACTORY_PIN)) == "9000", round_number
+        acknowledged = started = 0
+        connection = connect_patiently(stack)
+        killer = killed_after(stack, dice.uniform(0.0, 0.12))
+        try:
+            for _ in range(2):
+                started += 1
+                sw = connection.sw(WRONG)
+                assert sw == f"63C{3 - started}", f"round {round_number}: {sw}"
+                acknowledged += 1
+        except PcscError:
+            pass
+        killer.join()
+        connection.close()
+        back_again(stack)
+        with connect_patiently(stack) as connection:
+            left = tries(connection)
+        assert 3 - started <= left <= 3 - acknowledged, \
+            f"round {round_number}: {left} tries left after {acknowledged} of {started} answers"
+
+
+def test_kills_during_writes(stack, card, dice):
+    """[A3] Objects written one after the other: each that was acknowledged is there, and none is half."""
+    expected = {}
+    for round_number in range(15):
+        connection = connect_patiently(stack)
+        piv.authenticate(connection)
+        killer = killed_after(stack, dice.uniform(0.0, 0.25))
+        pending = None
+        try:
+            for n in range(200):
+                tag = f"5FC1{0x0D + n % 16:02X}"
+                pending = (tag, bytes([round_number, n]) * (50 + 20 * n % 700))
+                assert piv.put_object(connection, *pending) == "9000"
+                expected[tag] = pending[1]
+                pending = None
+        except PcscError:
+            pass
+        killer.join()
+        connection.close()
+        back_again(stack)
+        with connect_patiently(stack) as connection:
+            for tag, value in expected.items():
+                allowed = [value] + ([pending[1]] if pending and pending[0] == tag else [])
+                found = piv.get_object(connection, tag)
+                assert found in allowed, f"round {round_number}: object {tag} is neither the old nor the new one"
+                expected[tag] = found
