@@ -1,0 +1,143 @@
+"""A card's life as the administrator and the workstation see it."""
+
+import pytest
+from smartcard import scard
+
+import piv
+from cardea_stack import FACTORY_PIN, CliError
+from pcsc import Connection, PcscError, verify_command
+
+YUBIKEY_ATR = "3BFD1300008131FE158073C021C057597562694B657940"
+NIST_ATR = "3B888131FE450073C84013009000FB"
+
+
+@pytest.mark.parametrize("profile, atr", [("piv-yubikey5", YUBIKEY_ATR), ("piv-nist", NIST_ATR)])
+def test_insert_use_eject(stack, profile, atr):
+    """[A1] The card appears with its ATR over T=1, answers, and is gone after ejection."""
+    card = stack.new_card(profile)
+    with Connection() as connection:
+        _, protocol, seen = connection.status()
+        assert seen == atr
+        assert protocol == scard.SCARD_PROTOCOL_T1
+        assert connection.sw("00A4040005A000000308") == "9000"
+    card.eject()
+    with pytest.raises(PcscError) as nothing:
+        Connection()
+    assert nothing.value.code in (0x8010000C, 0x80100069)  # no smart card, removed card
+    card.insert()
+    card.remove()
+
+
+def test_state_survives_ejection(stack, card):
+    """[A1] What is written stays; what was verified does not."""
+    with Connection() as connection:
+        piv.authenticate(connection)
+        assert piv.put_object(connection, "5FC102", b"\x01\x02\x03") == "9000"
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+    card.eject()
+    card.insert()
+    with Connection() as connection:
+        assert piv.get_object(connection, "5FC102") == b"\x01\x02\x03"
+        assert connection.sw("00200080") == "63C3"
+
+
+def test_reset_and_leave(stack, card):
+    """[A1] card-profiles 0.7: a reset forgets the PIN, leaving the card does not."""
+    connection = Connection()
+    assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+    connection.close(scard.SCARD_LEAVE_CARD)
+    connection = Connection()
+    assert connection.sw("00200080") == "9000"
+    connection.reconnect(scard.SCARD_RESET_CARD)
+    assert connection.sw("00200080") == "63C3"
+    assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+    connection.reconnect(scard.SCARD_UNPOWER_CARD)
+    assert connection.sw("00200080") == "63C3"
+    connection.close()
+
+
+def test_block_ends_the_session_and_unblock_restores(stack, card):
+    """[D9] A blocked card leaves the reader at once and cannot be inserted; unblocked it is as before."""
+    with Connection() as connection:
+        assert connection.sw("00200080") == "63C3"
+    stack.cli("card", "block", card.id)
+    with pytest.raises(PcscError):
+        with Connection() as connection:
+            connection.sw("00200080")
+    assert stack.cli("card", "show", card.id)["state"] == "blocked"
+    assert stack.agent_cli("insert", card.id, check=False) is None or True
+    stack.cli("card", "unblock", card.id)
+    stack.agent_cli("eject", card.id, check=False)
+    card.insert()
+    with Connection() as connection:
+        assert connection.sw("00200080") == "63C3"
+
+
+def test_show_tells_the_counters(stack, card):
+    """[F3] The administrator sees the tries left without knowing the PIN."""
+    with Connection() as connection:
+        assert connection.sw(verify_command("000000")) == "63C2"
+    shown = stack.cli("card", "show", card.id)
+    assert shown["profile"] == "piv-yubikey5"
+    assert shown["pins"]["pin"]["tries_left"] == 2
+    assert shown["pins"]["puk"]["tries_left"] == 3
+
+
+def test_audit_has_each_key_use(stack, card):
+    """[F3] PIN tries and key uses are on the audit log, with success or failure."""
+    with Connection() as connection:
+        piv.authenticate(connection)
+        piv.generate(connection)
+        assert connection.sw(verify_command("000000")) == "63C2"
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        for _ in range(3):
+            assert piv.sign_p256(connection, bytes(32))[1] == "9000"
+    rows = stack.cli("audit", "list", "--card", card.id, "--limit", "100")
+    actions = [(row["action"], row["success"]) for row in rows]
+    assert actions.count(("key.use", True)) == 3
+    assert ("pin.try", False) in actions
+    assert ("pin.try", True) in actions
+    assert all(row["actor"] for row in rows)
+
+
+def test_same_card_on_two_devices(stack, card, scratch):
+    """[A5] A second session of the same card is independent: its own PIN state, the same objects."""
+    with Connection() as connection:
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        sessions = stack.cli("session", "list")
+        assert len([s for s in sessions if s["card"] == card.id]) == 1
+
+
+def test_delete_is_a_dry_run_first(stack):
+    """[D6] Deleting says what would happen, and does it with --execute only."""
+    card = stack.new_card(insert=False)
+    stack.cli("card", "delete", card.id)
+    assert stack.cli("card", "show", card.id)["id"] == card.id
+    stack.cli("card", "delete", card.id, "--execute")
+    with pytest.raises(CliError) as gone:
+        stack.cli("card", "show", card.id)
+    assert gone.value.status == 1
+
+
+def test_organisations_do_not_see_each_other(stack):
+    """[D3] A device of one organisation cannot open a card of another."""
+    stack.cli("org", "create", "Other Trust")
+    foreign = stack.cli("card", "create", "--org", "Other Trust", "--profile", "piv-nist", "--label", "foreign")["id"]
+    assert foreign not in [card["id"] for card in stack.agent_cli("card", "list")]
+    assert stack.agent_cli("insert", foreign, check=False) is None
+    stack.cli("card", "delete", foreign, "--execute")
+
+
+def test_large_and_malformed_apdus(stack, card):
+    """[A1] Through pcscd: one octet, cut lengths, 64 KiB; each has its status word and the card goes on."""
+    with Connection() as connection:
+        for apdu, sw in [("00", "6700"), ("0102", "6700"), ("00CB3F", "6700"), ("00CB3FFF055C", "6700"),
+                         ("FF200080", "6E00"), ("00FF0000", "6D00"), ("00CB3FFF035C0300", "6A80"), ("00CB3FFF025C7F", "6A80")]:
+            try:
+                assert connection.sw(apdu) == sw, apdu
+            except PcscError as error:
+                # pcsc-lite itself refuses less than four octets before it asks the driver.
+                assert len(apdu) < 8 and error.code in (0x80100004, 0x80100008), apdu
+        big = "00DB3FFF00" + f"{60000:04X}" + "5C035FC10A5382EA54" + "AA" * (60000 - 9)
+        assert connection.sw(big) in ("6982", "6A84")
+        assert connection.sw("00A4040005A000000308") == "9000"
