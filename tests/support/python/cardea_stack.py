@@ -68,7 +68,7 @@ class Card:
 class Stack:
     """See the module's text. Everything lives below `directory`."""
 
-    def __init__(self, directory, server_config="", organisation="Test Trust", environment=None):
+    def __init__(self, directory, server_config="", organisation="Test Trust", environment=None, log_level="debug"):
         self.directory = Path(directory)
         self.bin = build_directory() / "bin"
         self.lib = build_directory() / "lib"
@@ -79,6 +79,7 @@ class Stack:
         self.ifd_socket = self.directory / "ifd.sock"
         self._server_config = server_config
         self._environment = environment or {}
+        self._log_level = log_level
         self._cards = 0
         self.server = self.agent = self.pcscd = None
         self._children = []
@@ -111,7 +112,7 @@ class Stack:
         self.data.mkdir(parents=True, exist_ok=True)
         (self.directory / "cardead.toml").write_text(
             f'[server]\naddress = "127.0.0.1"\nport = {self.port}\ndata_directory = "{self.data}"\n'
-            f'[log]\nlevel = "debug"\n{self._server_config}', encoding="utf-8")
+            f'[log]\nlevel = "{self._log_level}"\n{self._server_config}', encoding="utf-8")
 
     def start_server(self):
         self.server = Child("cardead", [self.bin / "cardead", "serve", "--config", self.directory / "cardead.toml"],

@@ -1,0 +1,189 @@
+"""What scripts/bench measures, in one run on one machine, and how it is printed."""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support" / "python"))
+
+import namespace  # noqa: E402
+from cardea_stack import READER, Stack, build_directory  # noqa: E402
+from processes import Child, wait_until  # noqa: E402
+
+BIN, LIB = build_directory() / "bin", build_directory() / "lib"
+# Reads the discovery object: short, pure, and answered by every card here with a response of the same length.
+APDU = "00CB3FFF035C017E00"
+VPCD_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+
+
+def output(*command, **more):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=600,
+                          stdin=subprocess.DEVNULL, **more)
+    if done.returncode != 0:
+        raise SystemExit(f"{command[0]} ended with {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+class Figure:
+    """One measurement in several rounds; the median speaks for it."""
+
+    def __init__(self, rounds):
+        self.low, self.middle, self.high = min(rounds), statistics.median(rounds), max(rounds)
+
+    def text(self, unit):
+        return f"{self.middle:12,.1f} {unit:5} (min {self.low:,.1f}, max {self.high:,.1f})"
+
+
+@contextlib.contextmanager
+def pcscd(directory, text, ready):
+    """pcscd with one reader configured by `text`."""
+    configuration = directory / "reader.conf.d"
+    shutil.rmtree(configuration, ignore_errors=True)
+    configuration.mkdir(parents=True)
+    (configuration / "reader").write_text(text)
+    for leftover in ("/run/pcscd/pcscd.comm", "/run/pcscd/pcscd.pid"):
+        Path(leftover).unlink(missing_ok=True)
+    Path("/run/pcscd").mkdir(exist_ok=True)
+    daemon = Child("pcscd", ["pcscd", "--foreground", "--config", configuration], directory / "pcscd.log").start()
+    try:
+        wait_until(lambda: Path("/run/pcscd/pcscd.comm").exists() and ready(), 20, "pcscd is up")
+        yield
+    finally:
+        daemon.stop()
+
+
+def apdu_rounds(reader, rounds, count):
+    """Microseconds for one SCardTransmit, a figure a round."""
+    return Figure([json.loads(output(BIN / "bench_apdu_loop", "--reader", reader, "--apdu", APDU, "--count", count,
+                                     "--json"))["median_us"] for _ in range(rounds)])
+
+
+def measure_floor(directory, rounds):
+    text = f'FRIENDLYNAME "Null"\nDEVICENAME /dev/null\nLIBPATH {LIB}/libifdnull.so\nCHANNELID 1\n'
+    with pcscd(directory, text, lambda: True):
+        return apdu_rounds("Null 00 00", rounds, 20000)
+
+
+def measure_vpcd(directory, rounds):
+    text = f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x8C7B\nLIBPATH {VPCD_DRIVER}\nCHANNELID 0x8C7B\n'
+    with pcscd(directory, text, lambda: True):
+        card = Child("null_vpcd", [BIN / "bench_null_vpcd", "--port", "35963"], directory / "vpcd.log").start()
+        try:
+            return apdu_rounds("Virtual PCD 00 00", rounds, 60)
+        finally:
+            card.kill()
+
+
+def openssl_speed(algorithm):
+    name = {"rsa2048": "rsa2048", "p256": "ecdsap256"}[algorithm]
+    text = output("openssl", "speed", "-seconds", "2", "-multi", os.cpu_count(), name)
+    line = [l for l in text.splitlines() if re.search(r"rsa 2048|nistp256", l)][-1]
+    return float(re.findall(r"[\d.]+", line)[-2])
+
+
+def hsm_loop(algorithm):
+    return json.loads(output(BIN / "bench_hsm_loop", "--algorithm", algorithm, "--seconds", 2, "--processes", os.cpu_count(),
+                             "--json"))["per_second"]
+
+
+def issue(stack, directory, plan):
+    """Issues a new card and keeps it in the reader; milliseconds, and the card."""
+    card = stack.new_card("piv-yubikey5")
+    for name, value in {"pin": "471147", "puk": "31415926", "key": os.urandom(24).hex()}.items():
+        path = directory / name
+        path.touch(mode=0o600)
+        path.write_text(value + "\n")
+    (directory / "state.json").unlink(missing_ok=True)
+    began = time.monotonic()
+    output(BIN / "cardea-cms", "issue", "--reader", READER, "--plan", ROOT / f"cms-connector/perso/plans/{plan}.json", "--ca",
+           directory / "ca", "--subject", "CN=Bench", "--pin-file", directory / "pin", "--puk-file", directory / "puk",
+           "--management-key-file", directory / "key", "--state", directory / "state.json", "--execute")
+    return (time.monotonic() - began) * 1000, card
+
+
+def exchange(stack, card, algorithm, directory):
+    code = stack.cli("device", "code", "--org", stack.organisation, "--role", "registrar")["code"]
+    path = directory / "code"
+    path.write_text(code + "\n")
+    return json.loads(output(BIN / "bench_exchange", "--server", f"127.0.0.1:{stack.port}", "--ca", stack.data / "tls" / "ca.pem",
+                             "--code-file", path, "--card", card.id, "--pin", "471147", "--algorithm", algorithm, "--sessions",
+                             16, "--seconds", 3))["per_second"]
+
+
+def machine():
+    model = next((l.split(":")[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines() if l.startswith("model name")), "?")
+    return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("--json")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="apdu,sign,issue")
+    options = parser.parse_args()
+    only = set(options.only.split(","))
+    directory = Path(tempfile.mkdtemp(prefix="cardea-bench-"))
+    namespace.enter()
+    flat = {"machine": machine()}
+    print(flat["machine"], flush=True)
+    try:
+        if "apdu" in only:
+            floor, vpcd = measure_floor(directory, options.rounds), measure_vpcd(directory, options.rounds)
+            print(f"APDU (a) null IFD handler          {floor.text('us')}")
+            print(f"APDU (b) vpcd with a null card     {vpcd.text('us')}", flush=True)
+        stack = Stack(directory / "s", server_config='', log_level="info")
+        stack.start()
+        try:
+            output(BIN / "cardea-cms", "ca", "init", directory / "ca")
+            if "apdu" in only:
+                card = stack.new_card("piv-yubikey5")
+                cardea = apdu_rounds(READER, options.rounds, 5000)
+                card.remove()
+                print(f"APDU (c) Cardea                    {cardea.text('us')}   {cardea.middle / floor.middle:.1f} x floor, "
+                      f"{vpcd.middle / cardea.middle:.0f} times as fast as vpcd", flush=True)
+                flat |= {"apdu_floor_us": floor.middle, "apdu_vpcd_us": vpcd.middle, "apdu_cardea_us": cardea.middle}
+            if "sign" in only:
+                for algorithm, plan in {"rsa2048": "piv-standard", "p256": "piv-p256"}.items():
+                    _, card = issue(stack, directory, plan)
+                    # In turn, so that a drift of the machine meets all three alike.
+                    runs = [(openssl_speed(algorithm), hsm_loop(algorithm), exchange(stack, card, algorithm, directory))
+                            for _ in range(options.rounds)]
+                    raw, loop, through = (Figure(values) for values in zip(*runs))
+                    card.remove()
+                    print(f"{algorithm:8} openssl speed             {raw.text('/s')}")
+                    print(f"{algorithm:8} SoftHSM unwrap+sign loop  {loop.text('/s')}")
+                    ratio = Figure([t / l for _, l, t in runs])
+                    print(f"{algorithm:8} through Cardea            {through.text('/s')}   {ratio.middle:.2f} x the loop", flush=True)
+                    flat |= {f"openssl_{algorithm}_per_s": raw.middle, f"hsm_loop_{algorithm}_per_s": loop.middle,
+                             f"cardea_{algorithm}_per_s": through.middle}
+            if "issue" in only:
+                times = []
+                for _ in range(options.rounds):
+                    took, card = issue(stack, directory, "piv-standard")
+                    times.append(took)
+                    card.remove()
+                whole = Figure(times)
+                print(f"issue    one card, four RSA-2048   {whole.text('ms')}")
+                flat["issue_card_ms"] = whole.middle
+        finally:
+            stack.stop()
+        if options.json:
+            Path(options.json).write_text(json.dumps(flat, indent=2) + "\n")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
