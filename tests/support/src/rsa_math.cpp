@@ -70,6 +70,20 @@ bool rsa_parts_fit(const card::RsaPrivateParts& parts) {
          BN_cmp(dq.get(), number(parts.dq.expose()).get()) == 0 && BN_is_one(one.get());
 }
 
+card::RsaPrivateParts rsa_crt(const RsaPrimes& primes) {
+  const BnCtx ctx{BN_CTX_new()};
+  const auto n = numbers(primes, ctx.get());
+  const auto half = primes.p.size();
+  const auto secret = [half](const Bn& value) { return SecretBytes{BytesView{octets(value, half)}}; };
+  const Bn dp = zero();
+  const Bn dq = zero();
+  const Bn qinv = zero();
+  BN_nnmod(dp.get(), n->d.get(), n->p1.get(), ctx.get());
+  BN_nnmod(dq.get(), n->d.get(), n->q1.get(), ctx.get());
+  BN_mod_inverse(qinv.get(), number(primes.q.expose()).get(), number(primes.p.expose()).get(), ctx.get());
+  return {primes.p.clone(), primes.q.clone(), secret(dp), secret(dq), secret(qinv)};
+}
+
 SecretBytes rsa_power(card::Algorithm algorithm, const RsaPrimes& primes, BytesView block) {
   const BnCtx ctx{BN_CTX_new()};
   const auto n = numbers(primes, ctx.get());

@@ -14,6 +14,9 @@ std::optional<card::PublicKey> rsa_public(card::Algorithm algorithm, const RsaPr
 /// Whether the CRT parts belong to the primes.
 bool rsa_parts_fit(const card::RsaPrivateParts& parts);
 
+/// The CRT parts that belong to two primes.
+card::RsaPrivateParts rsa_crt(const RsaPrimes& primes);
+
 /// block^d mod n, of modulus size.
 SecretBytes rsa_power(card::Algorithm algorithm, const RsaPrimes& primes, BytesView block);
 
