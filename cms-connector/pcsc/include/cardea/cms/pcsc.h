@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cardea/cms/channel.h"
+
+namespace cardea::cms {
+
+/// A reader as PC/SC lists it.
+struct Reader {
+  std::string name;
+  bool card_present = false;
+  bool in_use = false;     ///< another program is connected
+  bool exclusive = false;  ///< another program keeps the card to itself
+  Bytes atr;               ///< empty without a card
+};
+
+/// All readers, in PC/SC's order. Errors: `unavailable` when the PC/SC service does not answer.
+Result<std::vector<Reader>> list_readers();
+
+/// The one reader that `wanted` names: its exact name, or else a part of it that fits no other reader, in any
+/// case. An empty `wanted` names the only reader there is. Errors: `not_found`; `conflict` when several fit.
+Result<std::string> pick_reader(const std::vector<std::string>& names, const std::string& wanted);
+
+/// How long to wait, whom to tell, and when to give up early.
+struct WaitOptions {
+  std::chrono::milliseconds deadline{15000};
+  std::function<void(const std::string&)> tell;  ///< called once, when there is something to wait for
+  std::function<bool()> interrupted;             ///< asked about once a second
+};
+
+/// Waits until the reader is there and holds a card, and connects to it: exclusively, with T=1. The card is
+/// reset when the channel is destroyed, so that no verified PIN stays behind.
+///
+/// Errors: `unavailable` (no PC/SC service, no reader or card until the deadline, card held by another
+/// program), `conflict` (several readers fit the name).
+struct Connected {
+  std::string reader;
+  std::unique_ptr<Channel> channel;
+};
+Result<Connected> connect_card(const std::string& wanted, const WaitOptions& options);
+
+}  // namespace cardea::cms

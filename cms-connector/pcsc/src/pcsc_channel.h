@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cardea/cms/channel.h"
+#include "context.h"
+
+namespace cardea::cms {
+
+/// Exclusive connection with T=1; the card is reset when the channel goes.
+class PcscChannel final : public Channel {
+ public:
+  static Result<std::unique_ptr<Channel>> open(std::shared_ptr<Context> context, const std::string& reader);
+
+  PcscChannel(std::shared_ptr<Context> context, SCARDHANDLE card)
+      : context_{std::move(context)}, card_{card} {}
+  PcscChannel(const PcscChannel&) = delete;
+  PcscChannel& operator=(const PcscChannel&) = delete;
+  PcscChannel(PcscChannel&&) = delete;
+  PcscChannel& operator=(PcscChannel&&) = delete;
+  ~PcscChannel() override;
+
+  Result<Bytes> transmit(BytesView command) override;
+  Result<void> begin() override;
+  void end() noexcept override;
+
+ private:
+  std::shared_ptr<Context> context_;
+  SCARDHANDLE card_;
+  bool in_transaction_ = false;
+};
+
+}  // namespace cardea::cms

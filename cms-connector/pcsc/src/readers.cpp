@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <thread>
+
+#include "cardea/cms/pcsc.h"
+#include "pcsc_channel.h"
+
+namespace cardea::cms {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// pcsc-lite's pseudo reader whose state changes when readers come or go.
+constexpr const char* kPlugAndPlay = R"(\\?PnP?\Notification)";
+constexpr milliseconds kSlice{1000};  // how often a wait looks at `interrupted`
+
+Result<std::vector<std::string>> reader_names(const Context& context) {
+  DWORD size = 0;
+  LONG rc = SCardListReaders(context.get(), nullptr, nullptr, &size);
+  std::string names(size, '\0');
+  if (rc == SCARD_S_SUCCESS) rc = SCardListReaders(context.get(), nullptr, names.data(), &size);
+  if (rc == SCARD_E_NO_READERS_AVAILABLE) return std::vector<std::string>{};
+  if (rc != SCARD_S_SUCCESS) return tl::unexpected{pcsc_error(rc, "cannot list the readers")};
+
+  std::vector<std::string> out;
+  for (std::size_t at = 0; at < names.size() && names[at] != '\0';) {
+    out.emplace_back(names.c_str() + at);
+    at += out.back().size() + 1;
+  }
+  return out;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+DWORD in_milliseconds(Clock::duration wait) {
+  return static_cast<DWORD>(
+      std::max<std::int64_t>(0, std::chrono::duration_cast<milliseconds>(wait).count()));
+}
+
+/// Waits for a change of `name` away from `known`, a slice at most; the new state, or `known` when nothing
+/// changed.
+Result<DWORD> wait_change(const Context& context, const char* name, DWORD known, Clock::duration at_most) {
+  SCARD_READERSTATE state{};
+  state.szReader = name;
+  state.dwCurrentState = known;
+  const LONG rc = SCardGetStatusChange(
+      context.get(), in_milliseconds(std::min<Clock::duration>(at_most, kSlice)), &state, 1);
+  if (rc == SCARD_E_TIMEOUT) return known;
+  // The reader may vanish between listing and asking: that is a change like any other.
+  if (rc == SCARD_E_UNKNOWN_READER) return static_cast<DWORD>(SCARD_STATE_UNKNOWN);
+  if (rc != SCARD_S_SUCCESS) return tl::unexpected{pcsc_error(rc, "cannot watch the reader")};
+  return state.dwEventState;
+}
+
+/// One wait with a deadline: tells the person once, and gives up when asked to.
+class Waiting {
+ public:
+  explicit Waiting(const WaitOptions& options) : options_{options}, until_{Clock::now() + options.deadline} {}
+
+  /// `what` is what is being waited for; returns the time that is left.
+  Result<Clock::duration> left(const std::string& what) {
+    const auto now = Clock::now();
+    if (now >= until_) return fail(Errc::unavailable, what + " did not appear in time");
+    if (options_.interrupted && options_.interrupted())
+      return fail(Errc::unavailable, "interrupted while waiting");
+    if (!told_ && options_.tell) options_.tell("waiting for " + what);
+    told_ = true;
+    return until_ - now;
+  }
+
+ private:
+  const WaitOptions& options_;
+  Clock::time_point until_;
+  bool told_ = false;
+};
+
+Result<std::string> wait_for_reader(const Context& context, const std::string& wanted, Waiting& waiting) {
+  const std::string what = wanted.empty() ? "a reader" : "the reader \"" + wanted + "\"";
+  for (DWORD known = SCARD_STATE_UNAWARE;;) {
+    CARDEA_TRY(const auto names, reader_names(context));
+    auto picked = pick_reader(names, wanted);
+    if (picked || picked.error().code == Errc::conflict) return picked;
+    CARDEA_TRY(const auto left, waiting.left(what));
+    CARDEA_TRY(known, wait_change(context, kPlugAndPlay, known, left));
+    known &= ~static_cast<DWORD>(SCARD_STATE_CHANGED);
+  }
+}
+
+Result<bool> wait_for_card(const Context& context, const std::string& reader, Waiting& waiting) {
+  for (DWORD known = SCARD_STATE_UNAWARE;;) {
+    CARDEA_TRY(known, wait_change(context, reader.c_str(), known, milliseconds{200}));
+    if ((known & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE)) != 0) return false;
+    if ((known & SCARD_STATE_PRESENT) != 0) return true;
+    known &= ~static_cast<DWORD>(SCARD_STATE_CHANGED);
+    CARDEA_TRY(const auto left, waiting.left("a card in the reader \"" + reader + "\""));
+    CARDEA_TRY(known, wait_change(context, reader.c_str(), known, left));
+    known &= ~static_cast<DWORD>(SCARD_STATE_CHANGED);
+    if ((known & SCARD_STATE_PRESENT) != 0) return true;
+  }
+}
+
+}  // namespace
+
+Result<std::string> pick_reader(const std::vector<std::string>& names, const std::string& wanted) {
+  if (std::find(names.begin(), names.end(), wanted) != names.end()) return wanted;
+  std::vector<std::string> fitting;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(fitting),
+               [&](const std::string& name) { return lower(name).find(lower(wanted)) != std::string::npos; });
+  if (fitting.empty()) return fail(Errc::not_found, "no reader is named \"" + wanted + "\"");
+  if (fitting.size() == 1) return fitting.front();
+  std::string list;
+  for (const auto& name : fitting)
+    list += "\n  " + name;
+  return fail(Errc::conflict, "several readers fit \"" + wanted + "\"; name one with --reader:" + list);
+}
+
+Result<std::vector<Reader>> list_readers() {
+  CARDEA_TRY(const auto context, Context::open());
+  CARDEA_TRY(const auto names, reader_names(*context));
+  std::vector<Reader> out;
+  for (const auto& name : names) {
+    SCARD_READERSTATE state{};
+    state.szReader = name.c_str();
+    Reader reader;
+    reader.name = name;
+    if (SCardGetStatusChange(context->get(), 0, &state, 1) == SCARD_S_SUCCESS) {
+      reader.card_present = (state.dwEventState & SCARD_STATE_PRESENT) != 0;
+      reader.in_use = (state.dwEventState & SCARD_STATE_INUSE) != 0;
+      reader.exclusive = (state.dwEventState & SCARD_STATE_EXCLUSIVE) != 0;
+      if (reader.card_present)
+        reader.atr.assign(state.rgbAtr, state.rgbAtr + std::min<DWORD>(state.cbAtr, MAX_ATR_SIZE));
+    }
+    out.push_back(std::move(reader));
+  }
+  return out;
+}
+
+Result<Connected> connect_card(const std::string& wanted, const WaitOptions& options) {
+  CARDEA_TRY(auto context, Context::open());
+  Waiting waiting{options};
+  for (;;) {
+    CARDEA_TRY(auto reader, wait_for_reader(*context, wanted, waiting));
+    CARDEA_TRY(const bool present, wait_for_card(*context, reader, waiting));
+    if (!present) continue;  // the reader went away meanwhile
+    CARDEA_TRY(auto channel, PcscChannel::open(std::move(context), reader));
+    return Connected{std::move(reader), std::move(channel)};
+  }
+}
+
+}  // namespace cardea::cms

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "cardea/cms/channel.h"
+#include "cardea/cms/piv/admin_key.h"
+#include "cardea/cms/piv/names.h"
+#include "cardea/result.h"
+#include "cardea/secret.h"
+
+namespace cardea::cms::piv {
+
+/// A public key as the card writes it: the inside of 7F49 (81 n 82 e, or 86 point).
+struct PublicKey {
+  KeyAlgorithm algorithm = KeyAlgorithm::rsa2048;
+  Bytes encoded;
+  friend bool operator==(const PublicKey&, const PublicKey&) = default;
+};
+
+/// What SELECT and the questions that need no authentication tell.
+struct CardFacts {
+  std::optional<std::array<std::uint8_t, 3>> version;  ///< Yubico firmware version
+  std::optional<std::uint32_t> serial;
+  std::optional<unsigned> pin_tries;  ///< absent when the PIN is verified already
+};
+
+/// What a card tells about a key or PIN (Yubico GET METADATA).
+struct Metadata {
+  std::optional<std::uint8_t> algorithm;
+  std::optional<bool> factory_value;  ///< PIN, PUK and 9B: still the value of the factory
+  Bytes public_key;                   ///< inside of 7F49; empty for PIN, PUK and 9B
+};
+
+/// What issuance asks of a card. PivCard does it; DryRunCard says what it would do.
+///
+/// Errors of all: `unavailable` when card or reader are gone or were reset; `denied` when the card refuses
+/// the credential (the sentence says how many tries are left); `unsupported` when it does not know the
+/// command; `not_found`; `exhausted` when an object is too large; `invalid` for any other status word. No
+/// credential is ever tried twice.
+class Card {
+ public:
+  Card() = default;
+  Card(const Card&) = delete;
+  Card& operator=(const Card&) = delete;
+  Card(Card&&) = delete;
+  Card& operator=(Card&&) = delete;
+  virtual ~Card() = default;
+
+  /// Between the two, nobody else reaches the card.
+  virtual Result<void> begin() = 0;
+  virtual void end() noexcept = 0;
+
+  virtual Result<CardFacts> open() = 0;
+  /// Nothing when the card has no such command or no such key.
+  virtual Result<std::optional<Metadata>> metadata(std::uint8_t reference) = 0;
+  virtual Result<void> authenticate(const AdminKey& key) = 0;
+  virtual Result<void> set_management_key(const AdminKey& key) = 0;
+  virtual Result<void> verify_pin(const SecretBytes& field) = 0;
+  virtual Result<void> change_reference(std::uint8_t reference, const SecretBytes& old_field,
+                                        const SecretBytes& new_field) = 0;
+  virtual Result<PublicKey> generate(const Slot& slot, KeyAlgorithm algorithm, PinPolicy pin,
+                                     TouchPolicy touch) = 0;
+  /// `block`: the padded block for RSA, the hash for ECDSA. Result: the block, or DER SEQUENCE(r, s).
+  virtual Result<Bytes> sign(const Slot& slot, KeyAlgorithm algorithm, BytesView block) = 0;
+  /// The content without its 53; nothing when the object is absent.
+  virtual Result<std::optional<Bytes>> read_object(std::uint32_t tag) = 0;
+  /// Empty content deletes.
+  virtual Result<void> write_object(std::uint32_t tag, BytesView content) = 0;
+};
+
+/// The card in a reader.
+std::unique_ptr<Card> make_piv_card(Channel& channel);
+
+/// A card that does nothing and writes what it would do, with the bytes of each command, to `out`. Keys that
+/// it "generates" are made in memory and forgotten, so that everything after them can be shown.
+std::unique_ptr<Card> make_dry_run_card(std::ostream& out);
+
+/// A PIN or PUK as it goes on the wire: padded with FF to eight octets. Errors: `invalid` when it is empty or
+/// longer.
+Result<SecretBytes> pin_field(BytesView pin);
+
+}  // namespace cardea::cms::piv
