@@ -16,30 +16,31 @@
 namespace cardea::store {
 
 struct Options {
-  std::filesystem::path file;   ///< created when missing, mode 0600
-  bool verify_integrity = true; ///< run SQLite's quick check while opening
+  std::filesystem::path file;    ///< created when missing, mode 0600
+  bool verify_integrity = true;  ///< run SQLite's quick check while opening
 };
 
 struct AuditQuery {
   std::optional<std::string> organisation;
   std::optional<std::string> card;
-  std::uint64_t after = 0;   ///< only numbers above this
+  std::uint64_t after = 0;  ///< only numbers above this
   std::size_t limit = 100;
   bool newest_first = false;
 };
 
 struct Stats {
-  std::uint64_t commits = 0;       ///< database transactions made durable
-  std::uint64_t writes = 0;        ///< callers served by them (group commit: writes ≥ commits)
+  std::uint64_t commits = 0;  ///< database transactions made durable
+  std::uint64_t writes = 0;   ///< callers served by them (group commit: writes ≥ commits)
   std::uint64_t wal_bytes = 0;
+  std::uint64_t pin_comparisons = 0;  ///< how often a shown PIN was compared with a stored one
 };
 
-/// The server's database: SQLite, WAL, synchronous=FULL, one writer with group commit. Thread-safe. One process at a
-/// time (a lock file says so); a second one gets `conflict`.
+/// The server's database: SQLite, WAL, synchronous=FULL, one writer with group commit. Thread-safe. One
+/// process at a time (a lock file says so); a second one gets `conflict`.
 ///
-/// Laws: a call that returned success is durable; a failed one changed nothing; `exhausted` when the disk is full, and
-/// the database goes on working once there is room.
-/// Errors: `not_found`, `conflict` (a name or id that exists), `invalid`, `corrupt`, `exhausted`, `unavailable`.
+/// Laws: a call that returned success is durable; a failed one changed nothing; `exhausted` when the disk is
+/// full, and the database goes on working once there is room. Errors: `not_found`, `conflict` (a name or id
+/// that exists), `invalid`, `corrupt`, `exhausted`, `unavailable`.
 class Database {
  public:
   static Result<std::unique_ptr<Database>> open(const Options& options);
@@ -59,7 +60,8 @@ class Database {
   virtual Result<void> add(const CardRow& row) = 0;
   virtual Result<CardRow> card(const std::string& id) = 0;
   virtual Result<std::vector<CardRow>> cards(const std::string& organisation) = 0;
-  virtual Result<std::vector<CardRow>> cards_of(const std::string& organisation, const std::string& person) = 0;
+  virtual Result<std::vector<CardRow>> cards_of(const std::string& organisation,
+                                                const std::string& person) = 0;
   virtual Result<void> set_state(const std::string& card, CardState state) = 0;
   virtual Result<void> assign(const std::string& card, const std::optional<std::string>& holder) = 0;
   /// The card with its records, keys and PINs. Audit lines stay.
@@ -71,8 +73,9 @@ class Database {
   virtual Result<void> revoke_device(const std::string& id, Time at) = 0;
 
   virtual Result<void> add(const EnrolmentCode& row) = 0;
-  /// Redeems a code and adds the device in one transaction. `not_found` for an unknown or used code, `denied` for an
-  /// expired one (which is removed); organisation, person and role of `device` are taken from the code.
+  /// Redeems a code and adds the device in one transaction. `not_found` for an unknown or used code, `denied`
+  /// for an expired one (which is removed); organisation, person and role of `device` are taken from the
+  /// code.
   virtual Result<Device> redeem(const Bytes& code_hash, Device device, Time now) = 0;
 
   /// Appends one line; `row.number` is chosen here.

@@ -69,12 +69,12 @@ struct EnrolmentCode {
 struct AuditRow {
   std::uint64_t number = 0;  ///< grows by one a line, without gaps
   Time at;
-  std::string organisation;          ///< empty where none is concerned
+  std::string organisation;  ///< empty where none is concerned
   std::optional<std::string> card;
-  std::string actor;                 ///< "device:<id>", "administrator", "server"
-  std::string action;                ///< "pin.try", "key.use", "card.create" …
+  std::string actor;   ///< "device:<id>", "administrator", "server"
+  std::string action;  ///< "pin.try", "key.use", "card.create" …
   bool success = true;
-  std::string detail;                ///< JSON object, nothing secret in it
+  std::string detail;  ///< JSON object, nothing secret in it
 };
 
 }  // namespace cardea::store

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cardea/store/database.h"
+#include "connection.h"
+#include "live_cards.h"
+#include "lock_file.h"
+#include "pin_hash.h"
+#include "readers.h"
+#include "writer.h"
+
+namespace cardea::store {
+
+/// Database over SQLite. The only place where SQLiteCpp's exceptions are caught besides Writer is `read`.
+class SqliteDatabase final : public Database {
+ public:
+  SqliteDatabase(std::filesystem::path file, LockFile lock);
+
+  Result<void> add(const Organisation& row) override;
+  Result<std::vector<Organisation>> organisations() override;
+  Result<Organisation> organisation(const std::string& id_or_name) override;
+
+  Result<void> add(const Person& row) override;
+  Result<std::vector<Person>> people(const std::string& organisation) override;
+  Result<Person> person(const std::string& organisation, const std::string& id_or_email) override;
+
+  Result<void> add(const CardRow& row) override;
+  Result<CardRow> card(const std::string& id) override;
+  Result<std::vector<CardRow>> cards(const std::string& organisation) override;
+  Result<std::vector<CardRow>> cards_of(const std::string& organisation, const std::string& person) override;
+  Result<void> set_state(const std::string& card, CardState state) override;
+  Result<void> assign(const std::string& card, const std::optional<std::string>& holder) override;
+  Result<void> delete_card(const std::string& id) override;
+
+  Result<void> add(const Device& row) override;
+  Result<Device> device(const std::string& id) override;
+  Result<std::vector<Device>> devices(const std::string& organisation) override;
+  Result<void> revoke_device(const std::string& id, Time at) override;
+
+  Result<void> add(const EnrolmentCode& row) override;
+  Result<Device> redeem(const Bytes& code_hash, Device device, Time now) override;
+
+  Result<void> append(const AuditRow& row) override;
+  Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
+
+  std::unique_ptr<card::Store> card_store(const std::string& card) override;
+  std::unique_ptr<card::PinVault> pin_vault(const std::string& card) override;
+
+  [[nodiscard]] Stats stats() const override;
+  Result<void> check() override;
+
+  /// `query` reads over a connection and returns a Result; SQLite's exceptions become its error.
+  template <class F>
+  auto read(F&& query) -> decltype(query(std::declval<Connection&>())) {
+    try {
+      const auto lease = readers_.take();
+      return std::forward<F>(query)(*lease);
+    } catch (const SQLite::Exception& failure) {
+      return tl::unexpected{translate_sqlite(failure.getExtendedErrorCode(), 0, failure.what())};
+    } catch (const std::exception& failure) {
+      return fail(Errc::unavailable, std::string{"reading failed: "} + failure.what());
+    }
+  }
+
+  Result<void> write(const Writer::Work& work, const Writer::Published& published = {}) {
+    return writer_.run(work, published);
+  }
+
+  LiveCards& live_cards() { return live_; }
+  PinHasher& pin_hasher() { return hasher_; }
+
+ private:
+  // In the order in which they are needed: the writer's thread ends first, the lock is released last.
+  std::filesystem::path file_;
+  LockFile lock_;
+  Connection writing_;
+  Readers readers_;
+  LiveCards live_;
+  mutable PinHasher hasher_;
+  Writer writer_;
+};
+
+/// A constraint that the code checks first, inside the same transaction, so that the sentence can name the
+/// thing.
+namespace rule {
+Result<void> organisation_exists(Connection& db, const std::string& organisation);
+Result<void> person_exists(Connection& db, const std::string& organisation,
+                           const std::optional<std::string>& person);
+Result<void> not_empty(const std::string& value, const char* what);
+}  // namespace rule
+
+/// The card's new generation, after counting it up. Errors: `not_found`.
+Result<std::uint64_t> bump_generation(Connection& db, const std::string& card);
+
+}  // namespace cardea::store

@@ -1,0 +1,127 @@
+#include "writer.h"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace cardea::store {
+
+/// Lives on the stack of its caller until it is answered.
+struct Writer::Job {
+  Job(const Work& w, const Published& p) : work{w}, published{p} {}
+
+  const Work& work;
+  const Published& published;
+  Result<void> result;
+
+  std::mutex mutex;
+  std::condition_variable answered;
+  bool done = false;
+};
+
+Writer::Writer(Connection& connection) : connection_{connection}, thread_{[this] { loop(); }} {}
+
+Writer::~Writer() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+Result<void> Writer::run(const Work& work, const Published& published) {
+  Job job{work, published};
+  {
+    const std::lock_guard lock{mutex_};
+    queue_.push_back(&job);
+  }
+  wake_.notify_one();
+  std::unique_lock lock{job.mutex};
+  job.answered.wait(lock, [&job] { return job.done; });
+  return std::move(job.result);
+}
+
+void Writer::loop() {
+  std::vector<Job*> jobs;
+  for (;;) {
+    {
+      std::unique_lock lock{mutex_};
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      jobs.swap(queue_);
+    }
+    process(jobs);
+    for (Job* job : jobs) {
+      // Notified under the lock: once it is released the caller may take the job away.
+      const std::lock_guard lock{job->mutex};
+      job->done = true;
+      job->answered.notify_one();
+    }
+    jobs.clear();
+  }
+}
+
+void Writer::process(const std::vector<Job*>& jobs) {
+  if (attempt(jobs) || jobs.size() == 1) return;
+  // The transaction was lost as a whole, by a full disk say. Which piece was too much shows when each goes
+  // alone.
+  for (Job* job : jobs)
+    attempt({job});
+}
+
+/// True when every job has its final result; false when the transaction was lost (the results then say why).
+bool Writer::attempt(const std::vector<Job*>& jobs) {
+  std::uint64_t successes = 0;
+  bool begun = false;
+  try {
+    connection_.run("BEGIN IMMEDIATE");
+    begun = true;
+    for (Job* job : jobs) {
+      connection_.run("SAVEPOINT piece");
+      job->result = perform(*job);
+      if (job->result) {
+        ++successes;
+      } else if (!connection_.in_transaction()) {
+        return false;  // SQLite itself rolled everything back
+      } else {
+        connection_.run("ROLLBACK TO piece");
+      }
+      connection_.run("RELEASE piece");
+    }
+    connection_.run(successes > 0 ? "COMMIT" : "ROLLBACK");
+  } catch (const SQLite::Exception& failure) {
+    const Error error = connection_.translate(failure);
+    roll_back();
+    for (Job* job : jobs)
+      job->result = tl::unexpected{error};
+    return !begun;  // where no transaction can begin, one piece alone fares no better
+  }
+  if (successes > 0) ++commits_;
+  writes_ += successes;
+  for (Job* job : jobs) {
+    if (job->result && job->published) job->published();
+  }
+  return true;
+}
+
+Result<void> Writer::perform(Job& job) {
+  try {
+    return job.work(connection_);
+  } catch (const SQLite::Exception& failure) {
+    return tl::unexpected{connection_.translate(failure)};
+  } catch (const std::exception& failure) {
+    return fail(Errc::unavailable, std::string{"writing failed: "} + failure.what());
+  }
+}
+
+void Writer::roll_back() noexcept {
+  try {
+    if (connection_.in_transaction()) connection_.run("ROLLBACK");
+  } catch (const SQLite::Exception&) {
+    // The next BEGIN reports what is wrong with the connection.
+    return;
+  }
+}
+
+}  // namespace cardea::store

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "cardea/result.h"
+#include "connection.h"
+
+namespace cardea::store {
+
+/// The one thread that writes. Callers queue a piece of work and wait; whatever is queued runs in one
+/// transaction and is made durable by one sync (group commit), so the cost of a sync is shared by all who
+/// wait for it.
+///
+/// Laws:
+///  1. `run` returns success only when its work is durable.
+///  2. A piece that fails undoes only itself; the others of its transaction are kept.
+///  3. `published` of a successful piece runs after the commit and before `run` returns, in the order of the
+///  commits.
+class Writer {
+ public:
+  /// Reads and changes the database; what it captures outlives the call. May run more than once (a
+  /// transaction lost as a whole is repeated piece by piece), so it sets its results afresh each time.
+  using Work = std::function<Result<void>(Connection&)>;
+  using Published = std::function<void()>;
+
+  /// Takes over the connection for writing. Starts the thread.
+  explicit Writer(Connection& connection);
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  /// Finishes what is queued.
+  ~Writer();
+
+  Result<void> run(const Work& work, const Published& published = {});
+
+  [[nodiscard]] std::uint64_t commits() const { return commits_; }
+  [[nodiscard]] std::uint64_t writes() const { return writes_; }
+
+ private:
+  struct Job;
+
+  void loop();
+  void process(const std::vector<Job*>& jobs);
+  bool attempt(const std::vector<Job*>& jobs);
+  Result<void> perform(Job& job);
+  void roll_back() noexcept;
+
+  Connection& connection_;
+  std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<std::uint64_t> writes_ = 0;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Job*> queue_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cardea::store
