@@ -1,0 +1,82 @@
+#pragma once
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "cardea/store/database.h"
+
+namespace cardea::store::test {
+
+/// A directory of its own for each test, removed afterwards.
+class TempDir {
+ public:
+  TempDir() {
+    std::string name = (std::filesystem::temp_directory_path() / "cardea-store-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  ~TempDir() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] std::filesystem::path operator/(const char* name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline Time at(std::int64_t milliseconds) {
+  return Time{std::chrono::milliseconds{milliseconds}};
+}
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) FAIL(result.error().what);
+  return std::move(*result);
+}
+inline void must(const Result<void>& result) {
+  if (!result) FAIL(result.error().what);
+}
+
+inline std::unique_ptr<Database> open(const std::filesystem::path& file) {
+  return must(Database::open({file}));
+}
+
+inline CardRow a_card(std::string id, std::uint32_t serial) {
+  return {std::move(id), "org", std::nullopt, "piv-yubikey5", "card", serial, CardState::active, at(1)};
+}
+
+/// A database with organisation "org", person "ann" of it, and card "card".
+struct Furnished {
+  TempDir directory;
+  std::unique_ptr<Database> db = open(directory / "cardea.db");
+
+  Furnished() {
+    must(db->add(Organisation{"org", "Acme", at(1)}));
+    must(db->add(Person{"ann", "org", "Ann", "ann@acme.example", at(2)}));
+    must(db->add(a_card("card", 1)));
+  }
+  void reopen() {
+    db.reset();
+    db = open(directory / "cardea.db");
+  }
+};
+
+}  // namespace cardea::store::test
+
+/// The call fails with this code and this sentence.
+#define CHECK_FAILS(call, errc, sentence)      \
+  do {                                         \
+    const auto outcome = (call);               \
+    REQUIRE_FALSE(outcome.has_value());        \
+    CHECK(outcome.error().code == (errc));     \
+    CHECK(outcome.error().what == (sentence)); \
+  } while (false)

@@ -1,0 +1,213 @@
+#include <SQLiteCpp/Database.h>
+
+#include <atomic>
+#include <thread>
+
+#include "fixture.h"
+
+namespace cardea::store::test {
+
+namespace {
+
+using card::PinEvidence;
+using card::PinRef;
+using card::PinUpdate;
+using card::PlainPin;
+
+PinEvidence pin(std::string_view text) {
+  return PlainPin{SecretBytes{as_bytes(text)}};
+}
+
+void set(card::PinVault& vault, std::string_view value, std::optional<unsigned> tries = std::nullopt,
+         PinRef ref = PinRef::application) {
+  const auto evidence = pin(value);
+  const PinUpdate update{ref, &evidence, false, tries};
+  must(vault.replace(std::span{&update, 1}));
+}
+
+}  // namespace
+
+TEST_CASE("a try is spent by a wrong PIN and all come back with the right one") {
+  Furnished it;
+  const auto vault = it.db->pin_vault("card");
+  CHECK_FAILS(vault->status(PinRef::application), Errc::not_found, "the card has no PIN");
+  CHECK_FAILS(vault->verify(PinRef::puk, pin("1")), Errc::not_found, "the card has no PUK");
+  set(*vault, "123456");
+  CHECK(must(vault->status(PinRef::application)).tries_left == 3);
+  CHECK(must(vault->status(PinRef::application)).tries_max == 3);
+
+  auto verdict = must(vault->verify(PinRef::application, pin("654321")));
+  CHECK_FALSE(verdict.match);
+  CHECK(verdict.status.tries_left == 2);
+  CHECK(must(vault->verify(PinRef::application, pin("12345"))).status.tries_left == 1);
+  verdict = must(vault->verify(PinRef::application, pin("123456")));
+  CHECK(verdict.match);
+  CHECK(verdict.status.tries_left == 3);
+}
+
+TEST_CASE("with no tries left nothing is compared, not even the right value") {
+  Furnished it;
+  const auto vault = it.db->pin_vault("card");
+  set(*vault, "123456", 2);
+  must(vault->verify(PinRef::application, pin("x")));
+  must(vault->verify(PinRef::application, pin("x")));
+  const auto compared = it.db->stats().pin_comparisons;
+  const auto verdict = must(vault->verify(PinRef::application, pin("123456")));
+  CHECK_FALSE(verdict.match);
+  CHECK(verdict.status.tries_left == 0);
+  CHECK(it.db->stats().pin_comparisons == compared);
+  it.reopen();
+  CHECK(must(it.db->pin_vault("card")->status(PinRef::application)).tries_left == 0);
+}
+
+TEST_CASE("a new value fills the counter, counts the version up and keeps or sets the limit") {
+  Furnished it;
+  const auto vault = it.db->pin_vault("card");
+  set(*vault, "111111", 5);
+  must(vault->verify(PinRef::application, pin("x")));
+  set(*vault, "222222");
+  auto status = must(vault->status(PinRef::application));
+  CHECK(status.version == 2);
+  CHECK(status.tries_left == 5);
+  CHECK_FALSE(status.factory_value);
+  CHECK_FALSE(must(vault->verify(PinRef::application, pin("111111"))).match);
+  CHECK(must(vault->verify(PinRef::application, pin("222222"))).match);
+
+  const auto factory = pin("123456");
+  const auto puk = pin("12345678");
+  const std::vector<PinUpdate> both{{PinRef::application, &factory, true, 255}, {PinRef::puk, &puk, true, 1}};
+  must(vault->replace(both));
+  status = must(vault->status(PinRef::application));
+  CHECK(status.factory_value);
+  CHECK(status.version == 3);
+  CHECK(status.tries_max == 255);
+  CHECK(must(vault->status(PinRef::puk)).tries_left == 1);
+}
+
+TEST_CASE("a replacement that makes no sense changes nothing") {
+  Furnished it;
+  const auto vault = it.db->pin_vault("card");
+  set(*vault, "111111");
+  const auto value = pin("222222");
+  const std::vector<PinUpdate> none{{PinRef::application, &value, false, std::nullopt},
+                                    {PinRef::puk, nullptr, false, std::nullopt}};
+  CHECK_FAILS(vault->replace(none), Errc::invalid, "a new PIN has no value");
+  for (const unsigned tries : {0U, 256U}) {
+    const PinUpdate bad{PinRef::puk, &value, false, tries};
+    CHECK_FAILS(vault->replace(std::span{&bad, 1}), Errc::invalid, "a PIN has 1 to 255 tries");
+  }
+  CHECK(must(vault->status(PinRef::application)).version == 1);
+  CHECK(must(vault->verify(PinRef::application, pin("111111"))).match);
+  const PinUpdate good{PinRef::puk, &value, false, std::nullopt};
+  CHECK_FAILS(it.db->pin_vault("none")->replace(std::span{&good, 1}), Errc::not_found,
+              "there is no card none");
+}
+
+TEST_CASE("PIN changes count the card's generation up, reading a status does not") {
+  Furnished it;
+  const auto vault = it.db->pin_vault("card");
+  const auto store = it.db->card_store("card");
+  auto last = must(store->generation());
+  const auto grew = [&] {
+    const auto now = must(store->generation());
+    return now > std::exchange(last, now);
+  };
+  set(*vault, "123456", 1);
+  CHECK(grew());
+  must(vault->status(PinRef::application));
+  CHECK_FALSE(grew());
+  must(vault->verify(PinRef::application, pin("123456")));
+  CHECK(grew());
+  must(vault->verify(PinRef::application, pin("x")));
+  CHECK(grew());
+  must(vault->verify(PinRef::application, pin("x")));
+  CHECK_FALSE(grew());
+}
+
+TEST_CASE("64 wrong guesses at once: no more comparisons than tries") {
+  Furnished it;
+  set(*it.db->pin_vault("card"), "123456", 5);
+  const auto before = it.db->stats().pin_comparisons;
+  std::atomic<int> matches = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 64; ++t) {
+    threads.emplace_back([&] {
+      const auto vault = it.db->pin_vault("card");
+      if (must(vault->verify(PinRef::application, pin("000000"))).match) ++matches;
+    });
+  }
+  for (auto& thread : threads)
+    thread.join();
+  CHECK(matches == 0);
+  CHECK(it.db->stats().pin_comparisons - before == 5);
+  CHECK(must(it.db->pin_vault("card")->status(PinRef::application)).tries_left == 0);
+}
+
+TEST_CASE("right and wrong values at once: each wrong one costs a try, whichever is compared first") {
+  Furnished it;
+  set(*it.db->pin_vault("card"), "123456", 200);
+  for (int round = 0; round < 5; ++round) {
+    std::vector<std::thread> threads;
+    std::atomic<int> matches = 0;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&, t] {
+        const auto vault = it.db->pin_vault("card");
+        if (must(vault->verify(PinRef::application, pin(t % 2 == 0 ? "123456" : "wrong"))).match) ++matches;
+      });
+    }
+    for (auto& thread : threads)
+      thread.join();
+    CHECK(matches == 4);
+    // The right ones forgave what was spent before them only: at most the four wrong ones are still spent.
+    const auto left = must(it.db->pin_vault("card")->status(PinRef::application)).tries_left;
+    CHECK(left >= 196);
+    CHECK(left <= 200);
+    must(it.db->pin_vault("card")->verify(PinRef::application, pin("123456")));
+  }
+}
+
+TEST_CASE("replacing while others verify: an old value never fills the new value's counter") {
+  Furnished it;
+  const auto vault = it.db->pin_vault("card");
+  set(*vault, "1", 200);
+  std::atomic<bool> stop = false;
+  std::atomic<int> odd = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&] {
+      const auto mine = it.db->pin_vault("card");
+      while (!stop) {
+        const auto verdict = must(mine->verify(PinRef::application, pin("1")));
+        // "1" is the value of the odd versions.
+        if (verdict.match && verdict.status.version % 2 == 0) ++odd;
+      }
+    });
+  }
+  for (int i = 0; i < 10; ++i) {
+    set(*vault, i % 2 == 0 ? "2" : "1");
+    must(vault->verify(PinRef::application, pin("wrong")));
+  }
+  stop = true;
+  for (auto& thread : threads)
+    thread.join();
+  CHECK(odd == 0);
+  set(*vault, "2");
+  must(vault->verify(PinRef::application, pin("wrong")));
+  CHECK(must(vault->status(PinRef::application)).tries_left == 199);
+}
+
+TEST_CASE("no PIN is stored in the clear, and equal PINs have different hashes") {
+  Furnished it;
+  must(it.db->add(a_card("card-2", 2)));
+  set(*it.db->pin_vault("card"), "PIN-IN-CLEAR");
+  set(*it.db->pin_vault("card-2"), "PIN-IN-CLEAR");
+  SQLite::Database raw{(it.directory / "cardea.db").string(), SQLite::OPEN_READONLY};
+  CHECK(raw.execAndGet(
+               "SELECT count(DISTINCT hash) = 2 AND count(DISTINCT salt) = 2 AND min(memory) = 19922944 AND "
+               "min(passes) = 2 FROM pins")
+            .getInt() == 1);
+  CHECK(raw.execAndGet("SELECT count(*) FROM pins WHERE instr(hash, 'PIN-IN') OR instr(salt, 'PIN-IN')")
+            .getInt() == 0);
+}
+
+}  // namespace cardea::store::test
