@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cardea/secret.h"
+#include "cardea/signer/module.h"
+
+namespace cardea::signer {
+
+/// A tenant's two keys in the HSM: one wraps, the other gives the key of the tags (vault/README.md).
+struct TenantKeys {
+  CK_OBJECT_HANDLE kek = CK_INVALID_HANDLE;
+  Bytes kek_id;
+  Secret<32> binding;  ///< HMAC-SHA-256(MAC key, "cardea binding 1"), made in the HSM, kept in locked memory
+};
+
+/// Version 1 is the only one that is made today; handles name theirs, so that others can come to stand beside
+/// it.
+inline constexpr std::uint32_t kCurrentKek = 1;
+
+std::string kek_label(const std::string& tenant, std::uint32_t version);
+std::string mac_label(const std::string& tenant, std::uint32_t version);
+
+/// Errors: `not_found` when the tenant has no key of this version.
+Result<TenantKeys> find_tenant_keys(const Session& session, const std::string& tenant, std::uint32_t version);
+
+/// Makes the tenant's keys, unless they are there. Needs both PINs: only the security officer may set
+/// CKA_TRUSTED.
+Result<void> make_tenant_keys(const Module& module, CK_SLOT_ID slot, const std::string& tenant,
+                              BytesView so_pin, BytesView user_pin);
+
+/// Initialises a blank token and its user PIN.
+Result<void> init_token(const Module& module, const std::string& label, BytesView so_pin, BytesView user_pin);
+
+}  // namespace cardea::signer

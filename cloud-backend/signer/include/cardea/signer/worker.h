@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "cardea/signer/module.h"
+#include "cardea/signer/tenant_keys.h"
+#include "cardea/vault/worker_protocol.h"
+
+namespace cardea::signer {
+
+/// Answers the server's requests with one session of one token. No user key outlives the request that needed
+/// it.
+class Worker {
+ public:
+  explicit Worker(const Session& session) : session_{session} {}
+
+  vault::wire::Reply answer(const vault::wire::Request& request);
+
+ private:
+  using Request = vault::wire::Request;
+  using Reply = vault::wire::Reply;
+
+  Result<Reply> run(const Request& request);
+  Result<Reply> status();
+  Result<Reply> find_tenant(const Request& request);
+  Result<Reply> generate(const Request& request);
+  Result<Reply> import_rsa(const Request& request);
+  Result<Reply> import_ec(const Request& request);
+  Result<Reply> import_symmetric(const Request& request);
+  Result<Reply> rsa_private(const Request& request);
+  Result<Reply> ecdsa_sign(const Request& request);
+  Result<Reply> ecdh(const Request& request);
+  Result<Reply> encrypt_block(const Request& request);
+
+  /// The tenant's keys, looked up once: they are token objects, which stay.
+  Result<const TenantKeys*> tenant_keys(const std::string& tenant, std::uint32_t version);
+  /// Wraps a session object and binds it to where it stands.
+  Result<Bytes> seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key);
+  /// Checks every field and the tag, then unwraps. Errors: `corrupt`.
+  Result<Ephemeral> unseal(const Request& request);
+  /// Seals a new asymmetric key, and has it used once from its wrapped form: a key that does not come back is
+  /// not issued.
+  Result<Reply> issue(const Request& request, card::PublicKey public_key, const Ephemeral& key);
+  /// Creates an imported key as a session object.
+  Result<Ephemeral> create(std::vector<CK_ATTRIBUTE> attributes);
+  Result<SecretBytes> sign(const Ephemeral& key, CK_MECHANISM_TYPE mechanism, BytesView data,
+                           std::size_t size);
+  /// Remembers whether the HSM session is over.
+  tl::unexpected<Error> refuse(std::string_view function, CK_RV code);
+
+  const Session& session_;
+  std::map<std::pair<std::string, std::uint32_t>, TenantKeys> tenants_;
+  bool lost_ = false;
+};
+
+}  // namespace cardea::signer

@@ -1,0 +1,128 @@
+// cardea-signer: the only program that loads a PKCS#11 module. It is started by the server, with one end of a
+// socket pair as descriptor 3, and does what it is asked there until the other end goes away.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+
+#include "cardea/signer/tenant_keys.h"
+#include "cardea/signer/worker.h"
+#include "cardea/vault/worker_protocol.h"
+#include "sandbox.h"
+
+namespace {
+
+using cardea::Bytes;
+using cardea::Errc;
+using cardea::fail;
+using cardea::Result;
+using cardea::signer::Module;
+using cardea::signer::Session;
+using cardea::signer::Worker;
+namespace wire = cardea::vault::wire;
+
+constexpr std::uint64_t kMemoryCheckInterval = 256;
+
+std::string text(const cardea::SecretBytes& field) {
+  const auto octets = field.expose();
+  return {octets.begin(), octets.end()};
+}
+
+Result<wire::Request> next_request() {
+  static std::array<std::uint8_t, wire::kMaxMessage> buffer;
+  CARDEA_TRY(const auto message, wire::receive(wire::kDescriptor, buffer));
+  auto request = wire::decode_request(message);
+  cardea::wipe(std::span{buffer}.first(message.size()));
+  return request;
+}
+
+Result<void> say(const wire::Reply& reply) {
+  CARDEA_TRY(auto message, wire::encode(reply));
+  const cardea::WipeOnExit wiping{message};
+  return wire::send(wire::kDescriptor, message);
+}
+
+Result<void> refuse(cardea::Error error) {
+  wire::Reply reply;
+  reply.error = std::move(error);
+  reply.leaving = true;
+  return say(reply);
+}
+
+Result<Session> log_in(const wire::Request& hello) {
+  if (hello.op != wire::Op::hello || hello.fields.size() != 4)
+    return fail(Errc::invalid, "the first request must be hello");
+  CARDEA_TRY(const auto module, Module::load(text(hello.fields[0])));
+  CARDEA_TRY(const auto slot, module.find_token(text(hello.fields[1])));
+  CARDEA_CHECK(module.require_mechanisms(slot));
+  CARDEA_TRY(auto session, Session::open(module, slot, false));
+  CARDEA_CHECK(session.login(CKU_USER, "user", hello.fields[2].expose()));
+  if (!hello.fields[3].empty() && hello.fields[3].expose().front() == 1) {
+    CARDEA_CHECK(cardea::signer::restrict_system_calls());
+  }
+  return session;
+}
+
+Result<void> serve(const Session& session) {
+  Worker worker{session};
+  std::uint64_t resident = cardea::signer::resident_bytes();
+  wire::Reply welcome;
+  welcome.resident_bytes = resident;
+  CARDEA_CHECK(say(welcome));
+  for (std::uint64_t n = 1;; ++n) {
+    CARDEA_TRY(const auto request, next_request());
+    auto reply = worker.answer(request);
+    if (n % kMemoryCheckInterval == 0) resident = cardea::signer::resident_bytes();
+    reply.resident_bytes = resident;
+    CARDEA_CHECK(say(reply));
+    if (reply.leaving) return {};
+  }
+}
+
+// The one-shot modes: they write to the token, so they run outside the workers.
+Result<void> provision(const wire::Request& request) {
+  if (request.fields.size() != 4) return fail(Errc::invalid, "the request lacks its input");
+  const auto& so_pin = request.fields[2];
+  const auto& user_pin = request.fields[3];
+  CARDEA_TRY(const auto module, Module::load(text(request.fields[0])));
+  const auto label = text(request.fields[1]);
+  if (request.op == wire::Op::init_token) {
+    return cardea::signer::init_token(module, label, so_pin.expose(), user_pin.expose());
+  }
+  CARDEA_TRY(const auto slot, module.find_token(label));
+  return cardea::signer::make_tenant_keys(module, slot, request.tenant, so_pin.expose(), user_pin.expose());
+}
+
+Result<void> run() {
+  CARDEA_TRY(const auto first, next_request());
+  if (first.op == wire::Op::init_token || first.op == wire::Op::make_tenant) {
+    if (auto done = provision(first); !done) return refuse(std::move(done).error());
+    return say(wire::Reply{});
+  }
+  auto session = log_in(first);
+  if (!session) return refuse(std::move(session).error());
+  return serve(*session);
+}
+
+}  // namespace
+
+int main() {
+  cardea::signer::harden();
+  struct stat info {};
+  if (::fstat(wire::kDescriptor, &info) != 0 || !S_ISSOCK(info.st_mode)) {
+    std::fputs("cardea-signer: this program is started by cardead; it has no other use\n", stderr);
+    return 2;
+  }
+  int status = 1;
+  try {
+    if (run()) status = 0;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "cardea-signer: %s\n", e.what());
+  }
+  // Not exit(): the module's exit handlers would run with the filter on, and have nothing to save.
+  ::_exit(status);
+}

@@ -1,0 +1,194 @@
+#include <algorithm>
+#include <array>
+
+#include "cardea/signer/worker.h"
+#include "checks.h"
+
+namespace cardea::signer {
+
+namespace {
+
+using card::Algorithm;
+
+constexpr CK_OBJECT_CLASS kPrivateKey = CKO_PRIVATE_KEY;
+constexpr CK_OBJECT_CLASS kSecretKey = CKO_SECRET_KEY;
+constexpr CK_KEY_TYPE kRsa = CKK_RSA;
+constexpr CK_KEY_TYPE kEc = CKK_EC;
+constexpr CK_KEY_TYPE kAes = CKK_AES;
+constexpr CK_KEY_TYPE kTripleDes = CKK_DES3;
+constexpr std::uint8_t kF4[] = {0x01, 0x00, 0x01};
+
+// RFC 5480 2.1.1.1: DER of the OBJECT IDENTIFIER, as CKA_EC_PARAMS wants it.
+constexpr std::uint8_t kP256[] = {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
+constexpr std::uint8_t kP384[] = {0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22};
+
+BytesView curve(Algorithm algorithm) {
+  return algorithm == Algorithm::p256 ? BytesView{kP256} : BytesView{kP384};
+}
+
+// CKA_EC_POINT is the point inside a DER OCTET STRING; some modules leave the wrapping out.
+Result<Bytes> bare_point(Algorithm algorithm, BytesView value) {
+  const auto size = 1 + 2 * card::field_size(algorithm);
+  if (value.size() < size) return fail(Errc::corrupt, "the HSM's public point is too short");
+  return to_bytes(value.last(size));
+}
+
+BytesView without_leading_zeroes(BytesView value) {
+  while (!value.empty() && value.front() == 0)
+    value = value.subspan(1);
+  return value;
+}
+
+// What every user key in the HSM is: there for the time of one wrapping, under a trusted key only.
+std::vector<CK_ATTRIBUTE> with_wrap_rules(std::vector<CK_ATTRIBUTE> attributes) {
+  for (const auto& rule :
+       {attribute(CKA_TOKEN, kNo), attribute(CKA_PRIVATE, kYes), attribute(CKA_SENSITIVE, kYes),
+        attribute(CKA_EXTRACTABLE, kYes), attribute(CKA_WRAP_WITH_TRUSTED, kYes)}) {
+    attributes.push_back(rule);
+  }
+  return attributes;
+}
+
+Result<std::array<BytesView, 5>> five_parts(const vault::wire::Request& request) {
+  if (request.fields.size() != 5) return fail(Errc::invalid, "an RSA key has five components");
+  std::array<BytesView, 5> out;
+  std::ranges::transform(request.fields, out.begin(),
+                         [](const SecretBytes& field) { return field.expose(); });
+  return out;
+}
+
+}  // namespace
+
+Result<Worker::Reply> Worker::issue(const Request& request, card::PublicKey public_key,
+                                    const Ephemeral& key) {
+  Reply reply;
+  CARDEA_TRY(reply.sealed, seal(request, public_key, key));
+
+  Request trial;
+  trial.op = card::is_rsa(request.algorithm) ? vault::wire::Op::rsa_private : vault::wire::Op::ecdsa_sign;
+  trial.tenant = request.tenant;
+  trial.card = request.card;
+  trial.slot = request.slot;
+  trial.algorithm = request.algorithm;
+  trial.public_key = public_key;
+  trial.sealed = reply.sealed;
+  SecretBytes input{card::field_size(request.algorithm)};
+  input.expose().back() = 0x02;
+  trial.fields.push_back(std::move(input));
+  CARDEA_CHECK(card::is_rsa(request.algorithm) ? rsa_private(trial) : ecdsa_sign(trial));
+
+  reply.public_key = std::move(public_key);
+  return reply;
+}
+
+Result<Worker::Reply> Worker::generate(const Request& request) {
+  if (card::is_symmetric(request.algorithm)) return fail(Errc::unsupported, "symmetric keys are imported");
+  CARDEA_CHECK(tenant_keys(request.tenant, kCurrentKek));
+  const auto rsa = card::is_rsa(request.algorithm);
+  const CK_ULONG bits = 8 * card::field_size(request.algorithm);
+  const BytesView exponent{kF4};
+  std::vector<CK_ATTRIBUTE> public_part{attribute(CKA_TOKEN, kNo), attribute(CKA_PRIVATE, kNo),
+                                        attribute(CKA_VERIFY, kYes)};
+  if (rsa) {
+    public_part.push_back(attribute(CKA_MODULUS_BITS, bits));
+    public_part.push_back(attribute(CKA_PUBLIC_EXPONENT, exponent));
+  } else {
+    public_part.push_back(attribute(CKA_EC_PARAMS, curve(request.algorithm)));
+  }
+  auto private_part = with_wrap_rules({attribute(CKA_SIGN, kYes)});
+  if (!rsa) private_part.push_back(attribute(CKA_DERIVE, kYes));
+
+  CK_MECHANISM mechanism{rsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, nullptr, 0};
+  CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
+  CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
+  const auto code = session_.module()->C_GenerateKeyPair(
+      session_.handle(), &mechanism, public_part.data(), public_part.size(), private_part.data(),
+      private_part.size(), &public_handle, &private_handle);
+  if (code != CKR_OK) return refuse("C_GenerateKeyPair", code);
+  const Ephemeral public_object{session_, public_handle};
+  const Ephemeral private_object{session_, private_handle};
+
+  card::PublicKey key;
+  key.algorithm = request.algorithm;
+  if (rsa) {
+    CARDEA_TRY(const auto modulus, session_.get(public_handle, CKA_MODULUS));
+    CARDEA_TRY(const auto e, session_.get(public_handle, CKA_PUBLIC_EXPONENT));
+    key.modulus = to_bytes(without_leading_zeroes(modulus));
+    key.exponent = to_bytes(without_leading_zeroes(e));
+  } else {
+    CARDEA_TRY(const auto point, session_.get(public_handle, CKA_EC_POINT));
+    CARDEA_TRY(key.point, bare_point(request.algorithm, point));
+  }
+  return issue(request, std::move(key), private_object);
+}
+
+Result<Worker::Reply> Worker::import_rsa(const Request& request) {
+  if (!card::is_rsa(request.algorithm)) return fail(Errc::invalid, "the algorithm is not RSA");
+  CARDEA_TRY(const auto part, five_parts(request));
+  const auto whole = complete_rsa(request.algorithm, part[0], part[1], part[2], part[3], part[4]);
+  if (!whole) return fail(Errc::invalid, "the components of the RSA key do not fit together");
+  CARDEA_TRY(const auto key, create(with_wrap_rules({
+                                 attribute(CKA_CLASS, kPrivateKey),
+                                 attribute(CKA_KEY_TYPE, kRsa),
+                                 attribute(CKA_SIGN, kYes),
+                                 attribute(CKA_MODULUS, BytesView{whole->modulus}),
+                                 attribute(CKA_PUBLIC_EXPONENT, BytesView{whole->exponent}),
+                                 attribute(CKA_PRIVATE_EXPONENT, whole->private_exponent.expose()),
+                                 attribute(CKA_PRIME_1, part[0]),
+                                 attribute(CKA_PRIME_2, part[1]),
+                                 attribute(CKA_EXPONENT_1, part[2]),
+                                 attribute(CKA_EXPONENT_2, part[3]),
+                                 attribute(CKA_COEFFICIENT, part[4]),
+                             })));
+  card::PublicKey public_key;
+  public_key.algorithm = request.algorithm;
+  public_key.modulus = whole->modulus;
+  public_key.exponent = whole->exponent;
+  return issue(request, std::move(public_key), key);
+}
+
+Result<Worker::Reply> Worker::import_ec(const Request& request) {
+  if (!card::is_ec(request.algorithm) || request.fields.size() != 1) {
+    return fail(Errc::invalid, "the algorithm is not an elliptic curve");
+  }
+  const auto scalar = request.fields.front().expose();
+  const auto point = point_of(request.algorithm, scalar);
+  if (!point) return fail(Errc::invalid, "the scalar is not between 1 and the order of the curve");
+  CARDEA_TRY(const auto key, create(with_wrap_rules({
+                                 attribute(CKA_CLASS, kPrivateKey),
+                                 attribute(CKA_KEY_TYPE, kEc),
+                                 attribute(CKA_SIGN, kYes),
+                                 attribute(CKA_DERIVE, kYes),
+                                 attribute(CKA_EC_PARAMS, curve(request.algorithm)),
+                                 attribute(CKA_VALUE, scalar),
+                             })));
+  card::PublicKey public_key;
+  public_key.algorithm = request.algorithm;
+  public_key.point = *point;
+  return issue(request, std::move(public_key), key);
+}
+
+Result<Worker::Reply> Worker::import_symmetric(const Request& request) {
+  if (!card::is_symmetric(request.algorithm) || request.fields.size() != 1) {
+    return fail(Errc::invalid, "the algorithm is not symmetric");
+  }
+  const auto value = request.fields.front().expose();
+  if (value.size() != card::key_size(request.algorithm)) {
+    return fail(Errc::invalid, "the key does not have the size of its algorithm");
+  }
+  CARDEA_TRY(const auto key,
+             create(with_wrap_rules({
+                 attribute(CKA_CLASS, kSecretKey),
+                 attribute(CKA_KEY_TYPE, request.algorithm == Algorithm::tdes ? kTripleDes : kAes),
+                 attribute(CKA_ENCRYPT, kYes),
+                 attribute(CKA_VALUE, value),
+             })));
+  Reply reply;
+  card::PublicKey none;
+  none.algorithm = request.algorithm;
+  CARDEA_TRY(reply.sealed, seal(request, none, key));
+  reply.public_key = none;
+  return reply;
+}
+
+}  // namespace cardea::signer

@@ -1,0 +1,120 @@
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include <array>
+
+#include "cardea/signer/worker.h"
+#include "cardea/vault/sealed_key.h"
+
+namespace cardea::signer {
+
+namespace {
+
+using vault::SealedKey;
+
+constexpr CK_OBJECT_CLASS kPrivateKey = CKO_PRIVATE_KEY;
+constexpr CK_OBJECT_CLASS kSecretKey = CKO_SECRET_KEY;
+
+CK_KEY_TYPE key_type(card::Algorithm algorithm) {
+  if (card::is_rsa(algorithm)) return CKK_RSA;
+  if (card::is_ec(algorithm)) return CKK_EC;
+  return algorithm == card::Algorithm::tdes ? CKK_DES3 : CKK_AES;
+}
+
+std::array<std::uint8_t, 32> digest(BytesView data) {
+  std::array<std::uint8_t, 32> out{};
+  ::SHA256(data.data(), data.size(), out.data());
+  return out;
+}
+
+std::array<std::uint8_t, 32> tag_of(const TenantKeys& keys, BytesView data) {
+  std::array<std::uint8_t, 32> out{};
+  unsigned size = out.size();
+  const auto key = keys.binding.expose();
+  ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data.data(), data.size(), out.data(), &size);
+  return out;
+}
+
+std::array<std::uint8_t, 32> public_digest(const vault::wire::Request& request, const card::PublicKey& key) {
+  return digest(vault::public_key_encoding(request.algorithm, key));
+}
+
+}  // namespace
+
+Result<Bytes> Worker::seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key) {
+  CARDEA_TRY(const auto* keys, tenant_keys(request.tenant, kCurrentKek));
+  SealedKey sealed;
+  sealed.kek_version = kCurrentKek;
+  sealed.kek_id = keys->kek_id;
+  sealed.tenant = request.tenant;
+  sealed.card = request.card;
+  sealed.slot = request.slot;
+  sealed.algorithm = request.algorithm;
+  sealed.public_digest = public_digest(request, public_key);
+
+  CK_MECHANISM mechanism{CKM_AES_KEY_WRAP_PAD, nullptr, 0};
+  sealed.wrapped.resize(4096);
+  CK_ULONG size = sealed.wrapped.size();
+  const auto code = session_.module()->C_WrapKey(session_.handle(), &mechanism, keys->kek, key.handle(),
+                                                 sealed.wrapped.data(), &size);
+  if (code != CKR_OK) return refuse("C_WrapKey", code);
+  sealed.wrapped.resize(size);
+
+  CARDEA_TRY(auto out, sealed.authenticated_part());
+  append(out, tag_of(*keys, out));
+  return out;
+}
+
+Result<Ephemeral> Worker::unseal(const Request& request) {
+  CARDEA_TRY(const auto sealed, SealedKey::parse(request.sealed));
+  if (sealed.tenant != request.tenant || sealed.card != request.card) {
+    return fail(Errc::corrupt, "the wrapped key belongs to another card");
+  }
+  if (sealed.slot.reference != request.slot.reference || sealed.slot.version != request.slot.version ||
+      sealed.algorithm != request.algorithm) {
+    return fail(Errc::corrupt, "the wrapped key belongs to another slot of the card");
+  }
+  if (sealed.public_digest != public_digest(request, request.public_key)) {
+    return fail(Errc::corrupt, "the wrapped key belongs to another public key");
+  }
+  const auto keys = tenant_keys(request.tenant, sealed.kek_version);
+  if (!keys) {
+    // A damaged version number and a key-encryption key that was deleted look alike; neither is the caller's
+    // mistake.
+    if (keys.error().code != Errc::not_found) return tl::unexpected{keys.error()};
+    return fail(Errc::corrupt, "the wrapped key names a key-encryption key that is not there");
+  }
+  const auto& tenant = **keys;
+  if (sealed.kek_id != tenant.kek_id) {
+    return fail(Errc::corrupt, "the wrapped key was made with another key-encryption key");
+  }
+  const auto covered = BytesView{request.sealed}.first(request.sealed.size() - SealedKey::kTagSize);
+  if (!constant_time_equal(tag_of(tenant, covered), sealed.tag)) {
+    return fail(Errc::corrupt, "the wrapped key is damaged");
+  }
+
+  const auto type = key_type(request.algorithm);
+  const auto symmetric = card::is_symmetric(request.algorithm);
+  const auto agreeing = request.op == vault::wire::Op::ecdh;
+  std::array attributes{
+      attribute(CKA_CLASS, symmetric ? kSecretKey : kPrivateKey),
+      attribute(CKA_KEY_TYPE, type),
+      attribute(CKA_TOKEN, kNo),
+      attribute(CKA_PRIVATE, kYes),
+      attribute(CKA_SENSITIVE, kYes),
+      attribute(CKA_EXTRACTABLE, kNo),
+      attribute(CKA_WRAP_WITH_TRUSTED, kYes),
+      attribute(symmetric ? CKA_ENCRYPT : CKA_SIGN, agreeing ? kNo : kYes),
+      attribute(CKA_DERIVE, agreeing ? kYes : kNo),
+  };
+  CK_MECHANISM mechanism{CKM_AES_KEY_WRAP_PAD, nullptr, 0};
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  const auto code =
+      session_.module()->C_UnwrapKey(session_.handle(), &mechanism, tenant.kek, octets(sealed.wrapped),
+                                     sealed.wrapped.size(), attributes.data(), attributes.size(), &handle);
+  if (code != CKR_OK) return refuse("C_UnwrapKey", code);
+  return Ephemeral{session_, handle};
+}
+
+}  // namespace cardea::signer

@@ -1,0 +1,191 @@
+#include "cardea/signer/tenant_keys.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+
+namespace cardea::signer {
+
+namespace {
+
+constexpr CK_OBJECT_CLASS kSecretKey = CKO_SECRET_KEY;
+constexpr CK_KEY_TYPE kAes = CKK_AES;
+constexpr CK_KEY_TYPE kGenericSecret = CKK_GENERIC_SECRET;
+constexpr CK_ULONG kKeyOctets = 32;
+constexpr std::string_view kBindingPurpose = "cardea binding 1";
+
+Result<CK_OBJECT_HANDLE> find_one(const Session& session, const std::string& label) {
+  CARDEA_TRY(const auto found, session.find({attribute(CKA_CLASS, kSecretKey), attribute(CKA_TOKEN, kYes),
+                                             attribute(CKA_LABEL, as_bytes(label))}));
+  if (found.empty()) return fail(Errc::not_found, "the token has no key named \"" + label + "\"");
+  if (found.size() > 1) return fail(Errc::conflict, "the token has two keys named \"" + label + "\"");
+  return found.front();
+}
+
+// A session object of the security officer: public and copyable, so that the user's session can take it over.
+// Nothing of it reaches the disk, and CKA_SENSITIVE keeps its value from being read meanwhile.
+Result<CK_OBJECT_HANDLE> generate_trusted(const Session& session) {
+  CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+  std::array<CK_MECHANISM_TYPE, 1> allowed{CKM_AES_KEY_WRAP_PAD};
+  std::array unwrap{attribute(CKA_SENSITIVE, kYes), attribute(CKA_WRAP_WITH_TRUSTED, kYes),
+                    attribute(CKA_TOKEN, kNo)};
+  std::array attributes{
+      attribute(CKA_CLASS, kSecretKey),
+      attribute(CKA_KEY_TYPE, kAes),
+      attribute(CKA_VALUE_LEN, kKeyOctets),
+      attribute(CKA_TOKEN, kNo),
+      attribute(CKA_PRIVATE, kNo),
+      attribute(CKA_TRUSTED, kYes),
+      attribute(CKA_SENSITIVE, kYes),
+      attribute(CKA_EXTRACTABLE, kNo),
+      attribute(CKA_WRAP, kYes),
+      attribute(CKA_UNWRAP, kYes),
+      attribute(CKA_ENCRYPT, kNo),
+      attribute(CKA_DECRYPT, kNo),
+      attribute(CKA_SIGN, kNo),
+      attribute(CKA_VERIFY, kNo),
+      attribute(CKA_DERIVE, kNo),
+      CK_ATTRIBUTE{CKA_ALLOWED_MECHANISMS, allowed.data(), sizeof allowed},
+      CK_ATTRIBUTE{CKA_UNWRAP_TEMPLATE, unwrap.data(), sizeof unwrap},
+  };
+  CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+  if (const auto code = session.module()->C_GenerateKey(session.handle(), &mechanism, attributes.data(),
+                                                        attributes.size(), &key);
+      code != CKR_OK) {
+    return tl::unexpected{pkcs11_error("C_GenerateKey for the key-encryption key", code)};
+  }
+  return key;
+}
+
+Result<void> keep_as_kek(const Session& session, CK_OBJECT_HANDLE made, const std::string& label) {
+  std::array<std::uint8_t, 16> id{};
+  if (::getrandom(id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
+    return fail(Errc::unavailable, "the system gives no random octets");
+  }
+  // SoftHSM 2.6.1 applies these in order: with CKA_MODIFIABLE before CKA_DESTROYABLE it refuses the latter.
+  // It never lets a copy become uncopyable; an unmodifiable one it does not copy either.
+  std::array attributes{
+      attribute(CKA_TOKEN, kYes),
+      attribute(CKA_PRIVATE, kYes),
+      attribute(CKA_LABEL, as_bytes(label)),
+      attribute(CKA_ID, BytesView{id}),
+      attribute(CKA_DESTROYABLE, kNo),
+      attribute(CKA_MODIFIABLE, kNo),
+  };
+  CK_OBJECT_HANDLE kek = CK_INVALID_HANDLE;
+  const auto code =
+      session.module()->C_CopyObject(session.handle(), made, attributes.data(), attributes.size(), &kek);
+  if (code != CKR_OK) return tl::unexpected{pkcs11_error("C_CopyObject for the key-encryption key", code)};
+  return {};
+}
+
+Result<void> generate_mac_key(const Session& session, const std::string& label) {
+  CK_MECHANISM mechanism{CKM_GENERIC_SECRET_KEY_GEN, nullptr, 0};
+  std::array attributes{
+      attribute(CKA_CLASS, kSecretKey),
+      attribute(CKA_KEY_TYPE, kGenericSecret),
+      attribute(CKA_VALUE_LEN, kKeyOctets),
+      attribute(CKA_LABEL, as_bytes(label)),
+      attribute(CKA_TOKEN, kYes),
+      attribute(CKA_PRIVATE, kYes),
+      attribute(CKA_SENSITIVE, kYes),
+      attribute(CKA_EXTRACTABLE, kNo),
+      attribute(CKA_SIGN, kYes),
+      attribute(CKA_VERIFY, kNo),
+      attribute(CKA_ENCRYPT, kNo),
+      attribute(CKA_DECRYPT, kNo),
+      attribute(CKA_WRAP, kNo),
+      attribute(CKA_UNWRAP, kNo),
+      attribute(CKA_DERIVE, kNo),
+      attribute(CKA_MODIFIABLE, kNo),
+      attribute(CKA_COPYABLE, kNo),
+      attribute(CKA_DESTROYABLE, kNo),
+  };
+  CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+  if (const auto code = session.module()->C_GenerateKey(session.handle(), &mechanism, attributes.data(),
+                                                        attributes.size(), &key);
+      code != CKR_OK) {
+    return tl::unexpected{pkcs11_error("C_GenerateKey for the MAC key", code)};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string kek_label(const std::string& tenant, std::uint32_t version) {
+  return "cardea-kek/" + tenant + "/" + std::to_string(version);
+}
+std::string mac_label(const std::string& tenant, std::uint32_t version) {
+  return "cardea-mac/" + tenant + "/" + std::to_string(version);
+}
+
+Result<TenantKeys> find_tenant_keys(const Session& session, const std::string& tenant,
+                                    std::uint32_t version) {
+  TenantKeys out;
+  CARDEA_TRY(out.kek, find_one(session, kek_label(tenant, version)));
+  CARDEA_TRY(out.kek_id, session.get(out.kek, CKA_ID));
+  CARDEA_TRY(const auto mac, find_one(session, mac_label(tenant, version)));
+
+  CK_MECHANISM mechanism{CKM_SHA256_HMAC, nullptr, 0};
+  auto code = session.module()->C_SignInit(session.handle(), &mechanism, mac);
+  if (code != CKR_OK) return tl::unexpected{pkcs11_error("C_SignInit with the MAC key", code)};
+  CK_ULONG size = out.binding.size();
+  const auto purpose = as_bytes(kBindingPurpose);
+  code = session.module()->C_Sign(session.handle(), octets(purpose), purpose.size(),
+                                  out.binding.expose().data(), &size);
+  if (code != CKR_OK || size != out.binding.size()) {
+    return tl::unexpected{pkcs11_error("C_Sign with the MAC key", code)};
+  }
+  return out;
+}
+
+Result<void> make_tenant_keys(const Module& module, CK_SLOT_ID slot, const std::string& tenant,
+                              BytesView so_pin, BytesView user_pin) {
+  CARDEA_TRY(auto session, Session::open(module, slot, true));
+  CARDEA_CHECK(session.login(CKU_USER, "user", user_pin));
+  const auto kek = find_one(session, kek_label(tenant, kCurrentKek));
+  if (!kek && kek.error().code != Errc::not_found) return tl::unexpected{kek.error()};
+  const auto mac = find_one(session, mac_label(tenant, kCurrentKek));
+  if (!mac && mac.error().code != Errc::not_found) return tl::unexpected{mac.error()};
+
+  // The MAC key comes first: a tenant whose KEK is there is complete, whatever interrupted an earlier
+  // attempt.
+  if (!mac) CARDEA_CHECK(generate_mac_key(session, mac_label(tenant, kCurrentKek)));
+  if (kek) return {};
+  if (so_pin.empty()) {
+    return fail(Errc::not_found,
+                "the tenant has no key-encryption key, and the security officer's PIN is not known here");
+  }
+  module->C_Logout(session.handle());
+  CARDEA_CHECK(session.login(CKU_SO, "security officer", so_pin));
+  CARDEA_TRY(const auto made, generate_trusted(session));
+  const Ephemeral original{session, made};
+  module->C_Logout(session.handle());
+  CARDEA_CHECK(session.login(CKU_USER, "user", user_pin));
+  return keep_as_kek(session, made, kek_label(tenant, kCurrentKek));
+}
+
+Result<void> init_token(const Module& module, const std::string& label, BytesView so_pin,
+                        BytesView user_pin) {
+  CARDEA_TRY(const auto blank, module.find_blank());
+  std::array<CK_UTF8CHAR, 32> padded{};
+  padded.fill(' ');
+  if (label.size() > padded.size()) return fail(Errc::invalid, "a token label has at most 32 octets");
+  std::ranges::copy(label, padded.begin());
+  if (const auto code = module->C_InitToken(blank, octets(so_pin), so_pin.size(), padded.data());
+      code != CKR_OK) {
+    return tl::unexpected{pkcs11_error("C_InitToken", code)};
+  }
+  CARDEA_TRY(const auto slot, module.find_token(label));
+  CARDEA_TRY(auto session, Session::open(module, slot, true));
+  CARDEA_CHECK(session.login(CKU_SO, "security officer", so_pin));
+  if (const auto code = module->C_InitPIN(session.handle(), octets(user_pin), user_pin.size());
+      code != CKR_OK) {
+    return tl::unexpected{pkcs11_error("C_InitPIN", code)};
+  }
+  module->C_Logout(session.handle());
+  return {};
+}
+
+}  // namespace cardea::signer

@@ -1,0 +1,104 @@
+#include <openssl/crypto.h>
+
+#include <array>
+
+#include "cardea/signer/worker.h"
+#include "checks.h"
+
+namespace cardea::signer {
+
+namespace {
+
+Result<BytesView> only_field(const vault::wire::Request& request) {
+  if (request.fields.size() != 1) return fail(Errc::invalid, "the request lacks its input");
+  return request.fields.front().expose();
+}
+
+}  // namespace
+
+Result<Worker::Reply> Worker::rsa_private(const Request& request) {
+  CARDEA_TRY(const auto block, only_field(request));
+  if (!card::is_rsa(request.algorithm)) return fail(Errc::invalid, "the key is not an RSA key");
+  if (request.public_key.modulus.size() != card::field_size(request.algorithm)) {
+    return fail(Errc::corrupt, "the public key does not fit its algorithm");
+  }
+  if (!fits_modulus(request.public_key, block))
+    return fail(Errc::invalid, "the block is not below the modulus");
+  Reply reply;
+  {
+    CARDEA_TRY(const auto key, unseal(request));
+    CARDEA_TRY(reply.output, sign(key, CKM_RSA_X_509, block, block.size()));
+  }
+  if (!rsa_result_matches(request.public_key, block, reply.output.expose())) {
+    return fail(Errc::corrupt, "the HSM's RSA result does not match the public key");
+  }
+  return reply;
+}
+
+Result<Worker::Reply> Worker::ecdsa_sign(const Request& request) {
+  CARDEA_TRY(const auto digest, only_field(request));
+  if (!card::is_ec(request.algorithm)) return fail(Errc::invalid, "the key is not an EC key");
+  const auto size = card::field_size(request.algorithm);
+  if (digest.size() != size) return fail(Errc::invalid, "the digest does not have the size of the field");
+  Reply reply;
+  {
+    CARDEA_TRY(const auto key, unseal(request));
+    CARDEA_TRY(reply.output, sign(key, CKM_ECDSA, digest, 2 * size));
+  }
+  if (!ecdsa_matches(request.algorithm, request.public_key, digest, reply.output.expose())) {
+    return fail(Errc::corrupt, "the HSM's ECDSA signature does not match the public key");
+  }
+  return reply;
+}
+
+Result<Worker::Reply> Worker::ecdh(const Request& request) {
+  CARDEA_TRY(const auto peer, only_field(request));
+  if (!card::is_ec(request.algorithm)) return fail(Errc::invalid, "the key is not an EC key");
+  if (!on_curve(request.algorithm, peer)) return fail(Errc::invalid, "the peer's point is not on the curve");
+  CARDEA_TRY(const auto key, unseal(request));
+
+  const CK_ULONG size = card::field_size(request.algorithm);
+  CK_ECDH1_DERIVE_PARAMS parameters{CKD_NULL, 0, nullptr, peer.size(), octets(peer)};
+  CK_MECHANISM mechanism{CKM_ECDH1_DERIVE, &parameters, sizeof parameters};
+  const CK_OBJECT_CLASS secret_key = CKO_SECRET_KEY;
+  const CK_KEY_TYPE generic = CKK_GENERIC_SECRET;
+  std::array attributes{
+      attribute(CKA_CLASS, secret_key), attribute(CKA_KEY_TYPE, generic), attribute(CKA_TOKEN, kNo),
+      attribute(CKA_PRIVATE, kYes),     attribute(CKA_SENSITIVE, kNo),    attribute(CKA_EXTRACTABLE, kYes),
+      attribute(CKA_VALUE_LEN, size),
+  };
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  auto code = session_.module()->C_DeriveKey(session_.handle(), &mechanism, key.handle(), attributes.data(),
+                                             attributes.size(), &handle);
+  if (code != CKR_OK) return refuse("C_DeriveKey", code);
+  const Ephemeral shared{session_, handle};
+
+  Reply reply;
+  reply.output = SecretBytes{size};
+  CK_ATTRIBUTE value{CKA_VALUE, reply.output.expose().data(), size};
+  code = session_.module()->C_GetAttributeValue(session_.handle(), handle, &value, 1);
+  if (code != CKR_OK) return refuse("C_GetAttributeValue", code);
+  if (value.ulValueLen != size) return fail(Errc::corrupt, "the HSM's shared secret has the wrong length");
+  return reply;
+}
+
+Result<Worker::Reply> Worker::encrypt_block(const Request& request) {
+  CARDEA_TRY(const auto block, only_field(request));
+  if (!card::is_symmetric(request.algorithm)) return fail(Errc::invalid, "the key is not a symmetric key");
+  if (block.size() != card::block_size(request.algorithm))
+    return fail(Errc::invalid, "the input is not one block");
+  CARDEA_TRY(const auto key, unseal(request));
+  CK_MECHANISM mechanism{request.algorithm == card::Algorithm::tdes ? CKM_DES3_ECB : CKM_AES_ECB, nullptr, 0};
+  auto code = session_.module()->C_EncryptInit(session_.handle(), &mechanism, key.handle());
+  if (code != CKR_OK) return refuse("C_EncryptInit", code);
+  Reply reply;
+  reply.output = SecretBytes{block.size()};
+  CK_ULONG size = block.size();
+  code = session_.module()->C_Encrypt(session_.handle(), octets(block), block.size(),
+                                      reply.output.expose().data(), &size);
+  if (code != CKR_OK) return refuse("C_Encrypt", code);
+  if (size != block.size()) return fail(Errc::corrupt, "the HSM's result has the wrong length");
+  return reply;
+}
+
+}  // namespace cardea::signer

@@ -1,0 +1,103 @@
+#include "cardea/signer/worker.h"
+
+#include <exception>
+
+namespace cardea::signer {
+
+using vault::wire::Op;
+
+tl::unexpected<Error> Worker::refuse(std::string_view function, CK_RV code) {
+  lost_ = lost_ || session_lost(code);
+  return tl::unexpected{pkcs11_error(function, code)};
+}
+
+vault::wire::Reply Worker::answer(const Request& request) {
+  Reply reply;
+  if (auto done = run(request)) {
+    reply = *std::move(done);
+  } else {
+    reply.error = std::move(done).error();
+  }
+  reply.leaving = lost_;
+  return reply;
+}
+
+Result<Worker::Reply> Worker::run(const Request& request) {
+  switch (request.op) {
+    case Op::status:
+      return status();
+    case Op::find_tenant:
+      return find_tenant(request);
+    case Op::generate:
+      return generate(request);
+    case Op::import_rsa:
+      return import_rsa(request);
+    case Op::import_ec:
+      return import_ec(request);
+    case Op::import_symmetric:
+      return import_symmetric(request);
+    case Op::rsa_private:
+      return rsa_private(request);
+    case Op::ecdsa_sign:
+      return ecdsa_sign(request);
+    case Op::ecdh:
+      return ecdh(request);
+    case Op::encrypt_block:
+      return encrypt_block(request);
+    case Op::hello:
+    case Op::init_token:
+    case Op::make_tenant:
+      break;
+  }
+  return fail(Errc::invalid, "this request may only be the first one");
+}
+
+Result<Worker::Reply> Worker::status() {
+  CARDEA_TRY(const auto left, session_.find({attribute(CKA_TOKEN, kNo)}));
+  CK_SESSION_INFO info{};
+  if (const auto code = session_.module()->C_GetSessionInfo(session_.handle(), &info); code != CKR_OK) {
+    return refuse("C_GetSessionInfo", code);
+  }
+  if (info.state != CKS_RO_USER_FUNCTIONS && info.state != CKS_RW_USER_FUNCTIONS) {
+    return refuse("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN);
+  }
+  Reply reply;
+  reply.session_objects = static_cast<std::uint32_t>(left.size());
+  return reply;
+}
+
+Result<Worker::Reply> Worker::find_tenant(const Request& request) {
+  CARDEA_CHECK(tenant_keys(request.tenant, kCurrentKek));
+  return Reply{};
+}
+
+Result<const TenantKeys*> Worker::tenant_keys(const std::string& tenant, std::uint32_t version) {
+  const auto key = std::pair{tenant, version};
+  if (const auto known = tenants_.find(key); known != tenants_.end()) return &known->second;
+  CARDEA_TRY(auto found, find_tenant_keys(session_, tenant, version));
+  return &tenants_.emplace(key, std::move(found)).first->second;
+}
+
+Result<Ephemeral> Worker::create(std::vector<CK_ATTRIBUTE> attributes) {
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  const auto code =
+      session_.module()->C_CreateObject(session_.handle(), attributes.data(), attributes.size(), &handle);
+  if (code != CKR_OK) return refuse("C_CreateObject", code);
+  return Ephemeral{session_, handle};
+}
+
+Result<SecretBytes> Worker::sign(const Ephemeral& key, CK_MECHANISM_TYPE type, BytesView data,
+                                 std::size_t size) {
+  CK_MECHANISM mechanism{type, nullptr, 0};
+  auto code = session_.module()->C_SignInit(session_.handle(), &mechanism, key.handle());
+  if (code != CKR_OK) return refuse("C_SignInit", code);
+  SecretBytes out{size};
+  CK_ULONG written = size;
+  code =
+      session_.module()->C_Sign(session_.handle(), octets(data), data.size(), out.expose().data(), &written);
+  if (code != CKR_OK) return refuse("C_Sign", code);
+  if (written != size) return fail(Errc::corrupt, "the HSM's result has the wrong length");
+  return out;
+}
+
+}  // namespace cardea::signer

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "cardea/bytes.h"
+#include "cardea/card/ports/key_vault.h"
+#include "cardea/result.h"
+
+namespace cardea::vault {
+
+/// What stands in `card::KeyHandle::sealed`, format 1 (vault/README.md has the layout). Everything before the
+/// tag is authenticated by it, so a handle cannot be moved to another card, slot, algorithm or public key.
+struct SealedKey {
+  static constexpr std::uint8_t kFormat = 1;
+  static constexpr std::uint8_t kModeWrapped = 1;
+  static constexpr std::size_t kTagSize = 32;
+
+  std::uint32_t kek_version = 1;
+  Bytes kek_id;  ///< CKA_ID of the key-encryption key, at most 255 octets
+  std::string tenant;
+  std::string card;
+  card::KeySlot slot;
+  card::Algorithm algorithm = card::Algorithm::rsa2048;
+  std::array<std::uint8_t, 32> public_digest{};  ///< SHA-256 of `public_key_encoding`
+  Bytes wrapped;                                 ///< RFC 5649
+  std::array<std::uint8_t, kTagSize> tag{};
+
+  /// All that the tag covers. Errors: `invalid` when a name is longer than 255 octets.
+  [[nodiscard]] Result<Bytes> authenticated_part() const;
+
+  /// Errors: `corrupt` for whatever `authenticated_part` followed by a tag could not have been.
+  static Result<SealedKey> parse(BytesView octets);
+};
+
+/// The octets whose SHA-256 stands for a public key: algorithm, then modulus, exponent and point, each with a
+/// two-octet length.
+Bytes public_key_encoding(card::Algorithm algorithm, const card::PublicKey& key);
+
+}  // namespace cardea::vault

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cardea/bytes.h"
+#include "cardea/card/ports/key_vault.h"
+#include "cardea/result.h"
+#include "cardea/secret.h"
+
+/// What the server and a `cardea-signer` say to each other over a SOCK_SEQPACKET pair: the kernel keeps the
+/// frames, one request and one reply at a time, none larger than kMaxMessage. The descriptor is inherited as
+/// kDescriptor.
+namespace cardea::vault::wire {
+
+inline constexpr std::uint8_t kVersion = 1;
+inline constexpr std::size_t kMaxMessage = 16'384;
+inline constexpr int kDescriptor = 3;
+
+enum class Op : std::uint8_t {
+  hello = 1,             ///< fields: module, token label, user PIN, sandbox (one octet, 1 = seccomp)
+  status = 2,            ///< counts the session objects that are left
+  find_tenant = 3,       ///< `not_found` unless the tenant's keys are there
+  generate = 4,          ///< → public key, sealed
+  import_rsa = 5,        ///< fields: p, q, dp, dq, qinv → public key, sealed
+  import_ec = 6,         ///< fields: scalar → public key, sealed
+  import_symmetric = 7,  ///< fields: key → sealed
+  rsa_private = 8,       ///< fields: block → output
+  ecdsa_sign = 9,        ///< fields: digest → output
+  ecdh = 10,             ///< fields: point → output
+  encrypt_block = 11,    ///< fields: block → output
+  init_token = 12,       ///< first message of a one-shot worker; fields: module, label, SO PIN, user PIN
+  make_tenant = 13,      ///< first message of a one-shot worker; fields: module, label, SO PIN, user PIN
+};
+
+struct Request {
+  Op op = Op::status;
+  std::string tenant;
+  std::string card;
+  card::KeySlot slot;
+  card::Algorithm algorithm = card::Algorithm::rsa2048;
+  card::PublicKey public_key;
+  Bytes sealed;
+  std::vector<SecretBytes> fields;
+};
+
+struct Reply {
+  std::optional<Error> error;
+  Bytes sealed;
+  card::PublicKey public_key;
+  SecretBytes output;
+  std::uint64_t resident_bytes = 0;   ///< of the worker, refreshed now and then
+  std::uint32_t session_objects = 0;  ///< answer to Op::status
+  bool leaving = false;               ///< the worker lost its HSM session and ends after this reply
+};
+
+/// Errors: `invalid` when the message would be larger than kMaxMessage. The caller wipes the result.
+Result<Bytes> encode(const Request& request);
+Result<Bytes> encode(const Reply& reply);
+
+/// Errors: `corrupt` for anything that `encode` does not produce.
+Result<Request> decode_request(BytesView message);
+Result<Reply> decode_reply(BytesView message);
+
+/// Errors: `unavailable` when the peer has gone or, if the descriptor has a time limit, did not answer in
+/// time.
+Result<void> send(int descriptor, BytesView message);
+/// Fills the front of `buffer`. Errors: as send; `corrupt` when the message does not fit.
+Result<BytesView> receive(int descriptor, std::span<std::uint8_t> buffer);
+
+}  // namespace cardea::vault::wire

@@ -1,0 +1,114 @@
+#include "key_vault.h"
+
+#include "octets.h"
+
+namespace cardea::vault {
+
+namespace {
+
+using card::Algorithm;
+using card::KeyHandle;
+using card::KeySlot;
+using wire::Op;
+
+class PooledKeyVault final : public card::KeyVault {
+ public:
+  PooledKeyVault(Pool& pool, std::string organisation, std::string card)
+      : pool_{pool}, organisation_{std::move(organisation)}, card_{std::move(card)} {}
+
+  [[nodiscard]] bool supports(Algorithm algorithm) const override {
+    return known_algorithm(static_cast<std::uint8_t>(algorithm));
+  }
+
+  Result<KeyHandle> generate(KeySlot slot, Algorithm algorithm) override {
+    return make(Op::generate, slot, algorithm, {});
+  }
+
+  Result<KeyHandle> import_rsa(KeySlot slot, Algorithm algorithm,
+                               const card::RsaPrivateParts& parts) override {
+    std::vector<SecretBytes> fields;
+    fields.reserve(5);
+    for (const auto* part : {&parts.p, &parts.q, &parts.dp, &parts.dq, &parts.qinv})
+      fields.push_back(part->clone());
+    return make(Op::import_rsa, slot, algorithm, std::move(fields));
+  }
+
+  Result<KeyHandle> import_ec(KeySlot slot, Algorithm algorithm, const SecretBytes& scalar) override {
+    return make(Op::import_ec, slot, algorithm, one(scalar.expose()));
+  }
+
+  Result<KeyHandle> import_symmetric(KeySlot slot, Algorithm algorithm, const SecretBytes& key) override {
+    return make(Op::import_symmetric, slot, algorithm, one(key.expose()));
+  }
+
+  Result<SecretBytes> rsa_private(const KeyHandle& key, BytesView block) override {
+    return use(Op::rsa_private, key, block);
+  }
+
+  Result<Bytes> ecdsa_sign(const KeyHandle& key, BytesView digest) override {
+    CARDEA_TRY(const auto signature, use(Op::ecdsa_sign, key, digest));
+    return to_bytes(signature.expose());
+  }
+
+  Result<SecretBytes> ecdh(const KeyHandle& key, BytesView peer) override { return use(Op::ecdh, key, peer); }
+
+  Result<SecretBytes> encrypt_block(const KeyHandle& key, BytesView block) override {
+    return use(Op::encrypt_block, key, block);
+  }
+
+  // A wrapped key has no trace in the HSM.
+  Result<void> discard(const KeyHandle&) override { return {}; }
+
+ private:
+  static std::vector<SecretBytes> one(BytesView value) {
+    std::vector<SecretBytes> fields;
+    fields.emplace_back(value);
+    return fields;
+  }
+
+  [[nodiscard]] wire::Request request(Op op, KeySlot slot, Algorithm algorithm) const {
+    wire::Request out;
+    out.op = op;
+    out.tenant = organisation_;
+    out.card = card_;
+    out.slot = slot;
+    out.algorithm = algorithm;
+    return out;
+  }
+
+  Result<wire::Reply> ask(const wire::Request& question) {
+    if (!supports(question.algorithm))
+      return fail(Errc::unsupported, "the vault does not know this algorithm");
+    CARDEA_TRY(auto reply, pool_.exchange(question));
+    if (reply.error) return tl::unexpected{std::move(*reply.error)};
+    return reply;
+  }
+
+  Result<KeyHandle> make(Op op, KeySlot slot, Algorithm algorithm, std::vector<SecretBytes> fields) {
+    auto question = request(op, slot, algorithm);
+    question.fields = std::move(fields);
+    CARDEA_TRY(auto reply, ask(question));
+    return KeyHandle{algorithm, slot, std::move(reply.sealed), std::move(reply.public_key)};
+  }
+
+  Result<SecretBytes> use(Op op, const KeyHandle& key, BytesView input) {
+    auto question = request(op, key.slot, key.algorithm);
+    question.public_key = key.public_key;
+    question.sealed = key.sealed;
+    question.fields = one(input);
+    CARDEA_TRY(auto reply, ask(question));
+    return std::move(reply.output);
+  }
+
+  Pool& pool_;
+  const std::string organisation_;
+  const std::string card_;
+};
+
+}  // namespace
+
+std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, std::string organisation, std::string card) {
+  return std::make_unique<PooledKeyVault>(pool, std::move(organisation), std::move(card));
+}
+
+}  // namespace cardea::vault

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cardea/card/ports/key_vault.h"
+#include "pool.h"
+
+namespace cardea::vault {
+
+/// The port of one card; `pool` outlives it.
+std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, std::string organisation, std::string card);
+
+}  // namespace cardea::vault

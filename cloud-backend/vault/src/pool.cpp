@@ -1,0 +1,142 @@
+#include "pool.h"
+
+#include <algorithm>
+
+namespace cardea::vault {
+
+namespace {
+
+constexpr std::chrono::milliseconds kFirstPause{50};
+constexpr std::chrono::milliseconds kLongestPause{5'000};
+
+}  // namespace
+
+Pool::Pool(Process::Start start, wire::Request hello, Limits limits)
+    : start_{std::move(start)},
+      hello_{std::move(hello)},
+      limits_{limits},
+      missing_{std::max(limits.workers, 1U)} {
+  mechanic_ = std::thread{[this] { replace_workers(); }};
+}
+
+Pool::~Pool() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  work_for_mechanic_.notify_all();
+  idle_changed_.notify_all();
+  mechanic_.join();
+}
+
+Result<void> Pool::wait_until_ready() {
+  std::unique_lock lock{mutex_};
+  idle_changed_.wait(lock, [this] { return missing_ == 0 || trouble_; });
+  if (trouble_) return tl::unexpected{*trouble_};
+  return {};
+}
+
+Result<Pool::Lease> Pool::start_worker() {
+  CARDEA_TRY(auto process, Process::spawn(start_));
+  CARDEA_TRY(auto welcome, process.exchange(hello_));
+  if (welcome.error) return tl::unexpected{std::move(*welcome.error)};
+  return std::make_unique<Worker>(Worker{std::move(process), 0});
+}
+
+void Pool::replace_workers() {
+  auto pause = kFirstPause;
+  std::unique_lock lock{mutex_};
+  while (!stopping_) {
+    if (!retired_.empty()) {
+      auto worn = std::move(retired_.front());
+      retired_.pop_front();
+      lock.unlock();
+      worn.reset();
+      lock.lock();
+    } else if (missing_ > 0 && !hopeless_) {
+      lock.unlock();
+      auto worker = start_worker();
+      lock.lock();
+      if (worker) {
+        pause = kFirstPause;
+        trouble_.reset();
+        --missing_;
+        ++stats_.alive;
+        idle_.push_back(*std::move(worker));
+        idle_changed_.notify_all();
+        continue;
+      }
+      trouble_ = worker.error();
+      hopeless_ = trouble_->code == Errc::denied;
+      idle_changed_.notify_all();
+      work_for_mechanic_.wait_for(lock, pause, [this] { return stopping_; });
+      pause = std::min(2 * pause, kLongestPause);
+    } else {
+      work_for_mechanic_.wait(
+          lock, [this] { return stopping_ || !retired_.empty() || (missing_ > 0 && !hopeless_); });
+    }
+  }
+}
+
+Result<Pool::Lease> Pool::borrow() {
+  std::unique_lock lock{mutex_};
+  const auto nobody_comes = [this] { return stats_.alive == 0 && trouble_; };
+  idle_changed_.wait_for(lock, limits_.timeout,
+                         [&] { return stopping_ || !idle_.empty() || nobody_comes(); });
+  if (!idle_.empty()) {
+    auto worker = std::move(idle_.back());
+    idle_.pop_back();
+    return worker;
+  }
+  if (nobody_comes()) return fail(Errc::unavailable, "no signer runs: " + trouble_->what);
+  return fail(Errc::unavailable, "all signers are busy");
+}
+
+void Pool::give_back(Lease worker) {
+  {
+    const std::lock_guard lock{mutex_};
+    idle_.push_back(std::move(worker));
+  }
+  idle_changed_.notify_one();
+}
+
+Result<wire::Reply> Pool::exchange(const wire::Request& request) {
+  for (unsigned attempt = 0;; ++attempt) {
+    CARDEA_TRY(auto worker, borrow());
+    const auto began = std::chrono::steady_clock::now();
+    auto reply = worker->process.exchange(request);
+    ++worker->operations;
+    const bool broken = !reply || reply->leaving;
+    const bool worn =
+        !broken && (worker->operations >= limits_.operations || reply->resident_bytes > limits_.bytes);
+    {
+      const std::lock_guard lock{mutex_};
+      ++stats_.operations;
+      if (!reply || reply->error) ++stats_.failures;
+      if (broken) ++stats_.restarts;
+      if (worn) ++stats_.recycled;
+      if (broken || worn) {
+        --stats_.alive;
+        ++missing_;
+        retired_.push_back(std::move(worker));
+      }
+    }
+    if (worker) {
+      give_back(std::move(worker));
+    } else {
+      work_for_mechanic_.notify_one();
+    }
+    const bool hung = std::chrono::steady_clock::now() - began >= limits_.timeout;
+    if (!broken || attempt > 0 || hung) {
+      if (!reply) return fail(Errc::unavailable, reply.error().what);
+      return reply;
+    }
+  }
+}
+
+Stats Pool::stats() const {
+  const std::lock_guard lock{mutex_};
+  return stats_;
+}
+
+}  // namespace cardea::vault

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cardea/vault/vault.h"
+#include "process.h"
+
+namespace cardea::vault {
+
+/// Workers that are borrowed for one request each. A caller talks to an idle worker in its own thread; a slow
+/// request (RSA generation) keeps one worker busy and nobody else. Broken and worn-out workers go to a thread
+/// that replaces them: all processes are its children, and it lives as long as they do.
+class Pool {
+ public:
+  struct Limits {
+    unsigned workers = 2;
+    std::uint64_t operations = 500'000;
+    std::uint64_t bytes = 256U << 20U;
+    std::chrono::milliseconds timeout{10'000};
+  };
+
+  /// `hello` is said to each new worker.
+  Pool(Process::Start start, wire::Request hello, Limits limits);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();
+
+  /// Waits until all workers stand. Errors: that of the first one that does not.
+  Result<void> wait_until_ready();
+
+  /// One request, repeated once on another worker if the first one dies of it. (None of the protocol's
+  /// requests leaves anything behind in a worker.) A worker that hangs is replaced too, but the caller has
+  /// waited long enough then.
+  Result<wire::Reply> exchange(const wire::Request& request);
+
+  [[nodiscard]] Stats stats() const;
+
+ private:
+  struct Worker {
+    Process process;
+    std::uint64_t operations = 0;
+  };
+  using Lease = std::unique_ptr<Worker>;
+
+  Result<Lease> borrow();
+  void give_back(Lease worker);
+  /// The mechanic's thread.
+  void replace_workers();
+  Result<Lease> start_worker();
+
+  const Process::Start start_;
+  const wire::Request hello_;
+  const Limits limits_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable idle_changed_;
+  std::condition_variable work_for_mechanic_;
+  std::vector<Lease> idle_;    // a stack: a warm worker is taken first
+  std::deque<Lease> retired_;  // to be ended by the mechanic
+  unsigned missing_;           // to be started by the mechanic
+  bool hopeless_ = false;      // the token refuses the PIN: another try would only lock it
+  bool stopping_ = false;
+  std::optional<Error> trouble_;  // why the latest start failed
+  Stats stats_;
+  std::thread mechanic_;
+};
+
+}  // namespace cardea::vault
