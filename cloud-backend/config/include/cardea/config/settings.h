@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cardea/result.h"
+
+namespace cardea::config {
+
+using Seconds = std::chrono::seconds;
+
+struct Server {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8443;  ///< 0: any free port
+  std::filesystem::path data_directory = "/var/lib/cardea";
+  unsigned threads = 0;  ///< 0: four for each processor, 8 to 64
+};
+
+struct Tls {
+  std::filesystem::path certificate;  ///< PEM chain; empty: a certificate of the local CA in the data directory
+  std::filesystem::path key;          ///< PEM; goes with `certificate`
+  std::filesystem::path client_ca;    ///< PEM; when set, clients must show a certificate of it (mutual TLS)
+  std::vector<std::string> names;     ///< further DNS names or IP addresses for the certificate of the local CA
+};
+
+struct Vault {
+  std::filesystem::path module;    ///< PKCS#11 module; empty: SoftHSM with a token in the data directory
+  std::string token_label = "cardea";
+  std::filesystem::path pin_file;  ///< holds the user PIN of the token; needed with `module`
+  unsigned workers = 2;
+  std::filesystem::path signer;    ///< cardea-signer; empty: the one beside cardead
+};
+
+enum class LogFormat : std::uint8_t { text, json };
+
+struct Log {
+  std::string level = "info";  ///< trace, debug, info, warn, error
+  LogFormat format = LogFormat::text;
+};
+
+struct Limits {
+  std::size_t sessions = 100'000;        ///< open card sessions in all
+  std::size_t sessions_per_device = 64;
+  Seconds session_idle{15 * 60};
+  Seconds session_lifetime{12 * 3600};
+  std::size_t connections = 10'000;      ///< open connections in all
+  std::size_t body = 1U << 20U;          ///< octets in a request body
+  Seconds connection_idle{60};           ///< a kept-alive connection without a request is closed after this
+  Seconds handshake{10};                 ///< TLS handshake deadline
+  Seconds request{15};                   ///< from a request's first octet to its last, and for taking the response
+};
+
+/// Everything cardead can be told. The defaults work on one machine as they stand.
+struct Settings {
+  Server server;
+  Tls tls;
+  Vault vault;
+  Log log;
+  Limits limits;
+};
+
+/// Reads TOML text. `file` is only for error texts. Errors: `invalid`, one line a mistake, each
+/// "FILE:LINE: sentence": syntax, unknown sections and keys, wrong types, values out of range, settings that do not go together.
+Result<Settings> parse(std::string_view toml, const std::string& file);
+
+/// Reads a file. Errors: those of `parse`; `not_found` when it cannot be read.
+Result<Settings> load(const std::filesystem::path& file);
+
+/// Whether every file that is named exists and can be read. Errors: `invalid`, one line a mistake.
+Result<void> check_files(const Settings& settings);
+
+/// The effective values as TOML text that `parse` reads back to the same settings.
+std::string describe(const Settings& settings);
+
+/// "90s", "15m", "12h", "2d" or a plain number of seconds. Errors: `invalid`.
+Result<Seconds> parse_duration(std::string_view text);
+
+}  // namespace cardea::config

@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "cardea/config/settings.h"
+
+namespace cardea::config {
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+/// A setting that is left out, shown as the comment that says what happens then.
+std::string optional(const char* key, const std::filesystem::path& value, const char* otherwise) {
+  if (value.empty()) return fmt::format("# {}: {}\n", key, otherwise);
+  return fmt::format("{} = {}\n", key, quoted(value.string()));
+}
+
+std::string list(const std::vector<std::string>& values) {
+  std::string out = "[";
+  for (const auto& value : values) out += (out.size() > 1 ? ", " : "") + quoted(value);
+  return out + "]";
+}
+
+}  // namespace
+
+std::string describe(const Settings& s) {
+  std::string out = fmt::format("[server]\naddress = {}\nport = {}\ndata_directory = {}\nthreads = {}\n",
+                                quoted(s.server.address), s.server.port, quoted(s.server.data_directory.string()),
+                                s.server.threads);
+  out += "\n[tls]\n" + optional("certificate", s.tls.certificate, "issued by the local CA in the data directory") +
+         optional("key", s.tls.key, "made with the certificate") +
+         optional("client_ca", s.tls.client_ca, "clients need no certificate") + "names = " + list(s.tls.names) + "\n";
+  out += "\n[vault]\n" + optional("module", s.vault.module, "SoftHSM, its token in the data directory") +
+         fmt::format("token_label = {}\n", quoted(s.vault.token_label)) +
+         optional("pin_file", s.vault.pin_file, "made with the token") +
+         fmt::format("workers = {}\n", s.vault.workers) + optional("signer", s.vault.signer, "beside cardead");
+  out += fmt::format("\n[log]\nlevel = {}\nformat = \"{}\"\n", quoted(s.log.level),
+                     s.log.format == LogFormat::json ? "json" : "text");
+  out += fmt::format(
+      "\n[limits]\nsessions = {}\nsessions_per_device = {}\nsession_idle = \"{}s\"\nsession_lifetime = \"{}s\"\n"
+      "connections = {}\nbody = {}\nconnection_idle = \"{}s\"\nhandshake = \"{}s\"\nrequest = \"{}s\"\n",
+      s.limits.sessions, s.limits.sessions_per_device, s.limits.session_idle.count(),
+      s.limits.session_lifetime.count(), s.limits.connections, s.limits.body, s.limits.connection_idle.count(),
+      s.limits.handshake.count(), s.limits.request.count());
+  return out;
+}
+
+Result<void> check_files(const Settings& settings) {
+  std::string mistakes;
+  const auto check = [&mistakes](const char* key, const std::filesystem::path& file, int mode) {
+    if (file.empty() || ::access(file.c_str(), mode) == 0) return;
+    mistakes += fmt::format("{}{}: {}: {}", mistakes.empty() ? "" : "\n", key, file.string(),
+                            std::error_code{errno, std::generic_category()}.message());
+  };
+  check("tls.certificate", settings.tls.certificate, R_OK);
+  check("tls.key", settings.tls.key, R_OK);
+  check("tls.client_ca", settings.tls.client_ca, R_OK);
+  check("vault.module", settings.vault.module, R_OK);
+  check("vault.pin_file", settings.vault.pin_file, R_OK);
+  check("vault.signer", settings.vault.signer, X_OK);
+  if (!mistakes.empty()) return fail(Errc::invalid, std::move(mistakes));
+  return {};
+}
+
+}  // namespace cardea::config
