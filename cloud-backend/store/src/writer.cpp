@@ -92,7 +92,7 @@ bool Writer::attempt(const std::vector<Job*>& jobs) {
     connection_.run(successes > 0 ? "COMMIT" : "ROLLBACK");
   } catch (const SQLite::Exception& failure) {
     const Error error = connection_.translate(failure);
-    roll_back();
+    if (begun) roll_back();
     for (Job* job : jobs)
       job->result = tl::unexpected{error};
     return !begun;  // where no transaction can begin, one piece alone fares no better
@@ -115,11 +115,14 @@ Result<void> Writer::perform(Job& job) {
   }
 }
 
+/// Also buries what a failed commit may have left in the write-ahead log: frames that are complete but were reported as
+/// failed would count as committed if the process died now. The next transaction overwrites them, so one follows at once.
 void Writer::roll_back() noexcept {
   try {
     if (connection_.in_transaction()) connection_.run("ROLLBACK");
+    connection_.run("UPDATE probe SET count = count + 1");
   } catch (const SQLite::Exception&) {
-    // The next BEGIN reports what is wrong with the connection.
+    // No better than before; the next piece of work reports what is wrong.
     return;
   }
 }
