@@ -136,8 +136,8 @@ Observed run_and_kill(const std::filesystem::path& file, Observed seen, unsigned
     REQUIRE(::read(ends[0], &note, sizeof note) == static_cast<ssize_t>(sizeof note));
     take(seen, note);
   }
-  for (volatile unsigned turn = 0; turn < spin;)
-    turn = turn + 1;
+  const timespec moment{0, delay};
+  ::ppoll(nullptr, 0, &moment, nullptr);
   ::kill(pid, SIGKILL);
   while (::read(ends[0], &note, sizeof note) == static_cast<ssize_t>(sizeof note))
     take(seen, note);
