@@ -57,7 +57,7 @@ consteval auto operator""_hex() {
   for (const char c : H.text) {
     const int d = H.digit(c);
     if (d < 0) continue;
-    out[n / 2] = static_cast<std::uint8_t>((out[n / 2] << 4U) | static_cast<unsigned>(d));
+    out[n / 2] = static_cast<std::uint8_t>((static_cast<unsigned>(out[n / 2]) << 4U) | static_cast<unsigned>(d));
     ++n;
   }
   return out;
