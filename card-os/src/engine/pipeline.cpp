@@ -1,0 +1,160 @@
+#include "engine/pipeline.h"
+
+#include "cardea/apdu/class_byte.h"
+#include "cardea/apdu/response.h"
+#include "cardea/secret.h"
+
+namespace cardea::card {
+
+namespace {
+
+constexpr std::uint8_t kManageChannel = 0x70;
+constexpr std::uint8_t kSelect = 0xA4;
+constexpr std::uint8_t kGetResponse = 0xC0;
+constexpr std::size_t kShortResponse = 256;
+constexpr std::size_t kExtendedResponse = 65536;
+
+Outcome only(apdu::StatusWord word, std::string_view command = {}, Effect effect = Effect::pure) {
+  return {Bytes{word.sw1(), word.sw2()}, effect, command};
+}
+
+/// How much response data the caller takes. Without Le there is still an answer: over T=1 a case 3 command
+/// gets the data it did not ask for, and several clients count on it (profiles 0.4).
+std::size_t response_limit(const Command& command) {
+  return command.le.value_or(command.extended ? kExtendedResponse : kShortResponse);
+}
+
+// 81 to FE without GlobalPlatform's 8X (and 9X, the same with the chaining bit) are nobody's.
+bool known_class(std::uint8_t cla) {
+  return cla < 0xA0;
+}
+
+CardResult<apdu::ClassByte> check_class(std::uint8_t cla) {
+  const auto parsed = apdu::parse_class_byte(cla);
+  if (!parsed || !known_class(cla)) return refuse(sw::kClaNotSupported);
+  if (parsed->secure_messaging != apdu::SecureMessaging::none)
+    return refuse(sw::kSecureMessagingNotSupported);
+  if (parsed->channel != 0) return refuse(sw::kLogicalChannelNotSupported);
+  return *parsed;
+}
+
+// ISO/IEC 7816-4, 11.1.2. There is the basic channel only: 6A81, "function not supported" (profiles G.4).
+Step manage_channel(const Command& command) {
+  const bool open = command.p1 == 0x00 && command.p2 == 0x00;
+  const bool close = command.p1 == 0x80;
+  return {refuse(open || close ? sw::kFunctionNotSupported : sw::kWrongP1P2), Effect::pure, "MANAGE CHANNEL"};
+}
+
+}  // namespace
+
+Pipeline::Pipeline(std::vector<std::unique_ptr<Applet>> applets) : applets_{std::move(applets)} {}
+
+void Pipeline::reset() noexcept {
+  for (const auto& applet : applets_)
+    applet->deselect();
+  selected_ = 0;
+  chain_.clear();
+  pending_.clear();
+}
+
+Outcome Pipeline::transmit(BytesView octets) {
+  auto parsed = apdu::parse_command(octets);
+  if (!parsed) return only(parsed.error());  // not a command: nothing has happened
+  auto& command = *parsed;
+  const WipeOnExit wipe_data{command.data};
+
+  const auto class_byte = check_class(command.cla);
+  if (!class_byte) {
+    chain_.clear();
+    pending_.clear();
+    selected().begin_command();
+    return only(class_byte.error());
+  }
+  if (command.ins == kGetResponse && class_byte->interindustry && !class_byte->chaining) {
+    return get_response(command);
+  }
+  pending_.clear();  // "any other command silently discards the remainder" (profiles 0.5)
+  if (class_byte->chaining) return collect(command);
+
+  if (const auto whole = chain_.finish(command); !whole) return only(whole.error());
+  selected().begin_command();
+  auto step = run(command);
+  if (!step.result) return only(step.result.error(), step.command, step.effect);
+  return {pending_.begin(std::move(step.result->data), response_limit(command)), step.effect, step.command};
+}
+
+Outcome Pipeline::get_response(const Command& command) {
+  constexpr std::string_view kName = "GET RESPONSE";
+  chain_.clear();
+  if (command.p1 != 0 || command.p2 != 0 || !command.data.empty()) {
+    pending_.clear();
+    return only(command.data.empty() ? sw::kWrongP1P2 : sw::kWrongLength, kName);
+  }
+  if (pending_.empty()) return only(sw::kConditionsNotSatisfied, kName);
+  return {pending_.next(response_limit(command)), Effect::pure, kName};
+}
+
+// The parts of a chain may carry key material, which no cache should hold: effectful.
+Outcome Pipeline::collect(const Command& part) {
+  const auto added = chain_.add(part);
+  return only(added ? sw::kOk : added.error(), "(part of a chain)", Effect::effectful);
+}
+
+Step Pipeline::run(const Command& command) {
+  // Class 80 belongs to GlobalPlatform, of which this card has no command: INITIALIZE UPDATE is 6D00
+  // (profiles A.16).
+  if ((command.cla & 0x80U) != 0) return {refuse(sw::kInsNotSupported), Effect::pure, {}};
+  if (command.ins == kSelect) return select(command);
+  if (command.ins == kManageChannel) return manage_channel(command);
+  return selected().run(command);
+}
+
+// ISO/IEC 7816-4, 11.2.2. "A failing SELECT changes nothing" (profiles G.5).
+Step Pipeline::select(const Command& command) {
+  constexpr std::string_view kName = "SELECT";
+  constexpr std::uint8_t kByName = 0x04;
+  constexpr std::uint8_t kNoData = 0x0C;
+  if (command.p1 != kByName) {
+    // By file identifier or path: there is no file system. 6A82, not 6A86: Windows knows what to do with it.
+    const bool file = command.p1 <= 0x03 || command.p1 == 0x08 || command.p1 == 0x09;
+    return {refuse(file ? sw::kNotFound : sw::kWrongP1P2), Effect::pure, kName};
+  }
+  if (command.p2 > 0x0F) return {refuse(sw::kWrongP1P2), Effect::pure, kName};
+
+  const auto target = find(command.data, command.p2 & 0x03U);
+  if (target == applets_.size()) return {refuse(sw::kNotFound), Effect::pure, kName};
+  if (target != selected_) {
+    selected().deselect();
+    selected_ = target;
+  }
+  auto reply = selected().select();
+  if ((command.p2 & kNoData) == kNoData) reply.data.clear();
+  return {std::move(reply), Effect::pure, kName};
+}
+
+/// The applet that the data field names: the first or last in order of installation, or the next or previous
+/// one as seen from the selected applet if that matches too. The number of applets when there is none.
+std::size_t Pipeline::find(BytesView aid, unsigned occurrence) const {
+  constexpr unsigned kBackwardsBit = 1;  // 01 last, 03 previous
+  constexpr unsigned kRelativeBit = 2;   // 02 next, 03 previous
+  const bool backwards = (occurrence & kBackwardsBit) != 0;
+  const std::size_t count = applets_.size();
+  const auto at = [&](std::size_t i) { return backwards ? count - 1 - i : i; };
+
+  bool searching = (occurrence & kRelativeBit) == 0 || !selected().aid().selected_by(aid);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (searching && applets_[at(i)]->aid().selected_by(aid)) return at(i);
+    searching = searching || at(i) == selected_;
+  }
+  return count;
+}
+
+void Pipeline::append_state(Bytes& out) const {
+  out.push_back(static_cast<std::uint8_t>(selected_));
+  for (const auto& applet : applets_)
+    applet->append_state(out);
+  chain_.append_state(out);
+  pending_.append_state(out);
+}
+
+}  // namespace cardea::card
