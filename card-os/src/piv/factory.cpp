@@ -1,0 +1,62 @@
+#include "piv/factory.h"
+
+#include "cardea/card/card.h"
+#include "cardea/hex.h"
+#include "piv/card_record.h"
+#include "piv/objects.h"
+#include "piv/pin_format.h"
+#include "piv/references.h"
+
+namespace cardea::card {
+
+namespace piv {
+
+namespace {
+constexpr auto kFactoryManagementKey = "0102030405060708 0102030405060708 0102030405060708"_hex;
+constexpr unsigned kFactoryTries = 3;
+}  // namespace
+
+Result<KeyRecord> import_factory_management_key(KeyVault& keys, std::uint64_t version) {
+  const SecretBytes key{kFactoryManagementKey};
+  CARDEA_TRY(auto handle, keys.import_symmetric({kManagementKey, version}, Algorithm::tdes, key));
+  return KeyRecord{std::move(handle), KeyOrigin::imported, PinPolicy::never, TouchPolicy::never, true};
+}
+
+std::vector<Change> factory_records(const KeyRecord& management_key) {
+  std::vector<Change> out;
+  out.push_back({{RecordSpace::key, kManagementKey}, encode(management_key)});
+  out.push_back({{RecordSpace::object, kDiscovery}, to_bytes(discovery_object())});
+  return out;
+}
+
+Result<void> set_factory_pins(PinVault& pins) {
+  const PinEvidence pin{PlainPin{SecretBytes{factory_pin()}}};
+  const PinEvidence puk{PlainPin{SecretBytes{factory_puk()}}};
+  const PinUpdate updates[] = {
+      {PinRef::application, &pin, true, kFactoryTries},
+      {PinRef::puk, &puk, true, kFactoryTries},
+  };
+  return pins.replace(updates);
+}
+
+}  // namespace piv
+
+// PINs first, records last: whether there are records is what tells a finished card from one whose making was
+// interrupted, and the latter can be made again.
+Result<void> make_factory_card(const Profile&, const FactorySettings& settings, Ports ports) {
+  for (const auto space : {RecordSpace::card, RecordSpace::object, RecordSpace::key}) {
+    CARDEA_TRY(const auto ids, ports.store.list(space));
+    if (!ids.empty()) return fail(Errc::conflict, "the card has been made already");
+  }
+  CARDEA_CHECK(piv::set_factory_pins(ports.pins));
+  CARDEA_TRY(const auto key, piv::import_factory_management_key(ports.keys, 1));
+  auto records = piv::factory_records(key);
+  records.push_back({piv::kCardRecordId, encode(piv::CardRecord{settings.serial, 0})});
+  if (auto committed = ports.store.commit(records); !committed) {
+    (void)ports.keys.discard(key.handle);
+    return committed;
+  }
+  return {};
+}
+
+}  // namespace cardea::card

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "cardea/card/ports.h"
+#include "piv/key_record.h"
+
+namespace cardea::card::piv {
+
+/// Imports the management key that every card is delivered with: triple DES, 01 to 08 three times.
+Result<KeyRecord> import_factory_management_key(KeyVault& keys, std::uint64_t version);
+
+/// The records of a new card except its card record: management key and discovery object.
+std::vector<Change> factory_records(const KeyRecord& management_key);
+
+/// PIN 123456 and PUK 12345678, three tries each, both known to everybody.
+Result<void> set_factory_pins(PinVault& pins);
+
+}  // namespace cardea::card::piv

@@ -1,0 +1,44 @@
+#include "piv/pin_format.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cardea/hex.h"
+
+namespace cardea::card::piv {
+
+namespace {
+
+constexpr std::size_t kMinimum = 6;
+constexpr std::uint8_t kPadding = 0xFF;
+
+constexpr auto kFactoryPin = "313233343536FFFF"_hex;
+constexpr auto kFactoryPuk = "3132333435363738"_hex;
+
+/// The field without the padding at its end.
+BytesView unpadded(BytesView field) {
+  while (!field.empty() && field.back() == kPadding)
+    field = field.first(field.size() - 1);
+  return field;
+}
+
+}  // namespace
+
+bool is_decimal_pin(BytesView field) {
+  const auto is_digit = [](std::uint8_t b) { return b >= '0' && b <= '9'; };
+  return is_padded_pin(field) && std::ranges::all_of(unpadded(field), is_digit);
+}
+
+bool is_padded_pin(BytesView field) {
+  return field.size() == kPinSize && unpadded(field).size() >= kMinimum;
+}
+
+BytesView factory_pin() {
+  return kFactoryPin;
+}
+
+BytesView factory_puk() {
+  return kFactoryPuk;
+}
+
+}  // namespace cardea::card::piv

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+
+#include "cardea/bytes.h"
+
+namespace cardea::card::piv {
+
+/// Octets in a PIN or PUK field (SP 800-73-4 Part 2, 2.4.3).
+inline constexpr std::size_t kPinSize = 8;
+
+/// Six to eight digits, padded with FF.
+bool is_decimal_pin(BytesView field);
+
+/// Six to eight octets of any value, the last not FF, padded with FF: what Yubico's cards take.
+bool is_padded_pin(BytesView field);
+
+/// What every Yubico card is delivered with, and this card too.
+BytesView factory_pin();
+BytesView factory_puk();
+
+}  // namespace cardea::card::piv

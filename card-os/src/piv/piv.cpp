@@ -1,0 +1,73 @@
+#include "piv/piv.h"
+
+#include "cardea/hex.h"
+#include "engine/error_map.h"
+
+namespace cardea::card::piv {
+
+namespace {
+
+// SP 800-73-4 Part 1, 2.2: RID, PIX, version 1.0.
+constexpr auto kAid = "A000000308 00001000 0100"_hex;
+
+// SP 800-73-4 Part 2, 3.1.1: application property template.
+constexpr auto kPropertyTemplate =
+    "61 2A"
+    "4F 06 000010000100"                       // application identifier: the PIX
+    "79 07 4F 05 A000000308"                   // coexistent tag allocation authority
+    "50 0A 43617264656120504956"               // label: Cardea PIV
+    "AC 0B 800107 800111 800114 0601 00"_hex;  // RSA-2048, P-256, P-384
+
+void append_optional(Bytes& out, const std::optional<Digest>& digest) {
+  out.push_back(digest ? 1 : 0);
+  if (digest) append(out, *digest);
+}
+
+}  // namespace
+
+Piv::Piv(const Profile& profile, const Ports& ports)
+    : profile_{profile}, ports_{ports}, aid_{*apdu::Aid::from(kAid)} {}
+
+Reply Piv::select() {
+  return {to_bytes(kPropertyTemplate)};
+}
+
+void Piv::deselect() noexcept {
+  state_ = State{};
+  now_ = OneShot{};
+  management_key_.reset();
+}
+
+void Piv::begin_command() noexcept {
+  now_ = std::exchange(state_.next, OneShot{});
+  management_key_.reset();
+}
+
+Step Piv::run(const Command& command) {
+  const auto yubico = profile_.yubico ? yubico_routes() : std::span<const Route<Piv>>{};
+  return dispatch(*this, {piv_routes(), yubico}, command);
+}
+
+CardResult<void> Piv::allows(Access access) {
+  if (access == Access::always) return {};
+  CARDEA_TRY(const bool administrator, is_administrator());
+  if (!administrator) return refuse(sw::kSecurityNotSatisfied);
+  if (access == Access::administrator) return {};
+  CARDEA_TRY(const bool verified, pin_verified());
+  if (!verified) return refuse(sw::kSecurityNotSatisfied);
+  return {};
+}
+
+void Piv::append_state(Bytes& out) const {
+  out.push_back(state_.verified ? 1 : 0);
+  append_be64(out, state_.verified.value_or(0));
+  append_optional(out, state_.administrator);
+  out.push_back(state_.next.fresh_pin ? 1 : 0);
+  const auto& challenge = state_.next.challenge;
+  out.push_back(challenge ? static_cast<std::uint8_t>(challenge->kind) : 0);
+  if (!challenge) return;
+  append(out, challenge->key);
+  append(out, challenge->octets.expose());
+}
+
+}  // namespace cardea::card::piv

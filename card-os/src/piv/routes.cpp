@@ -1,0 +1,64 @@
+#include "piv/piv.h"
+#include "piv/references.h"
+
+namespace cardea::card::piv {
+
+namespace {
+
+constexpr Match kKeySlot{&is_key_slot};
+constexpr Match kZero{0x00};
+constexpr Match kOnes{0xFF};
+constexpr Match kZeroOrOnes{[](std::uint8_t p) { return p == 0x00 || p == 0xFF; }};
+constexpr Match kPinRef{kApplicationPin};
+constexpr Match kPukRef{kPuk};
+constexpr Match kManagementRef{kManagementKey};
+constexpr Match kSetManagementKeyP2{[](std::uint8_t p) { return p == 0xFF || p == 0xFE; }};
+constexpr Match kTries{[](std::uint8_t p) { return p != 0; }};
+
+constexpr auto kPure = Effect::pure;
+constexpr auto kEffect = Effect::effectful;
+constexpr auto kAlways = Access::always;
+constexpr auto kAdmin = Access::administrator;
+
+}  // namespace
+
+// clang-format off
+std::span<const Route<Piv>> Piv::piv_routes() {
+  static constexpr Route<Piv> kRoutes[] = {
+    // INS   P1           P2              data           access   effect   handler                           for the log               SP 800-73-4 Part 2
+    {0x20, kZero,       kPinRef,        Body::absent,  kAlways, kPure,   &Piv::pin_status,                 "PIV VERIFY status",      "SP800-73-4/2#3.2.1"},
+    {0x20, kZero,       kPinRef,        Body::present, kAlways, kEffect, &Piv::verify,                     "PIV VERIFY",             "SP800-73-4/2#3.2.1"},
+    {0x20, kOnes,       kPinRef,        Body::any,     kAlways, kEffect, &Piv::log_out,                    "PIV VERIFY log out",     "SP800-73-4/2#3.2.1"},
+    {0x20, kZeroOrOnes, kAny,           Body::any,     kAlways, kPure,   &Piv::no_such_reference,          "PIV VERIFY",             "SP800-73-4/2#3.2.1"},
+    {0x24, kZero,       kPinRef,        Body::any,     kAlways, kEffect, &Piv::change_pin,                 "PIV CHANGE PIN",         "SP800-73-4/2#3.2.2"},
+    {0x24, kZero,       kPukRef,        Body::any,     kAlways, kEffect, &Piv::change_puk,                 "PIV CHANGE PUK",         "SP800-73-4/2#3.2.2"},
+    {0x24, kZero,       kAny,           Body::any,     kAlways, kPure,   &Piv::no_such_reference,          "PIV CHANGE REFERENCE DATA", "SP800-73-4/2#3.2.2"},
+    {0x2C, kZero,       kPinRef,        Body::any,     kAlways, kEffect, &Piv::reset_retry_counter,        "PIV RESET RETRY COUNTER", "SP800-73-4/2#3.2.3"},
+    {0x2C, kZero,       kAny,           Body::any,     kAlways, kPure,   &Piv::no_such_reference,          "PIV RESET RETRY COUNTER", "SP800-73-4/2#3.2.3"},
+    {0x87, kAny,        kManagementRef, Body::any,     kAlways, kEffect, &Piv::authenticate_administrator, "PIV GENERAL AUTHENTICATE", "SP800-73-4/2#3.2.4"},
+    {0x87, kAny,        kKeySlot,       Body::any,     kAlways, kEffect, &Piv::use_private_key,            "PIV GENERAL AUTHENTICATE", "SP800-73-4/2#3.2.4"},
+    {0x47, kZero,       kKeySlot,       Body::any,     kAdmin,  kEffect, &Piv::generate,                   "PIV GENERATE",           "SP800-73-4/2#3.3.2"},
+    {0xCB, Match{0x3F}, kOnes,          Body::any,     kAlways, kPure,   &Piv::get_data,                   "PIV GET DATA",           "SP800-73-4/2#3.1.2"},
+    {0xDB, Match{0x3F}, kOnes,          Body::any,     kAdmin,  kEffect, &Piv::put_data,                   "PIV PUT DATA",           "SP800-73-4/2#3.3.1"},
+  };
+  return kRoutes;
+}
+
+// F6 MOVE KEY came with version 5.7 and this card reports 5.4.3: 6D00.
+std::span<const Route<Piv>> Piv::yubico_routes() {
+  static constexpr Route<Piv> kRoutes[] = {
+    // INS   P1     P2                   data       access                        effect   handler                   for the log                  card-profiles
+    {0xFD, kZero,  kZero,               Body::any, kAlways,                      kPure,   &Piv::version,            "PIV GET VERSION",           "card-profiles/A.13 FD"},
+    {0xF8, kZero,  kZero,               Body::any, kAlways,                      kPure,   &Piv::serial,             "PIV GET SERIAL",            "card-profiles/A.13 F8"},
+    {0xF7, kZero,  kAny,                Body::any, kAlways,                      kPure,   &Piv::metadata,           "PIV GET METADATA",          "card-profiles/A.13 F7"},
+    {0xF9, kAny,   kZero,               Body::any, kAlways,                      kPure,   &Piv::attest,             "PIV ATTEST",                "card-profiles/A.13 F9"},
+    {0xFA, kTries, kTries,              Body::any, Access::administrator_and_pin, kEffect, &Piv::set_retries,       "PIV SET PIN RETRIES",       "card-profiles/A.13 FA"},
+    {0xFE, kAny,   kKeySlot,            Body::any, kAdmin,                       kEffect, &Piv::import_key,         "PIV IMPORT KEY",            "card-profiles/A.13 FE"},
+    {0xFF, kOnes,  kSetManagementKeyP2, Body::any, kAdmin,                       kEffect, &Piv::set_management_key, "PIV SET MANAGEMENT KEY",    "card-profiles/A.13 FF"},
+    {0xFB, kZero,  kZero,               Body::any, kAlways,                      kEffect, &Piv::factory_reset,      "PIV RESET",                 "card-profiles/A.13 FB"},
+  };
+  return kRoutes;
+}
+// clang-format on
+
+}  // namespace cardea::card::piv

@@ -1,0 +1,58 @@
+#include <algorithm>
+
+#include "engine/error_map.h"
+#include "piv/card_record.h"
+#include "piv/factory.h"
+#include "piv/piv.h"
+#include "piv/references.h"
+
+namespace cardea::card::piv {
+
+// FB RESET: PIN and PUK must both be blocked, so that nobody loses keys by accident.
+//
+// Records go first and PINs last. A crash in between leaves a card without keys and with blocked PINs, on
+// which the command can be given again; the other order would leave the keys of the last holder under a PIN
+// that everybody knows.
+CardResult<Reply> Piv::factory_reset(const Command& command) {
+  if (!command.data.empty()) return refuse(sw::kWrongLength);
+  for (const auto reference : {PinRef::application, PinRef::puk}) {
+    CARDEA_TRY(const auto status, lift(ports_.pins.status(reference)));
+    if (status.tries_left > 0) return refuse(sw::kConditionsNotSatisfied);
+  }
+
+  CARDEA_TRY(auto card, lift(load_card_record(ports_.store)));
+  std::vector<Change> changes;
+  std::vector<KeyHandle> discarded;
+  CARDEA_TRY(const auto references, lift(ports_.store.list(RecordSpace::key)));
+  for (const auto reference : references) {
+    changes.push_back({{RecordSpace::key, reference}, std::nullopt});
+    CARDEA_TRY(const auto octets, lift(ports_.store.get({RecordSpace::key, reference})));
+    const auto key = decode_key_record(octets.value_or(Bytes{}));
+    if (!key) continue;  // damaged, which is no reason to keep it
+    card.key_versions = std::max(card.key_versions, key->handle.slot.version);
+    discarded.push_back(key->handle);
+  }
+  CARDEA_TRY(const auto tags, lift(ports_.store.list(RecordSpace::object)));
+  for (const auto tag : tags)
+    changes.push_back({{RecordSpace::object, tag}, std::nullopt});
+
+  CARDEA_TRY(const auto key, lift(import_factory_management_key(ports_.keys, card.key_versions + 1)));
+  for (auto& record : factory_records(key)) {
+    std::erase_if(changes, [&](const Change& change) { return change.id == record.id; });
+    changes.push_back(std::move(record));
+  }
+  changes.push_back({kCardRecordId, encode(card)});
+
+  state_ = State{};
+  if (auto committed = lift(ports_.store.commit(changes)); !committed) {
+    (void)ports_.keys.discard(key.handle);
+    return refuse(committed.error());
+  }
+  for (const auto& handle : discarded)
+    (void)ports_.keys.discard(handle);
+  CARDEA_CHECK(lift(set_factory_pins(ports_.pins)));
+  CARDEA_CHECK(lift(ports_.audit.record(CardWiped{})));
+  return Reply{};
+}
+
+}  // namespace cardea::card::piv
