@@ -28,8 +28,8 @@ struct CommandStep {
 };
 using Step = std::variant<ResetStep, CommandStep>;
 
-/// Agent to server. Sequence numbers start at 1 and grow by 1; a repeated one gets the stored reply, so that a lost
-/// response never runs a command twice. Any other number is refused.
+/// Agent to server. Sequence numbers start at 1 and grow by 1; a repeated one gets the stored reply, so that
+/// a lost response never runs a command twice. Any other number is refused.
 struct Exchange {
   std::uint64_t sequence = 0;
   std::vector<Step> steps;
@@ -39,7 +39,8 @@ struct Exchange {
 /// Opaque name of a card state (architecture.md, section 4).
 using StateId = std::array<std::uint8_t, 16>;
 
-/// What became of one step: the response APDU (empty for a reset), whether the step was pure, and the state after.
+/// What became of one step: the response APDU (empty for a reset), whether the step was pure, and the state
+/// after.
 struct StepResult {
   Bytes response;
   bool pure = false;
@@ -56,7 +57,8 @@ struct ExchangeReply {
 
 // Wire form, big-endian throughout:
 //   exchange: version 01 | sequence 8 | count 2 | step…      step:   00 | (reset)   01 | length 4 | apdu
-//   reply:    version 01 | sequence 8 | count 2 | result…    result: flags 1 (bit 0 pure) | state 16 | length 4 | response
+//   reply:    version 01 | sequence 8 | count 2 | result…    result: flags 1 (bit 0 pure) | state 16 | length
+//   4 | response
 // Errors of both readers: `invalid`, for any octet missing, left over or out of range.
 Bytes encode(const Exchange& exchange);
 Bytes encode(const ExchangeReply& reply);

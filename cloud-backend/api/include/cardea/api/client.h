@@ -33,17 +33,18 @@ struct CardSummary {
 /// An open card session.
 struct CardSession {
   std::string id;
-  std::string token;       ///< shown with each exchange; a secret
+  std::string token;  ///< shown with each exchange; a secret
   std::string card;
   std::string label;
   Bytes atr;
 };
 
-/// Device side of the published HTTP interface (openapi.yaml). One connection, so one request at a time; make one
-/// Client per card session. Access tokens are fetched and renewed as needed.
+/// Device side of the published HTTP interface (openapi.yaml). One connection, so one request at a time; make
+/// one Client per card session. Access tokens are fetched and renewed as needed.
 ///
-/// Errors carry the server's problem detail. `denied`: 401 or 403; `not_found`: 404 or 410 (a session that is gone: the
-/// card was reset, from the application's point of view); `conflict`: 409; `unavailable`: no answer, 5xx, 429.
+/// Errors carry the server's problem detail. `denied`: 401 or 403; `not_found`: 404 or 410 (a session that is
+/// gone: the card was reset, from the application's point of view); `conflict`: 409; `unavailable`: no
+/// answer, 5xx, 429.
 class Client {
  public:
   /// `key` is the device's; it outlives the client.

@@ -27,9 +27,9 @@ struct HttpReply {
 
 /// One HTTPS connection to one server, kept alive between requests. Not thread-safe.
 ///
-/// Law: `send` never repeats a request whose octets may have reached the server; it says `unavailable` and the caller
-/// decides (exchanges are numbered for this). A connection that was idle and found closed before anything was sent is
-/// opened again without a word.
+/// Law: `send` never repeats a request whose octets may have reached the server; it says `unavailable` and
+/// the caller decides (exchanges are numbered for this). A connection that was idle and found closed before
+/// anything was sent is opened again without a word.
 class HttpConnection {
  public:
   HttpConnection() = default;
@@ -37,7 +37,8 @@ class HttpConnection {
   HttpConnection& operator=(const HttpConnection&) = delete;
   virtual ~HttpConnection() = default;
 
-  /// Errors: `unavailable` (refused, timed out, broken off), `denied` (the server's certificate is not trusted).
+  /// Errors: `unavailable` (refused, timed out, broken off), `denied` (the server's certificate is not
+  /// trusted).
   virtual Result<HttpReply> send(const HttpRequest& request) = 0;
 };
 

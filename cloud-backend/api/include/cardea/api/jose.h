@@ -15,7 +15,7 @@ namespace cardea::api {
 
 /// Ed25519 key pair (RFC 8032): the identity of a device, and of the server as token issuer.
 struct SigningKey {
-  Secret<64> private_key;                    ///< libsodium's form: seed ‖ public key
+  Secret<64> private_key;  ///< libsodium's form: seed ‖ public key
   std::array<std::uint8_t, 32> public_key{};
 };
 using VerifyKey = std::array<std::uint8_t, 32>;
@@ -24,8 +24,8 @@ SigningKey generate_signing_key();
 /// From a 32-octet seed. Errors: `invalid` for another length.
 Result<SigningKey> signing_key_from_seed(const SecretBytes& seed);
 
-/// base64url without padding (RFC 4648, section 5). Reading refuses every character outside the alphabet, padding and
-/// non-zero trailing bits.
+/// base64url without padding (RFC 4648, section 5). Reading refuses every character outside the alphabet,
+/// padding and non-zero trailing bits.
 std::string base64url(BytesView octets);
 Result<Bytes> from_base64url(std::string_view text);
 
@@ -44,11 +44,12 @@ struct Jws {
   std::string payload_json;
 };
 
-/// Takes a compact JWS apart and checks its signature. Refused (`denied`): any "alg" but EdDSA, "jku", "x5u", "x5c",
-/// "crit", duplicate member names, more than 8 KiB, a bad signature.
+/// Takes a compact JWS apart and checks its signature. Refused (`denied`): any "alg" but EdDSA, "jku", "x5u",
+/// "x5c", "crit", duplicate member names, more than 8 KiB, a bad signature.
 Result<Jws> verify_jws(std::string_view compact, const VerifyKey& key);
 
-/// The header only, unverified: to learn "kid", or the "jwk" that a DPoP proof carries. Same refusals but the signature.
+/// The header only, unverified: to learn "kid", or the "jwk" that a DPoP proof carries. Same refusals but the
+/// signature.
 Result<std::string> peek_jws_header(std::string_view compact);
 
 /// DPoP proof (RFC 9449, section 4.2) for one request. `access_token` is empty at the token endpoint.
