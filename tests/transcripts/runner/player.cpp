@@ -1,0 +1,183 @@
+#include "player.h"
+
+#include <fstream>
+#include <iterator>
+
+#include "cardea/apdu/response.h"
+#include "cardea/hex.h"
+#include "functions.h"
+
+namespace cardea::transcript {
+
+namespace {
+
+constexpr std::size_t kMaxShown = 48;
+
+std::string shown(BytesView octets) {
+  if (octets.size() <= kMaxShown) return octets.empty() ? "no data" : to_hex(octets);
+  return to_hex(octets.first(kMaxShown)) + "… (" + std::to_string(octets.size()) + " octets)";
+}
+
+std::string described(const std::string& wanted) {
+  const auto octets = from_hex(wanted);
+  if (!octets || octets->size() != 2) return wanted;
+  return apdu::describe(apdu::StatusWord{(*octets)[0], (*octets)[1]});
+}
+
+}  // namespace
+
+std::vector<std::string> profiles_of(std::string_view text) {
+  for (const auto& line : read_script(text)) {
+    if (line.word == "profile") return split(line.rest, ' ');
+  }
+  return {std::string{test::kYubikey5}};
+}
+
+Player::Player(std::string profile, std::string folder)
+    : profile_{std::move(profile)}, folder_{std::move(folder)}, recording_{profile_ == test::kYubikey5} {}
+
+void Player::play(std::string_view text) {
+  int number = 0;
+  try {
+    for (const auto& line : read_script(text)) {
+      number = line.number;
+      run(line);
+    }
+    finish();
+  } catch (const std::exception& e) {
+    throw Mismatch{"line " + std::to_string(number) + ", step " + std::to_string(step_) + ": " + e.what()};
+  }
+}
+
+void Player::include(const std::string& name) {
+  std::ifstream in{folder_ + "/../parts/" + name, std::ios::binary};
+  if (!in) throw Mismatch{name + " cannot be read"};
+  const std::string text{std::istreambuf_iterator<char>{in}, {}};
+  for (const auto& line : read_script(text)) {
+    try {
+      run(line);
+    } catch (const std::exception& e) {
+      throw Mismatch{name + ":" + std::to_string(line.number) + ": " + e.what()};
+    }
+  }
+}
+
+void Player::run(const Line& line) {
+  if (trace_ != nullptr) trace_(line.word + " " + line.rest);
+  if (line.word == "<") return answer(line.rest);
+  if (line.word == "effect") return effect(line.rest);
+  if (!answered_) throw Mismatch{"the command before has no answer in the transcript"};
+  if (line.word == ">") return command(line.rest);
+  if (line.word == "let") return let(line.rest);
+  if (line.word == "expect") return expect(line.rest);
+  if (line.word == "session") return session(line.rest);
+  if (line.word == "advance") return advance(line.rest);
+  if (line.word == "fail") return fail(line.rest, test::Failure::refused);
+  if (line.word == "crash") return fail(line.rest, test::Failure::crashed);
+  if (line.word == "power-cycle") {
+    recording_.power_cycle();
+    return card().power_cycle();
+  }
+  if (line.word == "random") {
+    const auto octets = evaluate(line.rest, variables_);
+    recording_.random(octets);
+    return card().world().rng.load(octets);
+  }
+  if (line.word == "profile") {
+    if (!sessions_.empty()) throw Mismatch{"the profile comes first"};
+    return;  // profiles_of has read it
+  }
+  if (line.word == "include") return include(line.rest);
+  throw Mismatch{"unknown directive " + line.word};
+}
+
+test::TestCard& Player::card() {
+  if (sessions_.empty()) sessions_[1] = std::make_unique<test::TestCard>(profile_);
+  return *sessions_.at(current_);
+}
+
+void Player::command(const std::string& rest) {
+  ++step_;
+  const auto octets = evaluate(rest, variables_);
+  auto& target = card();
+  recording_.command(octets);
+  outcome_ = target.transmit(octets);
+  answers_.push_back(outcome_->response);
+  answered_ = false;
+  if (trace_ != nullptr) trace_("  = " + to_hex(octets) + " -> " + to_hex(outcome_->response));
+}
+
+void Player::answer(const std::string& rest) {
+  if (answered_) throw Mismatch{"an answer without a command"};
+  answered_ = true;
+  const auto end = rest.find_last_of(" \t");
+  const auto wanted = end == std::string::npos ? rest : rest.substr(end + 1);
+  const auto response = apdu::parse_response(outcome_->response).value();
+  const Pattern pattern{end == std::string::npos ? std::string{} : rest.substr(0, end), variables_};
+  const std::array word{response.sw.sw1(), response.sw.sw2()};
+  if (!status_matches(wanted, to_hex(word))) {
+    throw Mismatch{"got " + apdu::describe(response.sw) + ", want " + described(wanted)};
+  }
+  if (!pattern.match(response.data, variables_)) {
+    throw Mismatch{"got data " + shown(response.data) + ", want " + pattern.describe()};
+  }
+}
+
+void Player::effect(const std::string& rest) {
+  if (!outcome_) throw Mismatch{"an effect without a command"};
+  const std::string got = outcome_->effect == card::Effect::pure ? "pure" : "effectful";
+  if (got != rest) throw Mismatch{"the command is " + got + ", want " + rest};
+}
+
+void Player::let(const std::string& rest) {
+  const auto sides = split(rest, '=');
+  if (sides.size() != 2 || sides[0].size() < 2 || sides[0][0] != '$') throw Mismatch{"let $name = octets"};
+  variables_[sides[0].substr(1)] = evaluate(sides[1], variables_);
+}
+
+void Player::expect(const std::string& rest) {
+  const auto sides = split(rest, '=');
+  if (sides.size() != 2) throw Mismatch{"expect octets = pattern"};
+  const auto got = evaluate(sides[0], variables_);
+  const Pattern pattern{sides[1], variables_};
+  if (!pattern.match(got, variables_))
+    throw Mismatch{"expected " + pattern.describe() + ", is " + shown(got)};
+}
+
+void Player::fail(const std::string& rest, test::Failure kind) {
+  const auto words = split(rest, ' ');
+  if (words.size() != 3 || words[0] != "store" || words[1] != "after") throw Mismatch{"fail store after N"};
+  const auto n = number_argument(words[2]);
+  auto& target = card();
+  recording_.fail(static_cast<std::uint8_t>(n), kind == test::Failure::crashed);
+  target.fail_store_after(static_cast<unsigned>(n), kind);
+}
+
+void Player::session(const std::string& rest) {
+  const auto number = number_argument(rest);
+  if (number == 0 || number > 4) throw Mismatch{"sessions are 1 to 4"};
+  const auto& first = card();
+  if (!sessions_.contains(number)) {
+    sessions_[number] = std::make_unique<test::TestCard>(first.second_session());
+  }
+  current_ = number;
+  recording_.session(static_cast<std::uint8_t>(number));
+}
+
+void Player::advance(const std::string& rest) {
+  if (rest.size() < 2 || rest.back() != 's') throw Mismatch{"advance 30s"};
+  card().world().clock.advance(
+      std::chrono::seconds{static_cast<std::int64_t>(number_argument(rest.substr(0, rest.size() - 1)))});
+}
+
+void Player::finish() {
+  if (!answered_) throw Mismatch{"the last command has no answer in the transcript"};
+  if (step_ == 0) throw Mismatch{"a transcript without commands"};
+  if (card().world().medium.failure_pending()) throw Mismatch{"left over: the planned failure never came"};
+  if (card().world().rng.loaded() != 0) throw Mismatch{"left over: nobody asked for the loaded randomness"};
+  card().world().medium.revive();
+  for (auto& [number, target] : sessions_)
+    target->check_invariants();
+}
+
+}  // namespace cardea::transcript
