@@ -1,4 +1,4 @@
-#include "files.h"
+#include "cardea/cms/ca/files.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

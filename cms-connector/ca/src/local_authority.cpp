@@ -7,9 +7,9 @@
 #include <ctime>
 
 #include "cardea/cms/ca/authority.h"
+#include "cardea/cms/ca/files.h"
 #include "cardea/cms/piv/admin_key.h"
 #include "cardea/hex.h"
-#include "files.h"
 #include "issue_certificate.h"
 
 namespace cardea::cms::ca {

@@ -1,0 +1,126 @@
+// cardea-cms: issues cards through PC/SC. This file is the command line and nothing else.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+
+#include "options.h"
+
+namespace {
+
+using namespace cardea::cms::cli;
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done, 1 refused by the card, 2 usage, 3 no reader or card, 4 the authority failed,\n"
+    "5 interrupted (resume or roll back). Secrets are read from files, or from standard input where the file "
+    "is -.";
+
+void add_card_options(CLI::App& command, Options& options) {
+  command.add_option("--reader", options.reader, "Reader: its name, or a part of it that fits no other");
+  command.add_option("--wait", options.wait_seconds, "Seconds to wait for reader and card")
+      ->capture_default_str();
+  command.add_option("--state", options.state, "State file; default in ~/.local/state/cardea-cms");
+  command.add_flag("--execute", options.execute, "Do it; without it, only say what would be done");
+  command.add_flag("--json", options.json, "Summary as JSON on standard output");
+}
+
+void add_secret_options(CLI::App& command, Options& options) {
+  command.add_option("--pin-file", options.pin_file, "File with the new PIN");
+  command.add_option("--puk-file", options.puk_file, "File with the new PUK");
+  command.add_option("--management-key-file", options.management_key_file,
+                     "File with the new management key, hexadecimal");
+  command.add_option("--secrets", options.secrets_file,
+                     "File with all three, as --generate-secrets writes it");
+  command.add_flag("--pin-prompt", options.pin_prompt, "Ask for new PIN and PUK on the terminal");
+  command.add_option("--current-pin-file", options.current_pin_file,
+                     "File with the card's PIN; default: the factory's");
+  command.add_option("--current-puk-file", options.current_puk_file,
+                     "File with the card's PUK; default: the factory's");
+  command.add_option("--current-management-key-file", options.current_management_key_file,
+                     "File with the card's management key; default: the factory's");
+}
+
+void add_authority_options(CLI::App& command, Options& options) {
+  auto* directory =
+      command.add_option("--ca", options.ca_directory, "Directory of a local authority (see: ca init)");
+  command
+      .add_option("--ca-command", options.ca_command,
+                  "Shell command: request on its input, certificate on its output")
+      ->excludes(directory);
+  command.add_option("--ca-timeout", options.ca_timeout_seconds, "Seconds the command may take")
+      ->capture_default_str();
+}
+
+int parse_and_run(int argc, char** argv) {
+  Options options;
+  int exit = 0;
+  CLI::App app{"Issues smart cards through PC/SC: keys made on the card, certificates from your authority."};
+  app.footer(kFooter);
+  app.set_version_flag("--version", CARDEA_VERSION);
+  app.require_subcommand(1);
+
+  auto* readers = app.add_subcommand("readers", "List readers and cards");
+  readers->add_flag("--json", options.json, "As JSON");
+  readers->callback([&] { exit = show_readers(options); });
+
+  auto* plan = app.add_subcommand("plan", "Personalisation plans")->require_subcommand(1);
+  auto* show = plan->add_subcommand("show", "Check a plan and show its steps");
+  show->add_option("plan", options.plan, "File, or name of an installed plan")->required();
+  show->add_flag("--json", options.json, "As JSON");
+  show->callback([&] { exit = show_plan(options); });
+
+  auto* ca = app.add_subcommand("ca", "Local certificate authority")->require_subcommand(1);
+  auto* init = ca->add_subcommand("init", "Make one");
+  init->add_option("directory", options.ca_directory, "Where")->required();
+  init->add_option("--subject", options.ca_subject, "Its name")->capture_default_str();
+  init->add_option("--days", options.ca_days, "How long it is valid")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 36600));
+  init->add_flag("--json", options.json, "As JSON");
+  init->callback([&] { exit = make_authority(options); });
+
+  auto* issue = app.add_subcommand("issue", "Issue a card");
+  add_card_options(*issue, options);
+  issue->add_option("--plan", options.plan, "File, or name of an installed plan")->required();
+  add_authority_options(*issue, options);
+  issue
+      ->add_option("--subject", options.subject,
+                   "Holder, as RFC 4514 writes it: CN=Ada Example,O=Example Trust")
+      ->required();
+  issue->add_option("--upn", options.upn, "Holder's user principal name");
+  issue->add_option("--email", options.email, "Holder's e-mail address");
+  add_secret_options(*issue, options);
+  issue->add_option("--generate-secrets", options.generate_secrets,
+                    "Make up PIN, PUK and management key, and write them to this new file");
+  issue->add_flag("--keep-secrets", options.keep_secrets, "Leave PIN, PUK and management key as they are");
+  issue->add_flag("--replace", options.replace, "Issue anew a card that is issued already");
+  issue->callback([&] { exit = run(Verb::issue, options); });
+
+  auto* resume = app.add_subcommand("resume", "Go on with an interrupted issuance");
+  add_card_options(*resume, options);
+  add_authority_options(*resume, options);
+  add_secret_options(*resume, options);
+  resume->callback([&] { exit = run(Verb::resume, options); });
+
+  auto* rollback = app.add_subcommand("rollback", "Bring the card back to what it was before an issuance");
+  add_card_options(*rollback, options);
+  add_secret_options(*rollback, options);
+  rollback->callback([&] { exit = run(Verb::roll_back, options); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return exit;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "cardea-cms: " << error.what() << "\n";
+    return 1;
+  }
+}

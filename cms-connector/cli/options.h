@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace cardea::cms::cli {
+
+/// What was said on the command line; texts are empty where nothing was said.
+struct Options {
+  std::string reader, plan, ca_directory, ca_command, subject, upn, email, state;
+  std::string pin_file, puk_file, management_key_file, secrets_file, generate_secrets;
+  std::string current_pin_file, current_puk_file, current_management_key_file;
+  std::string ca_subject = "CN=Cardea local CA";
+  int ca_days = 3650;
+  unsigned wait_seconds = 15;
+  unsigned ca_timeout_seconds = 120;
+  bool pin_prompt = false;
+  bool keep_secrets = false;
+  bool replace = false;
+  bool execute = false;
+  bool json = false;
+};
+
+enum class Verb : std::uint8_t { issue, resume, roll_back };
+
+// Each returns the program's exit code.
+int show_readers(const Options& options);
+int show_plan(const Options& options);
+int make_authority(const Options& options);
+/// issue, resume and rollback.
+int run(Verb verb, const Options& options);
+
+/// `cardea-cms: sentence` on standard error.
+void complain(const std::string& sentence);
+
+/// A plan's file: as given, or by its name among the installed ones.
+std::string plan_file(const std::string& plan);
+
+}  // namespace cardea::cms::cli

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cardea/cms/ca/request.h"
+#include "cardea/cms/piv/names.h"
+#include "cardea/result.h"
+
+namespace cardea::cms::perso {
+
+enum class Compression : std::uint8_t { never, when_large, always };
+
+/// One key pair and its certificate.
+struct SlotPlan {
+  piv::Slot slot;
+  piv::KeyAlgorithm algorithm = piv::KeyAlgorithm::rsa2048;
+  piv::PinPolicy pin_policy = piv::PinPolicy::standard;
+  piv::TouchPolicy touch_policy = piv::TouchPolicy::standard;
+  ca::CertificateProfile certificate;
+  Compression compression = Compression::when_large;
+};
+
+struct ChuidPlan {
+  Bytes fasc_n;  ///< 25 octets
+  int valid_days = 0;
+};
+
+struct KeyHistoryPlan {
+  std::uint8_t on_card = 0, off_card = 0;
+};
+
+struct PinPlan {
+  bool change = true;
+  std::size_t minimum = 6;
+  bool digits_only = true;
+};
+
+struct ManagementKeyPlan {
+  piv::AdminAlgorithm algorithm = piv::AdminAlgorithm::aes256;
+  bool keep_if_unsupported = false;  ///< cards without SET MANAGEMENT KEY keep theirs, with a warning
+};
+
+/// How a card is personalised: data, read from a JSON file (perso/plans/README.md has the schema).
+struct Plan {
+  std::string name, description;
+  std::optional<ChuidPlan> chuid;
+  bool ccc = false;
+  std::optional<std::uint16_t> discovery;
+  std::optional<KeyHistoryPlan> key_history;
+  std::vector<SlotPlan> slots;
+  std::size_t certificate_capacity = 1905;  ///< larger objects are compressed where the slot allows it
+  PinPlan pin;
+  bool change_puk = true;
+  std::optional<ManagementKeyPlan> management_key;
+  std::string text;  ///< the document it was read from
+};
+
+/// Errors: `invalid`, with the place in the document and what is wrong there. Unknown keys are errors.
+Result<Plan> parse_plan(std::string_view json);
+
+Result<Plan> load_plan(const std::filesystem::path& file);
+
+}  // namespace cardea::cms::perso
