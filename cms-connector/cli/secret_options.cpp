@@ -20,8 +20,7 @@ Result<perso::Credentials> current_credentials(const Options& options) {
   return out;
 }
 
-Result<perso::NewCredentials> fresh_credentials(const Options& options, const perso::Plan& plan,
-                                                bool may_generate) {
+Result<perso::NewCredentials> fresh_credentials(const Options& options, const perso::Plan& plan) {
   perso::NewCredentials out;
   if (options.keep_secrets) return out;
   if (!options.secrets_file.empty()) {

@@ -10,7 +10,6 @@ Result<perso::Credentials> current_credentials(const Options& options);
 
 /// Those to be set: from files, from a secrets file, from the terminal, or (`may_generate`) made up. A secret
 /// that the plan leaves alone is not read. Errors of files as usual.
-Result<perso::NewCredentials> fresh_credentials(const Options& options, const perso::Plan& plan,
-                                                bool may_generate);
+Result<perso::NewCredentials> fresh_credentials(const Options& options, const perso::Plan& plan);
 
 }  // namespace cardea::cms::cli
