@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "cardea/result.h"
 #include "cardea/store/rows.h"
@@ -28,7 +28,7 @@ class ReplayCache {
 
   std::size_t capacity_;
   std::mutex mutex_;
-  std::unordered_map<std::string, store::Time> seen_;
+  std::unordered_set<std::string> seen_;
   std::multimap<store::Time, std::string> by_age_;
 };
 

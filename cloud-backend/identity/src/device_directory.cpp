@@ -1,0 +1,50 @@
+#include "cardea/identity/device_directory.h"
+
+#include <utility>
+
+namespace cardea::identity {
+
+Result<store::Device> DeviceDirectory::find(const std::string& id) {
+  std::uint64_t revocations_before = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    if (const auto kept = kept_.find(id); kept != kept_.end()) return kept->second;
+    revocations_before = revocations_;
+  }
+  auto device = database_.device(id);
+  if (!device && device.error().code == Errc::not_found)
+    return fail(Errc::denied, "the device is not known here");
+  if (!device) return device;
+  if (device->revoked_at) return fail(Errc::denied, "the device has been revoked");
+
+  const std::lock_guard lock{mutex_};
+  // What was read before a revocation may be that device as it was: good for this call, not for keeping.
+  if (revocations_ == revocations_before) {
+    if (kept_.size() >= kMaxKept) kept_.clear();
+    kept_.insert_or_assign(id, *device);
+  }
+  return device;
+}
+
+void DeviceDirectory::revoked(const std::string& id) {
+  const std::lock_guard lock{mutex_};
+  ++revocations_;
+  kept_.erase(id);
+}
+
+Result<std::vector<store::CardRow>> DeviceDirectory::cards(const Principal& who) {
+  if (who.role == store::DeviceRole::registrar) return database_.cards(who.organisation);
+  if (!who.person) return std::vector<store::CardRow>{};
+  return database_.cards_of(who.organisation, *who.person);
+}
+
+Result<store::CardRow> DeviceDirectory::card(const Principal& who, const std::string& id) {
+  auto card = database_.card(id);
+  if (!card && card.error().code != Errc::not_found) return card;
+  const bool may = card && card->organisation == who.organisation &&
+                   (who.role == store::DeviceRole::registrar || (who.person && card->holder == who.person));
+  if (!may) return fail(Errc::not_found, "there is no such card for this device");
+  return card;
+}
+
+}  // namespace cardea::identity
