@@ -1,0 +1,97 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cardea/api/channel.h"
+#include "cardea/bytes.h"
+#include "cardea/result.h"
+#include "cardea/service/world.h"
+
+namespace cardea::service {
+
+struct SessionLimits {
+  std::size_t all = 100'000;
+  std::size_t per_device = 64;
+  std::chrono::milliseconds idle = std::chrono::minutes{15};
+  std::chrono::milliseconds lifetime = std::chrono::hours{12};
+};
+
+/// What a device gets when it opens a card.
+struct OpenedSession {
+  std::string id;
+  std::string token;  ///< a secret, shown with each exchange; only its SHA-256 stays here
+  std::string card;
+  std::string label;
+  std::string profile;
+  Bytes atr;
+};
+
+/// A session as the administrator sees it.
+struct SessionInfo {
+  std::string id;
+  std::string card;
+  std::string device;
+  std::string organisation;
+  store::Time opened;
+  store::Time last_used;
+  std::uint64_t exchanges = 0;
+};
+
+/// The open card sessions of this server. Thread-safe; exchanges of different sessions run in parallel, those
+/// of one session one after the other.
+///
+/// A session that is not there, is over, or is asked for with the wrong token is `not_found`, all three
+/// alike: whoever holds no token learns nothing.
+class CardSessions {
+ public:
+  CardSessions(World world, SessionLimits limits);
+  CardSessions(const CardSessions&) = delete;
+  CardSessions& operator=(const CardSessions&) = delete;
+  ~CardSessions();
+
+  /// A registrar's device opens every card of its organisation, a user's device those of its person. Errors:
+  /// `not_found` (no such card, or none of the caller's), `denied` (a blocked card, a revoked device),
+  /// `exhausted` (a limit is reached).
+  Result<OpenedSession> open(const Caller& caller, const std::string& card);
+
+  /// Runs the steps and returns the encoded reply. A repeated sequence number gets the stored reply and runs
+  /// nothing; any other than the next one is `conflict`. The APDUs in `exchange` are wiped.
+  Result<Bytes> exchange(std::string_view session, std::string_view token, api::Exchange exchange);
+
+  Result<void> close(std::string_view session, std::string_view token);
+
+  // End sessions at once; one that is running a command ends after it. Each returns how many there were.
+  std::size_t end_all_of_card(const std::string& card, SessionEnd reason);
+  std::size_t end_all_of_device(const std::string& device);
+  std::size_t end_all();
+
+  /// Ends the sessions whose time is over. To be called every few seconds.
+  std::size_t sweep();
+
+  [[nodiscard]] std::vector<SessionInfo> list() const;
+  [[nodiscard]] std::size_t count() const;
+
+ private:
+  struct Session;
+  class Registry;
+
+  Result<std::shared_ptr<Session>> find(std::string_view session, std::string_view token) const;
+  api::StateId state_id(Session& session);
+  Result<Bytes> run(Session& session, const api::Exchange& exchange);
+  api::StepResult run_step(Session& session, const api::Step& step);
+  std::size_t end(const std::vector<std::shared_ptr<Session>>& sessions, SessionEnd reason);
+  [[nodiscard]] std::optional<SessionEnd> overdue(const Session& session) const;
+
+  World world_;
+  SessionLimits limits_;
+  std::unique_ptr<Registry> registry_;
+  SecretBytes state_key_;
+};
+
+}  // namespace cardea::service

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cardea/service/card_sessions.h"
+#include "cardea/service/world.h"
+
+namespace cardea::service {
+
+struct NewCard {
+  std::string organisation;           ///< id
+  std::optional<std::string> holder;  ///< id of a person
+  std::string profile = "piv-yubikey5";
+  std::string label;  ///< made from the serial number when empty
+};
+
+/// A card with its holder's name, for lists.
+struct CardView {
+  store::CardRow row;
+  std::string holder_name;
+};
+
+/// Makes and manages cards. Each act is in the audit log; a card in the making is announced there before
+/// anything is done and concluded afterwards, so that a kill between leaves a trace that `finish_interrupted`
+/// follows.
+class Cards {
+ public:
+  Cards(World world, CardSessions& sessions) : world_{world}, sessions_{sessions} {}
+
+  /// Errors: `invalid` (no such profile), `not_found` (no such organisation or person), those of store and
+  /// vault.
+  Result<store::CardRow> issue(const NewCard& card, const std::string& actor);
+
+  // Sessions of the card end at once. Errors: `not_found`.
+  Result<void> block(const std::string& card, const std::string& actor);
+  Result<void> remove(const std::string& card, const std::string& actor);
+
+  Result<void> unblock(const std::string& card, const std::string& actor);
+  /// Nobody holds the card when there is no holder.
+  Result<void> assign(const std::string& card, const std::optional<std::string>& holder,
+                      const std::string& actor);
+
+  Result<CardView> show(const std::string& card);
+  /// All cards of an organisation.
+  Result<std::vector<CardView>> list(const std::string& organisation);
+  /// The cards that the caller may open.
+  Result<std::vector<CardView>> visible_to(const Caller& caller);
+
+  /// At start, before the first request: cards that were being made when the last run ended are activated if
+  /// nothing of them is missing, else removed. Returns how many there were.
+  Result<std::size_t> finish_interrupted();
+
+ private:
+  Result<void> make(const store::CardRow& row, const std::string& actor);
+  Result<void> note(const store::CardRow& row, const std::string& actor, std::string_view action,
+                    bool success, std::string detail = "{}");
+  Result<std::vector<CardView>> with_names(std::vector<store::CardRow> rows, const std::string& organisation);
+
+  World world_;
+  CardSessions& sessions_;
+};
+
+}  // namespace cardea::service

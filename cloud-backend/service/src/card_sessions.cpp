@@ -1,0 +1,237 @@
+#include "cardea/service/card_sessions.h"
+
+#include <sodium.h>
+
+#include "session_registry.h"
+
+namespace cardea::service {
+namespace {
+
+constexpr std::size_t kIdOctets = 16;
+constexpr std::size_t kTokenOctets = 32;
+
+tl::unexpected<Error> gone() {
+  return fail(Errc::not_found, "the card session has ended");
+}
+
+/// Octets in the data field, as far as the length fields say; for the log.
+std::size_t lc_of(BytesView apdu) {
+  if (apdu.size() <= 5) return 0;
+  if (apdu[4] != 0) return apdu[4];
+  return apdu.size() > 7 ? static_cast<std::size_t>(read_be(apdu.subspan(5, 2))) : 0;
+}
+
+}  // namespace
+
+CardSessions::CardSessions(World world, SessionLimits limits)
+    : world_{world},
+      limits_{limits},
+      registry_{std::make_unique<Registry>()},
+      state_key_{crypto_generichash_KEYBYTES} {
+  world_.rng.fill(state_key_.expose());
+}
+
+CardSessions::~CardSessions() {
+  end_all();
+}
+
+Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string& card) {
+  CARDEA_TRY(const auto row, world_.devices.card(caller, card));
+  const auto* profile = card::find_profile(row.profile);
+  if (profile == nullptr)
+    return fail(Errc::corrupt, "card " + row.id + " has an unknown profile, " + row.profile);
+
+  OpenedSession opened{new_token(world_.rng, kIdOctets),
+                       new_token(world_.rng, kTokenOctets),
+                       row.id,
+                       row.label,
+                       std::string{profile->name},
+                       to_bytes(profile->atr)};
+  const auto session = std::make_shared<Session>(world_, caller, row, *profile);
+  session->id = opened.id;
+  session->token_hash = world_.crypto.sha256(as_bytes(opened.token));
+  session->opened = world_.clock.now();
+  session->last_used = session->opened.time_since_epoch().count();
+  session->card.reset();
+  CARDEA_CHECK(registry_->add(session, limits_));
+
+  // Looked at only now that a block or a revocation would find the session: whichever of the two comes second
+  // sees the other, so none slips through between.
+  const auto state = world_.database.card(card);
+  const auto device = world_.devices.find(caller.device);
+  auto verdict = [&]() -> Result<void> {
+    if (!state) return tl::unexpected{state.error()};
+    if (state->state != store::CardState::active) return fail(Errc::denied, "the card is blocked");
+    if (!device) return tl::unexpected{device.error()};
+    if (session->ended) return gone();
+    return {};
+  }();
+  if (!verdict) {
+    session->ended = true;
+    registry_->remove(session);
+    return tl::unexpected{std::move(verdict).error()};
+  }
+  world_.observer.session_opened(opened.id, row.id, caller.device);
+  return opened;
+}
+
+Result<std::shared_ptr<CardSessions::Session>> CardSessions::find(std::string_view session,
+                                                                  std::string_view token) const {
+  auto found = registry_->find(session);
+  if (found == nullptr) return gone();
+  const auto hash = world_.crypto.sha256(as_bytes(token));
+  if (!constant_time_equal(hash, found->token_hash)) return gone();
+  return found;
+}
+
+std::optional<SessionEnd> CardSessions::overdue(const Session& session) const {
+  const auto now = world_.clock.now();
+  if (now - session.opened >= limits_.lifetime) return SessionEnd::lifetime;
+  const store::Time last_used{store::Time::duration{session.last_used.load()}};
+  if (now - last_used >= limits_.idle) return SessionEnd::idle;
+  return std::nullopt;
+}
+
+Result<Bytes> CardSessions::exchange(std::string_view session_id, std::string_view token,
+                                     api::Exchange exchange) {
+  auto found = find(session_id, token);
+  Result<Bytes> result = gone();
+  if (found) {
+    auto& session = **found;
+    const std::lock_guard strand{session.mutex};
+    if (const auto reason = overdue(session); reason && !session.ended) end({*found}, *reason);
+    if (!session.ended) result = run(session, exchange);
+  }
+  for (auto& step : exchange.steps) {
+    if (auto* command = std::get_if<api::CommandStep>(&step)) wipe(command->apdu);
+  }
+  return result;
+}
+
+/// Under the session's mutex.
+Result<Bytes> CardSessions::run(Session& session, const api::Exchange& exchange) {
+  session.last_used = world_.clock.now().time_since_epoch().count();
+  const auto last = session.sequence.load();
+  if (last != 0 && exchange.sequence == last) {
+    world_.observer.exchange(exchange.steps.size(), true);
+    return session.last_reply;
+  }
+  if (exchange.sequence != last + 1) {
+    return fail(Errc::conflict, "the next exchange of this session is number " + std::to_string(last + 1));
+  }
+  api::ExchangeReply reply;
+  reply.sequence = exchange.sequence;
+  reply.results.reserve(exchange.steps.size());
+  for (const auto& step : exchange.steps) {
+    // A block may come between two steps. What ran has run, but its session is gone and nobody gets the
+    // answers.
+    if (session.ended) return gone();
+    reply.results.push_back(run_step(session, step));
+  }
+  if (session.ended) return gone();
+  wipe(session.last_reply);
+  session.last_reply = api::encode(reply);
+  for (auto& result : reply.results)
+    wipe(result.response);
+  session.sequence = exchange.sequence;
+  session.last_used = world_.clock.now().time_since_epoch().count();
+  world_.observer.exchange(exchange.steps.size(), false);
+  return session.last_reply;
+}
+
+api::StepResult CardSessions::run_step(Session& session, const api::Step& step) {
+  api::StepResult result;
+  if (const auto* command = std::get_if<api::CommandStep>(&step)) {
+    const auto before = std::chrono::steady_clock::now();
+    auto outcome = session.card.transmit(command->apdu);
+    const auto took = std::chrono::steady_clock::now() - before;
+    result.pure = outcome.effect == card::Effect::pure;
+    result.response = std::move(outcome.response);
+    const BytesView apdu{command->apdu};
+    ApduDone done{session.card_id, outcome.command};
+    if (apdu.size() >= 4) {
+      done.cla = apdu[0];
+      done.p2 = apdu[3];
+      done.lc = lc_of(apdu);
+    }
+    if (const auto n = result.response.size(); n >= 2) {
+      done.sw = apdu::StatusWord{result.response[n - 2], result.response[n - 1]};
+    }
+    done.took = took;
+    world_.observer.apdu(done);
+  } else {
+    session.card.reset();
+  }
+  result.state = state_id(session);
+  return result;
+}
+
+/// A name for (card, generation, volatile state) that tells nobody without the key anything about them. A
+/// generation that cannot be read gives a random name: one that is never seen again, so nothing is answered
+/// from memory.
+api::StateId CardSessions::state_id(Session& session) {
+  api::StateId id{};
+  const auto generation = session.store->generation();
+  if (!generation) {
+    world_.rng.fill(id);
+    return id;
+  }
+  Bytes message = to_bytes(session.card.state_digest());
+  append_be64(message, *generation);
+  append(message, as_bytes(session.card_id));  // last, and the only one of variable length
+  crypto_generichash(id.data(), id.size(), message.data(), message.size(), state_key_.expose().data(),
+                     state_key_.size());
+  return id;
+}
+
+Result<void> CardSessions::close(std::string_view session, std::string_view token) {
+  CARDEA_TRY(const auto found, find(session, token));
+  end({found}, SessionEnd::closed);
+  return {};
+}
+
+std::size_t CardSessions::end(const std::vector<std::shared_ptr<Session>>& sessions, SessionEnd reason) {
+  std::size_t n = 0;
+  for (const auto& session : sessions) {
+    session->ended = true;
+    if (!registry_->remove(session)) continue;
+    ++n;
+    world_.observer.session_ended(session->id, session->card_id, reason);
+  }
+  return n;
+}
+
+std::size_t CardSessions::end_all_of_card(const std::string& card, SessionEnd reason) {
+  return end(registry_->of_card(card), reason);
+}
+
+std::size_t CardSessions::end_all_of_device(const std::string& device) {
+  return end(registry_->of_device(device), SessionEnd::device_revoked);
+}
+
+std::size_t CardSessions::end_all() {
+  return end(registry_->all(), SessionEnd::shutdown);
+}
+
+std::size_t CardSessions::sweep() {
+  std::size_t n = 0;
+  for (const auto& session : registry_->all()) {
+    if (const auto reason = overdue(*session)) n += end({session}, *reason);
+  }
+  return n;
+}
+
+std::vector<SessionInfo> CardSessions::list() const {
+  std::vector<SessionInfo> out;
+  for (const auto& session : registry_->all()) {
+    out.push_back({session->id, session->card_id, session->device, session->organisation, session->opened,
+                   store::Time{store::Time::duration{session->last_used.load()}}, session->sequence});
+  }
+  return out;
+}
+
+std::size_t CardSessions::count() const {
+  return registry_->size();
+}
+
+}  // namespace cardea::service

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "cardea/card/card.h"
+#include "cardea/service/card_audit.h"
+#include "cardea/service/card_sessions.h"
+
+namespace cardea::service {
+
+/// One session: volatile state of a card and the ports it stands on.
+struct CardSessions::Session {
+  Session(const World& world, const Caller& caller, const store::CardRow& row, const card::Profile& profile)
+      : card_id{row.id},
+        device{caller.device},
+        organisation{row.organisation},
+        store{world.database.card_store(row.id)},
+        pins{world.database.pin_vault(row.id)},
+        keys{world.vault.keys_of(row.organisation, row.id)},
+        audit{world, {row.organisation, row.id, "device:" + caller.device}},
+        card{profile, {*store, *keys, *pins, world.crypto, world.clock, world.rng, audit}} {}
+
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() { wipe(last_reply); }
+
+  std::string id;
+  card::Digest token_hash{};
+  const std::string card_id;
+  const std::string device;
+  const std::string organisation;
+  store::Time opened;
+  std::atomic<store::Time::rep> last_used{0};  ///< milliseconds since the epoch
+  std::atomic<std::uint64_t> sequence{0};      ///< of the last exchange that was run; written under the mutex
+  std::atomic<bool> ended{false};
+
+  std::mutex mutex;  ///< the strand: card and last reply
+  std::unique_ptr<card::Store> store;
+  std::unique_ptr<card::PinVault> pins;
+  std::unique_ptr<card::KeyVault> keys;
+  CardAudit audit;
+  card::Card card;
+  Bytes last_reply;
+};
+
+/// Sessions by id, by card and by device: each question is answered without a walk over all of them.
+class CardSessions::Registry {
+ public:
+  using Pointer = std::shared_ptr<Session>;
+
+  /// Errors: `exhausted`.
+  Result<void> add(const Pointer& session, const SessionLimits& limits) {
+    const std::unique_lock lock{mutex_};
+    if (by_id_.size() >= limits.all)
+      return fail(Errc::exhausted, "the server has no room for another card session");
+    auto& of_device = by_device_[session->device];
+    if (of_device.size() >= limits.per_device) {
+      return fail(Errc::exhausted, "the device has as many card sessions as it may");
+    }
+    of_device.insert(session);
+    by_card_[session->card_id].insert(session);
+    by_id_.emplace(session->id, session);
+    return {};
+  }
+
+  Pointer find(std::string_view id) const {
+    const std::shared_lock lock{mutex_};
+    const auto at = by_id_.find(std::string{id});
+    return at == by_id_.end() ? nullptr : at->second;
+  }
+
+  /// False when it was not there any more.
+  bool remove(const Pointer& session) {
+    const std::unique_lock lock{mutex_};
+    if (by_id_.erase(session->id) == 0) return false;
+    take_out(by_card_, session->card_id, session);
+    take_out(by_device_, session->device, session);
+    return true;
+  }
+
+  std::vector<Pointer> of_card(const std::string& card) const { return in(by_card_, card); }
+  std::vector<Pointer> of_device(const std::string& device) const { return in(by_device_, device); }
+
+  std::vector<Pointer> all() const {
+    const std::shared_lock lock{mutex_};
+    std::vector<Pointer> out;
+    out.reserve(by_id_.size());
+    for (const auto& [id, session] : by_id_)
+      out.push_back(session);
+    return out;
+  }
+
+  std::size_t size() const {
+    const std::shared_lock lock{mutex_};
+    return by_id_.size();
+  }
+
+ private:
+  using Index = std::unordered_map<std::string, std::unordered_set<Pointer>>;
+
+  static void take_out(Index& index, const std::string& key, const Pointer& session) {
+    const auto at = index.find(key);
+    at->second.erase(session);
+    if (at->second.empty()) index.erase(at);
+  }
+
+  std::vector<Pointer> in(const Index& index, const std::string& key) const {
+    const std::shared_lock lock{mutex_};
+    const auto at = index.find(key);
+    return at == index.end() ? std::vector<Pointer>{}
+                             : std::vector<Pointer>(at->second.begin(), at->second.end());
+  }
+
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::string, Pointer> by_id_;
+  Index by_card_;
+  Index by_device_;
+};
+
+}  // namespace cardea::service
