@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cardea/http/metrics.h"
+#include "cardea/http/router.h"
+#include "cardea/identity/authenticator.h"
+#include "cardea/service/card_sessions.h"
+#include "cardea/service/cards.h"
+#include "cardea/service/directory.h"
+#include "cardea/store/database.h"
+#include "cardea/vault/vault.h"
+
+namespace cardea::http {
+
+/// What the HTTP interface is an interface of. All of it outlives the routes.
+struct Application {
+  service::CardSessions& sessions;
+  service::Cards& cards;
+  service::Directory& directory;
+  identity::Authenticator& authenticator;
+  store::Database& database;
+  vault::Vault& vault;
+  Metrics& metrics;
+};
+
+/// The published interface (cloud-backend/api/openapi.yaml) with /healthz, /readyz and /metrics.
+std::vector<Route> public_routes(Application application);
+
+/// /v1/admin/…: for the Unix socket only. What it answers to is in README.md beside this.
+std::vector<Route> admin_routes(Application application);
+
+/// Several tables as one, in order.
+Router make_router(std::vector<std::vector<Route>> tables);
+
+}  // namespace cardea::http

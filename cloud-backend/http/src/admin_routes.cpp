@@ -1,0 +1,258 @@
+#include <charconv>
+#include <utility>
+
+#include "cardea/http/interface.h"
+#include "cardea/http/problem.h"
+#include "json.h"
+
+namespace cardea::http {
+namespace {
+
+const std::string kActor = "administrator";  // NOLINT(cert-err58-cpp): allocates at most
+
+std::string state_name(store::CardState state) {
+  return state == store::CardState::active ? "active" : "blocked";
+}
+
+Json optional_text(const std::optional<std::string>& text) {
+  return text ? Json(*text) : Json(nullptr);
+}
+
+Json describe(const store::Organisation& row) {
+  return {{"id", row.id}, {"name", row.name}, {"created_at", rfc3339(row.created_at)}};
+}
+Json describe(const store::Person& row) {
+  return {{"id", row.id},
+          {"organisation", row.organisation},
+          {"name", row.name},
+          {"email", row.email},
+          {"created_at", rfc3339(row.created_at)}};
+}
+Json describe(const service::CardView& view) {
+  const auto& row = view.row;
+  return {{"id", row.id},
+          {"organisation", row.organisation},
+          {"label", row.label},
+          {"profile", row.profile},
+          {"serial", row.serial},
+          {"state", state_name(row.state)},
+          {"holder", optional_text(row.holder)},
+          {"holder_name", view.holder_name},
+          {"created_at", rfc3339(row.created_at)}};
+}
+Json describe(const store::Device& row) {
+  return {{"id", row.id},
+          {"organisation", row.organisation},
+          {"person", optional_text(row.person)},
+          {"role", row.role == store::DeviceRole::registrar ? "registrar" : "user"},
+          {"name", row.name},
+          {"created_at", rfc3339(row.created_at)},
+          {"revoked_at", row.revoked_at ? Json(rfc3339(*row.revoked_at)) : Json(nullptr)}};
+}
+Json describe(const service::SessionInfo& info) {
+  return {{"id", info.id},
+          {"card", info.card},
+          {"device", info.device},
+          {"organisation", info.organisation},
+          {"opened_at", rfc3339(info.opened)},
+          {"last_used_at", rfc3339(info.last_used)},
+          {"exchanges", info.exchanges}};
+}
+Json describe(const store::AuditRow& row) {
+  auto detail = Json::parse(row.detail, nullptr, false);
+  return {{"number", row.number},
+          {"at", rfc3339(row.at)},
+          {"organisation", row.organisation},
+          {"card", optional_text(row.card)},
+          {"actor", row.actor},
+          {"action", row.action},
+          {"success", row.success},
+          {"detail", detail.is_discarded() ? Json::object() : std::move(detail)}};
+}
+
+template <class T>
+Result<Json> describe_all(const Result<std::vector<T>>& rows) {
+  if (!rows) return tl::unexpected{rows.error()};
+  auto list = Json::array();
+  for (const auto& row : *rows)
+    list.push_back(describe(row));
+  return list;
+}
+
+Result<std::string> organisation_of(const Request& request) {
+  auto organisation = request.parameter("organisation");
+  if (organisation.empty()) return fail(Errc::invalid, "name the organisation");
+  return organisation;
+}
+
+using Act = Result<Json> (*)(const Application&, const Request&);
+
+Result<Json> create_organisation(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  CARDEA_TRY(const auto name, text_member(body, "name"));
+  CARDEA_TRY(const auto row, app.directory.add_organisation(name, kActor));
+  return describe(row);
+}
+
+Result<Json> list_organisations(const Application& app, const Request&) {
+  return describe_all(app.directory.organisations());
+}
+
+Result<Json> create_person(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  service::NewPerson person;
+  CARDEA_TRY(person.organisation, text_member(body, "organisation"));
+  CARDEA_TRY(person.name, text_member(body, "name"));
+  CARDEA_TRY(const auto email, optional_text_member(body, "email"));
+  person.email = email.value_or("");
+  CARDEA_TRY(const auto row, app.directory.add_person(person, kActor));
+  return describe(row);
+}
+
+Result<Json> list_people(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto organisation, organisation_of(request));
+  return describe_all(app.directory.people(organisation));
+}
+
+Result<Json> create_card(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  service::NewCard card;
+  CARDEA_TRY(card.organisation, text_member(body, "organisation"));
+  CARDEA_TRY(card.holder, optional_text_member(body, "holder"));
+  CARDEA_TRY(auto profile, optional_text_member(body, "profile"));
+  if (profile) card.profile = *std::move(profile);
+  CARDEA_TRY(auto label, optional_text_member(body, "label"));
+  if (label) card.label = *std::move(label);
+  CARDEA_TRY(const auto row, app.cards.issue(card, kActor));
+  CARDEA_TRY(const auto view, app.cards.show(row.id));
+  return describe(view);
+}
+
+Result<Json> list_cards(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto organisation, organisation_of(request));
+  return describe_all(app.cards.list(organisation));
+}
+
+Result<Json> after(const Application& app, const Request& request, const Result<void>& done) {
+  if (!done) return tl::unexpected{done.error()};
+  CARDEA_TRY(const auto view, app.cards.show(std::string{request.parameters[0]}));
+  return describe(view);
+}
+
+Result<Json> show_card(const Application& app, const Request& request) {
+  return after(app, request, {});
+}
+Result<Json> block_card(const Application& app, const Request& request) {
+  return after(app, request, app.cards.block(std::string{request.parameters[0]}, kActor));
+}
+Result<Json> unblock_card(const Application& app, const Request& request) {
+  return after(app, request, app.cards.unblock(std::string{request.parameters[0]}, kActor));
+}
+Result<Json> assign_card(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  CARDEA_TRY(const auto holder, optional_text_member(body, "holder"));
+  return after(app, request, app.cards.assign(std::string{request.parameters[0]}, holder, kActor));
+}
+Result<Json> delete_card(const Application& app, const Request& request) {
+  const std::string id{request.parameters[0]};
+  CARDEA_CHECK(app.cards.remove(id, kActor));
+  return Json{{"id", id}, {"deleted", true}};
+}
+
+Result<Json> create_code(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  service::NewCode code;
+  CARDEA_TRY(code.organisation, text_member(body, "organisation"));
+  CARDEA_TRY(code.person, optional_text_member(body, "person"));
+  CARDEA_TRY(const auto role, optional_text_member(body, "role"));
+  if (role && *role != "user" && *role != "registrar")
+    return fail(Errc::invalid, "the role is \"user\" or \"registrar\"");
+  if (role == "registrar") code.role = store::DeviceRole::registrar;
+  if (const auto valid = body.find("valid_seconds"); valid != body.end()) {
+    if (!valid->is_number_integer() || *valid < 1 || *valid > 7 * 86400) {
+      return fail(Errc::invalid, "\"valid_seconds\" is a number from 1 to 604800");
+    }
+    code.valid = std::chrono::seconds{valid->get<std::int64_t>()};
+  }
+  CARDEA_TRY(const auto issued, app.directory.new_code(code, kActor));
+  return Json{{"code", issued.code}, {"expires_at", rfc3339(issued.expires_at)}};
+}
+
+Result<Json> list_devices(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto organisation, organisation_of(request));
+  return describe_all(app.directory.devices(organisation));
+}
+
+Result<Json> revoke_device(const Application& app, const Request& request) {
+  const std::string id{request.parameters[0]};
+  CARDEA_CHECK(app.directory.revoke_device(id, kActor));
+  CARDEA_TRY(const auto row, app.database.device(id));
+  return describe(row);
+}
+
+Result<Json> list_sessions(const Application& app, const Request&) {
+  return describe_all(Result<std::vector<service::SessionInfo>>{app.sessions.list()});
+}
+
+Result<Json> list_audit(const Application& app, const Request& request) {
+  store::AuditQuery query;
+  query.newest_first = true;
+  if (auto organisation = request.parameter("organisation"); !organisation.empty())
+    query.organisation = organisation;
+  if (auto card = request.parameter("card"); !card.empty()) query.card = card;
+  if (const auto limit = request.parameter("limit"); !limit.empty()) {
+    const auto end = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit).ptr;
+    if (end != limit.data() + limit.size() || query.limit < 1 || query.limit > 10'000) {
+      return fail(Errc::invalid, "the limit is a number from 1 to 10000");
+    }
+  }
+  return describe_all(app.directory.audit(query));
+}
+
+Result<Json> status(const Application& app, const Request&) {
+  const auto database = app.database.check();
+  const auto vault = app.vault.check();
+  const auto database_stats = app.database.stats();
+  const auto vault_stats = app.vault.stats();
+  return Json{{"ready", database && vault},
+              {"database", database ? "good" : database.error().what},
+              {"vault", vault ? "good" : vault.error().what},
+              {"sessions", app.sessions.count()},
+              {"signers", vault_stats.alive},
+              {"signer_restarts", vault_stats.restarts},
+              {"key_operations", vault_stats.operations},
+              {"database_commits", database_stats.commits},
+              {"database_writes", database_stats.writes}};
+}
+
+}  // namespace
+
+std::vector<Route> admin_routes(Application application) {
+  const auto answer = [application](int success, Act act) {
+    return [application, success, act](Request& request) {
+      const auto result = act(application, request);
+      return result ? json_response(success, *result) : problem(result.error());
+    };
+  };
+  return {
+      {"POST", "/v1/admin/organisations", answer(201, create_organisation), kJson},
+      {"GET", "/v1/admin/organisations", answer(200, list_organisations)},
+      {"POST", "/v1/admin/people", answer(201, create_person), kJson},
+      {"GET", "/v1/admin/people", answer(200, list_people)},
+      {"POST", "/v1/admin/cards", answer(201, create_card), kJson},
+      {"GET", "/v1/admin/cards", answer(200, list_cards)},
+      {"GET", "/v1/admin/cards/{id}", answer(200, show_card)},
+      {"DELETE", "/v1/admin/cards/{id}", answer(200, delete_card)},
+      {"POST", "/v1/admin/cards/{id}/block", answer(200, block_card)},
+      {"POST", "/v1/admin/cards/{id}/unblock", answer(200, unblock_card)},
+      {"PUT", "/v1/admin/cards/{id}/holder", answer(200, assign_card), kJson},
+      {"POST", "/v1/admin/device-codes", answer(201, create_code), kJson},
+      {"GET", "/v1/admin/devices", answer(200, list_devices)},
+      {"POST", "/v1/admin/devices/{id}/revoke", answer(200, revoke_device)},
+      {"GET", "/v1/admin/sessions", answer(200, list_sessions)},
+      {"GET", "/v1/admin/audit", answer(200, list_audit)},
+      {"GET", "/v1/admin/status", answer(200, status)},
+  };
+}
+
+}  // namespace cardea::http

@@ -1,0 +1,183 @@
+#include <utility>
+
+#include "cardea/api/channel.h"
+#include "cardea/api/jose.h"
+#include "cardea/hex.h"
+#include "cardea/http/interface.h"
+#include "cardea/http/problem.h"
+#include "json.h"
+
+namespace cardea::http {
+namespace {
+
+constexpr std::string_view kSessionScheme = "CardeaSession ";
+
+/// The token of a card session; nothing when the request shows none.
+std::string_view session_token(const Request& request) {
+  const auto value = request.header("Authorization");
+  return value.substr(0, kSessionScheme.size()) == kSessionScheme ? value.substr(kSessionScheme.size())
+                                                                  : std::string_view{};
+}
+
+Response missing_session_token() {
+  auto response = problem(401, "unauthorised", "Show the session's token: Authorization: CardeaSession ...");
+  response.headers.emplace_back("WWW-Authenticate", "CardeaSession");
+  return response;
+}
+
+/// A session that is not there is gone: the agent reports a card reset and opens a new one.
+Response session_problem(const Error& error) {
+  return error.code == Errc::not_found ? problem(410, "session-gone", error.what) : problem(error);
+}
+
+// The hot path: no JSON, no allocation beyond the steps and the reply.
+Response exchange(const Application& app, Request& request) {
+  const auto token = session_token(request);
+  if (token.empty()) return missing_session_token();
+  auto steps = api::parse_exchange(as_bytes(request.body));
+  if (!steps) return problem(steps.error());
+  auto reply = app.sessions.exchange(request.parameters[0], token, *std::move(steps));
+  if (!reply) return session_problem(reply.error());
+  Response response;
+  response.content_type = api::kExchangeMediaType;
+  response.body.assign(reply->begin(), reply->end());
+  wipe(*reply);
+  return response;
+}
+
+Response close_session(const Application& app, Request& request) {
+  const auto token = session_token(request);
+  if (token.empty()) return missing_session_token();
+  if (const auto closed = app.sessions.close(request.parameters[0], token); !closed) {
+    return session_problem(closed.error());
+  }
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+/// Whoever has not been recognised gets 401; other failures are what they are.
+Response authentication_problem(const Error& error) {
+  return error.code == Errc::denied ? unauthorised(error.what) : problem(error);
+}
+
+Result<identity::Principal> caller(const Application& app, const Request& request) {
+  return app.authenticator.authenticate(request.method, request.path, request.header("Host"),
+                                        request.header("Authorization"), request.header("DPoP"));
+}
+
+Response open_session(const Application& app, Request& request) {
+  const auto who = caller(app, request);
+  if (!who) return authentication_problem(who.error());
+  const auto body = json_object(request);
+  if (!body) return problem(body.error());
+  const auto card = text_member(*body, "card");
+  if (!card) return problem(card.error());
+  const auto opened = app.sessions.open(*who, *card);
+  if (!opened) return problem(opened.error());
+  return json_response(201, {{"id", opened->id},
+                             {"token", opened->token},
+                             {"card", opened->card},
+                             {"label", opened->label},
+                             {"profile", opened->profile},
+                             {"atr", to_hex(opened->atr)}});
+}
+
+Response list_cards(const Application& app, Request& request) {
+  const auto who = caller(app, request);
+  if (!who) return authentication_problem(who.error());
+  const auto cards = app.cards.visible_to(*who);
+  if (!cards) return problem(cards.error());
+  auto list = Json::array();
+  for (const auto& card : *cards) {
+    list.push_back({{"id", card.row.id},
+                    {"label", card.row.label},
+                    {"profile", card.row.profile},
+                    {"state", card.row.state == store::CardState::active ? "active" : "blocked"},
+                    {"holder", card.holder_name}});
+  }
+  return json_response(200, {{"cards", std::move(list)}});
+}
+
+Response enrol(const Application& app, Request& request) {
+  const auto enrolled = [&]() -> Result<Json> {
+    CARDEA_TRY(const auto body, json_object(request));
+    CARDEA_TRY(const auto code, text_member(body, "code"));
+    CARDEA_TRY(const auto name, text_member(body, "name"));
+    const auto jwk = body.find("public_key");
+    if (jwk == body.end()) return fail(Errc::invalid, "the member \"public_key\" must be a JWK");
+    CARDEA_TRY(const auto key, api::from_jwk(*jwk));
+    CARDEA_TRY(const auto device, app.directory.enrol(code, key, name));
+    std::string person;
+    if (device.person) {
+      CARDEA_TRY(const auto row, app.database.person(device.organisation, *device.person));
+      person = row.name;
+    }
+    return Json{{"device", device.id},
+                {"organisation", device.organisation},
+                {"person", person},
+                {"token_endpoint", "https://" + std::string{request.header("Host")} + "/v1/token"}};
+  }();
+  return enrolled ? json_response(201, *enrolled) : problem(enrolled.error());
+}
+
+Response token(const Application& app, Request& request) {
+  const auto grant_type = form_value(request.body, "grant_type");
+  const auto assertion_type = form_value(request.body, "client_assertion_type");
+  const auto assertion = form_value(request.body, "client_assertion");
+  const auto granted = app.authenticator.grant({grant_type,
+                                                assertion_type,
+                                                assertion,
+                                                request.header("DPoP"),
+                                                {request.method, request.path, request.header("Host")}});
+  if (!granted) return authentication_problem(granted.error());
+  return json_response(200, {{"access_token", granted->token},
+                             {"token_type", "DPoP"},
+                             {"expires_in", granted->expires_in.count()}});
+}
+
+Response ready(const Application& app) {
+  const auto database = app.database.check();
+  if (!database) return problem(503, "unavailable", "The database is not ready: " + database.error().what);
+  const auto vault = app.vault.check();
+  if (!vault) return problem(503, "unavailable", "The vault is not ready: " + vault.error().what);
+  return json_response(200, {{"status", "ready"}});
+}
+
+Response metrics(const Application& app) {
+  Response response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  response.body = app.metrics.text();
+  return response;
+}
+
+}  // namespace
+
+std::vector<Route> public_routes(Application application) {
+  const auto with = [application](Response (*run)(const Application&, Request&)) {
+    return [application, run](Request& request) { return run(application, request); };
+  };
+  return {
+      {"POST", "/v1/card-sessions/{id}/exchange", with(exchange), api::kExchangeMediaType},
+      {"DELETE", "/v1/card-sessions/{id}", with(close_session)},
+      {"POST", "/v1/card-sessions", with(open_session), kJson},
+      {"GET", "/v1/cards", with(list_cards)},
+      {"POST", "/v1/token", with(token), "application/x-www-form-urlencoded"},
+      {"POST", "/v1/enrolments", with(enrol), kJson},
+      {"GET", "/healthz",
+       [](Request&) {
+         return json_response(200, {{"status", "alive"}});
+       }},
+      {"GET", "/readyz", [application](Request&) { return ready(application); }},
+      {"GET", "/metrics", [application](Request&) { return metrics(application); }},
+  };
+}
+
+Router make_router(std::vector<std::vector<Route>> tables) {
+  std::vector<Route> all;
+  for (auto& table : tables)
+    std::move(table.begin(), table.end(), std::back_inserter(all));
+  return Router{std::move(all)};
+}
+
+}  // namespace cardea::http
