@@ -1,0 +1,122 @@
+// cardead: reads its settings, composes the server, waits for the signal to stop. Decisions are elsewhere.
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <csignal>
+#include <exception>
+#include <iostream>
+
+#include "cardea/cardead/daemon.h"
+
+namespace {
+
+constexpr int kStopped = 0;
+constexpr int kUsage = 2;
+constexpr int kCannotStart = 3;
+constexpr const char* kDefaultFile = "/etc/cardea/cardead.toml";
+
+std::array<int, 2> stop_pipe{-1, -1};
+
+void on_signal(int) {
+  const char octet = 0;
+  (void)!::write(stop_pipe[1], &octet, 1);
+}
+
+/// Signals end in a pipe rather than in a blocked mask: the signer processes that the server starts would
+/// inherit a mask.
+bool catch_signals() {
+  if (::pipe(stop_pipe.data()) != 0) return false;
+  struct sigaction action {};
+  action.sa_handler = on_signal;  // NOLINT(cppcoreguidelines-pro-type-union-access): the system's interface
+  action.sa_flags = SA_RESTART;
+  (void)sigemptyset(&action.sa_mask);
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;  // NOLINT: the system's interface
+  return ::sigaction(SIGTERM, &action, nullptr) == 0 && ::sigaction(SIGINT, &action, nullptr) == 0 &&
+         ::sigaction(SIGPIPE, &ignore, nullptr) == 0;
+}
+
+cardea::Result<cardea::config::Settings> settings_from(const std::string& file, bool named) {
+  if (!named && ::access(file.c_str(), F_OK) != 0) return cardea::config::Settings{};
+  return cardea::config::load(file);
+}
+
+int check_config(const cardea::config::Settings& settings) {
+  if (const auto files = cardea::config::check_files(settings); !files) {
+    std::cerr << files.error().what << '\n';
+    return kUsage;
+  }
+  std::cout << cardea::config::describe(settings) << "\nconfiguration is good\n";
+  return kStopped;
+}
+
+int serve(const cardea::config::Settings& settings) {
+  if (const auto files = cardea::config::check_files(settings); !files) {
+    std::cerr << "cardead: " << files.error().what << '\n';
+    return kCannotStart;
+  }
+  // Card secrets are in this memory: no core dump, no debugger of the same user.
+  (void)::prctl(PR_SET_DUMPABLE, 0);
+  if (!catch_signals()) {
+    std::cerr << "cardead: signals cannot be caught\n";
+    return kCannotStart;
+  }
+  auto daemon = cardea::cardead::Daemon::start(settings);
+  if (!daemon) {
+    std::cerr << "cardead: " << daemon.error().what << '\n';
+    return kCannotStart;
+  }
+  char octet = 0;
+  while (::read(stop_pipe[0], &octet, 1) < 0) {
+  }
+  (*daemon)->stop();
+  return kStopped;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"cardead: the server of Cardea. Holds cards, answers their sessions over HTTPS."};
+  app.footer(
+      "Exit status: 0 stopped in good order; 2 wrong usage or configuration; 3 cannot start (the sentence on "
+      "stderr says\n"
+      "whether it is the port, the data directory, the database or the HSM).");
+  std::string file = kDefaultFile;
+  const auto add_file = [&file](CLI::App& to) {
+    return to
+        .add_option("--config", file,
+                    "Settings, TOML. Without this option a missing default file means all defaults.")
+        ->capture_default_str();
+  };
+  const auto* file_option = add_file(app);
+  auto* serve_command =
+      app.add_subcommand("serve", "Run in the foreground until SIGTERM or SIGINT (the default).");
+  const auto* serve_file = add_file(*serve_command);
+  auto* check_command = app.add_subcommand(
+      "check-config", "Check the settings and the files they name, and print the effective values.");
+  const auto* check_file = add_file(*check_command);
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kStopped : kUsage;
+  }
+  const bool named = file_option->count() + serve_file->count() + check_file->count() > 0;
+  const auto settings = settings_from(file, named);
+  if (!settings) {
+    std::cerr << settings.error().what << '\n';
+    return kUsage;
+  }
+  return check_command->parsed() ? check_config(*settings) : serve(*settings);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << "cardead: " << e.what() << '\n';
+    return kCannotStart;
+  }
+}

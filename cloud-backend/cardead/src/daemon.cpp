@@ -1,0 +1,265 @@
+#include "cardea/cardead/daemon.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "cardea/http/interface.h"
+#include "cardea/http/server.h"
+#include "cardea/identity/token_issuer.h"
+#include "log.h"
+#include "watcher.h"
+
+namespace cardea::cardead {
+namespace {
+
+constexpr std::chrono::seconds kSweepEvery{5};
+constexpr unsigned kAdminThreads = 2;
+
+unsigned thread_count(const config::Server& server) {
+  if (server.threads != 0) return server.threads;
+  // More than processors: a thread that waits for the HSM or for a commit is not at work.
+  return std::clamp(4 * std::thread::hardware_concurrency(), 8U, 64U);
+}
+
+Result<void> prepare_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  if (!std::filesystem::exists(directory, error)) {
+    std::filesystem::create_directories(directory, error);
+    if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+    if (error)
+      return fail(Errc::unavailable,
+                  "cannot make the data directory " + directory.string() + ": " + error.message());
+  }
+  if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
+    return fail(Errc::denied, "the data directory " + directory.string() + " is not writable: " +
+                                  std::error_code{errno, std::generic_category()}.message());
+  }
+  return {};
+}
+
+/// The first line of a file that holds a PIN.
+Result<SecretBytes> read_pin(const std::filesystem::path& file) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return fail(Errc::not_found, "cannot read vault.pin_file " + file.string() + ": " +
+                                     std::error_code{errno, std::generic_category()}.message());
+  }
+  SecretBytes room{256};
+  const auto size = ::read(fd, room.expose().data(), room.size());
+  ::close(fd);
+  if (size < 0) return fail(Errc::unavailable, "cannot read vault.pin_file " + file.string());
+  const auto text = BytesView{room.expose()}.first(static_cast<std::size_t>(size));
+  const auto end =
+      std::find_if(text.begin(), text.end(), [](std::uint8_t c) { return c == '\n' || c == '\r'; });
+  const auto line = text.first(static_cast<std::size_t>(end - text.begin()));
+  if (line.empty()) return fail(Errc::invalid, "vault.pin_file " + file.string() + " is empty");
+  return SecretBytes{line};
+}
+
+Result<vault::Options> vault_options(const config::Settings& settings) {
+  vault::Options options;
+  options.signer = settings.vault.signer.empty() ? vault::default_signer() : settings.vault.signer;
+  options.workers = settings.vault.workers;
+  options.token_label = settings.vault.token_label;
+  if (settings.vault.module.empty()) {
+    CARDEA_TRY(auto softhsm, vault::init_softhsm(settings.server.data_directory / "softhsm", options.signer));
+    options.module = softhsm.module;
+    options.token_label = softhsm.token_label;
+    options.softhsm_config = softhsm.config_file;
+    options.user_pin = std::move(softhsm.user_pin);
+    return options;
+  }
+  options.module = settings.vault.module;
+  CARDEA_TRY(options.user_pin, read_pin(settings.vault.pin_file));
+  return options;
+}
+
+/// The sentence, with what it is about in front.
+tl::unexpected<Error> because(const char* what, Error error) {
+  return fail(error.code, std::string{what} + ": " + error.what);
+}
+
+class RunningDaemon final : public Daemon {
+ public:
+  explicit RunningDaemon(const config::Settings& settings) : settings_{settings}, log_{settings.log} {}
+  RunningDaemon(const RunningDaemon&) = delete;
+  RunningDaemon& operator=(const RunningDaemon&) = delete;
+  ~RunningDaemon() override { stop_everything(); }
+
+  [[nodiscard]] std::uint16_t port() const override { return public_->port(); }
+  [[nodiscard]] std::filesystem::path ca_file() const override { return ca_file_; }
+  void stop() override { stop_everything(); }
+
+  Result<void> run() {
+    CARDEA_CHECK(prepare_directory(settings_.server.data_directory));
+    CARDEA_CHECK(open_stores());
+    CARDEA_CHECK(compose());
+    CARDEA_CHECK(listen());
+    sweeper_ = std::jthread{[this](const std::stop_token& stop) { sweep(stop); }};
+    const auto where = settings_.server.address + ":" + std::to_string(port());
+    log_.write(Level::info, "cardead.ready",
+               {{"address", where}, {"data", settings_.server.data_directory.string()}});
+    return {};
+  }
+
+ private:
+  Result<void> open_stores() {
+    auto database = store::Database::open({settings_.server.data_directory / "cardea.db"});
+    if (!database) return because("the database cannot be opened", std::move(database).error());
+    database_ = *std::move(database);
+    auto options = vault_options(settings_);
+    if (!options) return because("the vault cannot be opened", std::move(options).error());
+    auto vault = vault::Vault::open(*std::move(options));
+    if (!vault) return because("the vault cannot be opened", std::move(vault).error());
+    vault_ = *std::move(vault);
+    return {};
+  }
+
+  Result<void> compose() {
+    auto issuer = identity::TokenIssuer::open(settings_.server.data_directory);
+    if (!issuer) return because("the key of access tokens cannot be read", std::move(issuer).error());
+    issuer_.emplace(*std::move(issuer));
+    devices_.emplace(*database_);
+    enrolment_.emplace(*database_, *clock_);
+    authenticator_.emplace(*issuer_, *devices_, *clock_);
+    const service::World world{*database_, *vault_, *devices_, *crypto_, *clock_, *rng_, watcher_};
+    const auto& limits = settings_.limits;
+    sessions_.emplace(world, service::SessionLimits{limits.sessions, limits.sessions_per_device,
+                                                    limits.session_idle, limits.session_lifetime});
+    cards_.emplace(world, *sessions_);
+    directory_.emplace(world, *sessions_, *enrolment_);
+    auto finished = cards_->finish_interrupted();
+    if (!finished) return because("interrupted issuances cannot be finished", std::move(finished).error());
+    if (*finished > 0)
+      log_.write(Level::warn, "card.create.recovered", {{"cards", std::to_string(*finished)}});
+    publish_numbers();
+    return {};
+  }
+
+  Result<void> listen() {
+    const auto& limits = settings_.limits;
+    http::ServerOptions options;
+    options.max_body = limits.body;
+    options.handshake = limits.handshake;
+    options.idle = limits.connection_idle;
+    options.request = limits.request;
+    const http::Application application{*sessions_, *cards_, *directory_, *authenticator_,
+                                        *database_, *vault_, metrics_};
+
+    auto open = options;
+    open.address = settings_.server.address;
+    open.port = settings_.server.port;
+    open.threads = thread_count(settings_.server);
+    open.max_connections = limits.connections;
+    CARDEA_TRY(open.tls, tls_context());
+    CARDEA_TRY(public_, http::Server::start(open, http::make_router({http::public_routes(application)})));
+
+    auto local = options;
+    local.unix_socket = settings_.server.data_directory / "admin.sock";
+    local.threads = kAdminThreads;
+    local.max_connections = 64;
+    CARDEA_TRY(admin_, http::Server::start(local, http::make_router({http::admin_routes(application),
+                                                                     http::public_routes(application)})));
+    return {};
+  }
+
+  Result<std::shared_ptr<http::TlsContext>> tls_context() {
+    const auto& tls = settings_.tls;
+    if (!tls.certificate.empty()) return http::TlsContext::load(tls.certificate, tls.key, tls.client_ca);
+    auto names = tls.names;
+    if (settings_.server.address != "0.0.0.0" && settings_.server.address != "::") {
+      names.push_back(settings_.server.address);
+    }
+    CARDEA_TRY(const auto files, http::ensure_local_ca(settings_.server.data_directory / "tls", names));
+    ca_file_ = files.ca;
+    return http::TlsContext::load(files.certificate, files.key, tls.client_ca);
+  }
+
+  void publish_numbers() {
+    const auto gauge = [this](const char* name, const char* help, const char* kind, auto read) {
+      metrics_.value(name, help, kind, [read] { return static_cast<double>(read()); });
+    };
+    auto* sessions = &*sessions_;
+    auto* database = database_.get();
+    auto* vault = vault_.get();
+    gauge("cardea_sessions", "Open card sessions.", "gauge", [sessions] { return sessions->count(); });
+    gauge("cardea_database_commits_total", "Transactions made durable.", "counter",
+          [database] { return database->stats().commits; });
+    gauge("cardea_database_writes_total", "Callers served by them.", "counter",
+          [database] { return database->stats().writes; });
+    gauge("cardea_database_wal_bytes", "Size of the write-ahead log.", "gauge",
+          [database] { return database->stats().wal_bytes; });
+    gauge("cardea_key_operations_total", "Operations of the vault.", "counter",
+          [vault] { return vault->stats().operations; });
+    gauge("cardea_key_failures_total", "Operations of the vault that failed.", "counter",
+          [vault] { return vault->stats().failures; });
+    gauge("cardea_signer_restarts_total", "Signers that crashed or hung and were replaced.", "counter",
+          [vault] { return vault->stats().restarts; });
+    gauge("cardea_signers", "Signers that are alive.", "gauge", [vault] { return vault->stats().alive; });
+    gauge("cardea_connections", "Open connections.", "gauge",
+          [this] { return public_ ? public_->stats().open : 0; });
+    gauge("cardea_connections_refused_total", "Connections over the limit.", "counter",
+          [this] { return public_ ? public_->stats().refused : 0; });
+    gauge("cardea_handshake_failures_total", "TLS handshakes that failed.", "counter",
+          [this] { return public_ ? public_->stats().handshake_failures : 0; });
+    gauge("cardea_request_timeouts_total", "Connections that were closed for being slow.", "counter",
+          [this] { return public_ ? public_->stats().timeouts : 0; });
+  }
+
+  void sweep(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock{mutex};
+    while (!never.wait_for(lock, stop, kSweepEvery, [&stop] { return stop.stop_requested(); }))
+      sessions_->sweep();
+  }
+
+  void stop_everything() {
+    sweeper_.request_stop();
+    if (sweeper_.joinable()) sweeper_.join();
+    // Administrators first: nothing new is begun while exchanges come to their end.
+    if (admin_) admin_->stop();
+    if (public_) public_->stop();
+    if (sessions_) sessions_->end_all();
+  }
+
+  // In the order in which they depend on one another; destroyed the other way round.
+  const config::Settings settings_;
+  const Log log_;
+  http::Metrics metrics_;
+  Watcher watcher_{log_, metrics_};
+  std::unique_ptr<card::Crypto> crypto_ = service::make_crypto();
+  std::unique_ptr<card::Clock> clock_ = service::make_clock();
+  std::unique_ptr<card::Rng> rng_ = service::make_rng();
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<vault::Vault> vault_;
+  std::optional<identity::TokenIssuer> issuer_;
+  std::optional<identity::DeviceDirectory> devices_;
+  std::optional<identity::Enrolment> enrolment_;
+  std::optional<identity::Authenticator> authenticator_;
+  std::optional<service::CardSessions> sessions_;
+  std::optional<service::Cards> cards_;
+  std::optional<service::Directory> directory_;
+  std::filesystem::path ca_file_;
+  std::unique_ptr<http::Server> public_;
+  std::unique_ptr<http::Server> admin_;
+  std::jthread sweeper_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::start(const config::Settings& settings) {
+  auto daemon = std::make_unique<RunningDaemon>(settings);
+  CARDEA_CHECK(daemon->run());
+  return daemon;
+}
+
+}  // namespace cardea::cardead
