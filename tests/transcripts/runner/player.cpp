@@ -24,6 +24,11 @@ std::string described(const std::string& wanted) {
   return apdu::describe(apdu::StatusWord{(*octets)[0], (*octets)[1]});
 }
 
+bool is_on(const std::string& word) {
+  if (word != "on" && word != "off") throw Mismatch{"on or off"};
+  return word == "on";
+}
+
 }  // namespace
 
 std::vector<std::string> profiles_of(std::string_view text) {
@@ -78,6 +83,8 @@ void Player::run(const Line& line) {
     recording_.power_cycle();
     return card().power_cycle();
   }
+  if (line.word == "audit") return card().world().audit.set_failing(!is_on(line.rest));
+  if (line.word == "vault") return card().world().keys.set_available(is_on(line.rest));
   if (line.word == "random") {
     const auto octets = evaluate(line.rest, variables_);
     recording_.random(octets);
