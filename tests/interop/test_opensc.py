@@ -122,7 +122,7 @@ def test_piv_tool_administers(card, tool, tmp_path):
 
 
 def test_apdu_count_of_a_signature(provisioned, pkcs11, tool, tmp_path):
-    """[A11] card-profiles J.1: login and signature take 40 APDUs with the YubiKey ATR, give or take two."""
+    """[A4] card-profiles J.1: login and signature take 40 APDUs with the YubiKey ATR, give or take two."""
     (tmp_path / "data").write_bytes(b"x")
     log = tmp_path / "opensc.log"
     pkcs11("--login", "--pin", FACTORY_PIN, "--sign", "--id", "01", "-m", "SHA256-RSA-PKCS", "-i", "data", "-o", "s",
