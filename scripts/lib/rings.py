@@ -158,8 +158,8 @@ def fuzz():
         with tempfile.TemporaryDirectory() as corpus:
             command = [str(program), f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-verbosity=0",
                        f"-artifact_prefix={LOGS}/", corpus]
-            if "card" in program.name and any(seeds.iterdir()):
-                command.append(str(seeds))
+            if (seeds / program.name).is_dir():
+                command.append(str(seeds / program.name))
             status, text = run(command, program.name, timeout=int(seconds) + 300)
         if status != 0:
             print(f"  {program.name}: exit status {status}\n{tail(text)}")

@@ -1,7 +1,7 @@
-// cardea_transcripts [--verbose] [--seeds DIR] FILE|DIR…
+// cardea_transcripts [--verbose] [--seeds DIR] [FILE|DIR…]
 //
-// Plays transcripts; prints one line for each that fails and the counts. Exit code 1 when any failed, 2 for
-// usage.
+// Plays transcripts (those of the source tree when none are named); prints one line for each that fails and
+// the counts. Exit code 1 when any failed, 2 for usage.
 
 #include <algorithm>
 #include <filesystem>
@@ -83,6 +83,7 @@ bool parse(int argc, char** argv, Options& options) {
       collect(word, options.files);
     }
   }
+  if (options.files.empty()) collect(CARDEA_TRANSCRIPTS, options.files);
   std::sort(options.files.begin(), options.files.end());
   return !options.files.empty();
 }
@@ -121,7 +122,7 @@ int main(int argc, char** argv) {
   try {
     Options options;
     if (!parse(argc, argv, options)) {
-      std::cerr << "usage: cardea_transcripts [--verbose] [--seeds DIR] FILE|DIR...\n";
+      std::cerr << "usage: cardea_transcripts [--verbose] [--seeds DIR] [FILE|DIR...]\n";
       return 2;
     }
     return run(options);
