@@ -26,6 +26,8 @@ Result<Bytes> PcscChannel::transmit(BytesView command) {
   const LONG rc =
       SCardTransmit(card_, SCARD_PCI_T1, command.data(), command.size(), nullptr, answer.data(), &size);
   if (rc != SCARD_S_SUCCESS) return tl::unexpected{pcsc_error(rc, "the reader could not pass on a command")};
+  // Some drivers report a card that vanished during a command as a success without an answer.
+  if (size == 0) return fail(Errc::unavailable, "the card was lost in the middle of a command");
   answer.resize(size);
   return answer;
 }

@@ -18,6 +18,9 @@ Error pcsc_error(long code, const std::string& doing) {
       return {Errc::unavailable, "the card was removed"};
     case SCARD_W_RESET_CARD & 0xFFFFFFFFUL:
       return {Errc::unavailable, "the card was reset by its server or by another program"};
+    case SCARD_E_NOT_TRANSACTED & 0xFFFFFFFFUL:
+    case SCARD_F_COMM_ERROR & 0xFFFFFFFFUL:
+      return {Errc::unavailable, "the card or its reader stopped answering in the middle of a command"};
     case SCARD_W_UNPOWERED_CARD & 0xFFFFFFFFUL:
     case SCARD_W_UNRESPONSIVE_CARD & 0xFFFFFFFFUL:
       return {Errc::unavailable, "the card does not answer"};

@@ -28,7 +28,9 @@ class Run {
       note_.clear();
       if (const auto taken = take(steps[i]); !taken) {
         desk_.progress.failed();
-        return tl::unexpected{taken.error()};
+        // A card that goes before anything was done to it was never really there.
+        const bool never_there = steps[i].kind == StepKind::open && taken.error().exit == Exit::interrupted;
+        return tl::unexpected{never_there ? Failure{Exit::no_card, taken.error().what} : taken.error()};
       }
       desk_.progress.done(note_);
     }
