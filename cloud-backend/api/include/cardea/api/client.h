@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,15 +41,22 @@ struct CardSession {
 };
 
 /// Device side of the published HTTP interface (openapi.yaml). One connection, so one request at a time; make
-/// one Client per card session. Access tokens are fetched and renewed as needed.
+/// one Client per card session. Access tokens are fetched and renewed as needed, and shared by all Clients of the
+/// process that have the same key and server.
 ///
 /// Errors carry the server's problem detail. `denied`: 401 or 403; `not_found`: 404 or 410 (a session that is
-/// gone: the card was reset, from the application's point of view); `conflict`: 409; `unavailable`: no
-/// answer, 5xx, 429.
+/// gone: the card was reset, from the application's point of view); `conflict`: 409; `invalid`: any other
+/// 4xx; `unavailable`: no answer, 5xx, 429; `corrupt`: a success that is not what openapi.yaml says. Those of
+/// HttpConnection::send too.
 class Client {
  public:
-  /// `key` is the device's; it outlives the client.
-  Client(std::unique_ptr<HttpConnection> connection, std::string base_url, const SigningKey& key);
+  /// Seconds since 1970, for proofs and the age of tokens.
+  using Now = std::function<std::chrono::seconds()>;
+
+  /// `key` is the device's; it outlives the client. `base_url` is "https://host:port" of the server that
+  /// `connection` leads to. The system's clock is asked where `now` is empty.
+  Client(std::unique_ptr<HttpConnection> connection, std::string base_url, const SigningKey& key,
+         Now now = {});
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   Client(Client&&) noexcept;

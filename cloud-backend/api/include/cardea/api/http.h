@@ -38,7 +38,8 @@ class HttpConnection {
   virtual ~HttpConnection() = default;
 
   /// Errors: `unavailable` (refused, timed out, broken off), `denied` (the server's certificate is not
-  /// trusted).
+  /// trusted, or ours not accepted), `corrupt` (the answer is not HTTP, or cut off), `exhausted` (too large),
+  /// `invalid` (a request that HTTP cannot carry, a certificate file that cannot be read).
   virtual Result<HttpReply> send(const HttpRequest& request) = 0;
 };
 
@@ -61,7 +62,7 @@ class HttpConnector {
   virtual std::unique_ptr<HttpConnection> connect(const ServerAddress& address) = 0;
 };
 
-/// cpp-httplib over OpenSSL; TLS 1.3 only.
+/// Over OpenSSL, TLS 1.3 only, sessions resumed. Link with cardea::api_http_openssl.
 std::unique_ptr<HttpConnector> make_openssl_connector();
 
 }  // namespace cardea::api
