@@ -109,7 +109,7 @@ def text(path):
 
 
 def test_card_is_issued_and_works(clerk, reader):
-    """[A3] [D1] Four keys made on the card, four certificates, and a signature that OpenSSL accepts."""
+    """[A3] Four keys made on the card, four certificates, and a signature that OpenSSL accepts."""
     reader.insert()
     done = clerk.do("issue", plan="piv-standard")
     summary = json.loads(done.stdout)

@@ -97,6 +97,9 @@ class RollBack {
     const auto current = desk_.card.read_object(tag);
     if (!current) return tl::unexpected{to_failure(current.error())};
     const Bytes now = current->value_or(Bytes{});
+    // Before the card is changed: the CHUID is how the next run would know it again.
+    forget(tag);
+    if (const auto saved = desk_.states.save(state_); !saved) return tl::unexpected{to_failure(saved.error())};
     if (now == object.before) {
       note_ = "as before already";
     } else if (now == object.content) {
@@ -106,7 +109,6 @@ class RollBack {
       note_ = "left as it is";
       left_.push_back("the " + piv::object_name(tag) + " was changed by somebody else and was left as it is");
     }
-    forget(tag);
     object.touched = false;
     return {};
   }
