@@ -80,7 +80,7 @@ Connection::Wants Connection::advance() {
       case Io::done:
         break;
       case Io::want_read:
-        idle_ = state_ == State::read && filled_ == 0;
+        idle_ = state_ != State::write && filled_ == 0;
         return Wants::read;
       case Io::want_write:
         return Wants::write;

@@ -38,7 +38,7 @@ class Connection {
   [[nodiscard]] Clock::time_point deadline() const {
     return Clock::time_point{Clock::duration{deadline_.load()}};
   }
-  /// Between two requests, with nothing of the next one here.
+  /// Waiting, with nothing of a request here.
   [[nodiscard]] bool idle() const { return idle_.load(); }
   [[nodiscard]] bool shook_hands() const { return state_ != State::handshake; }
 
@@ -75,7 +75,7 @@ class Connection {
   bool refused_ = false;
   std::size_t drained_ = 0;
   std::atomic<Clock::rep> deadline_{0};
-  std::atomic<bool> idle_{false};
+  std::atomic<bool> idle_{true};
 };
 
 }  // namespace cardea::http

@@ -1,0 +1,171 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cardea/config/settings.h"
+
+using namespace cardea;
+using config::Seconds;
+
+namespace {
+
+/// What is wrong with the text; "good" when nothing is.
+std::string mistake(const char* toml) {
+  const auto settings = config::parse(toml, "c.toml");
+  if (settings) return "good";
+  CHECK(settings.error().code == Errc::invalid);
+  return settings.error().what;
+}
+
+}  // namespace
+
+TEST_CASE("config: an empty file means defaults that work on one machine") {
+  const auto s = config::parse("", "c.toml").value();
+  CHECK(s.server.address == "127.0.0.1");
+  CHECK(s.server.port == 8443);
+  CHECK(s.server.data_directory == "/var/lib/cardea");
+  CHECK(s.vault.module.empty());
+  CHECK(s.vault.token_label == "cardea");
+  CHECK(s.vault.workers == 2);
+  CHECK(s.log.level == "info");
+  CHECK(s.limits.session_idle == Seconds{900});
+  CHECK(s.limits.session_lifetime == Seconds{43200});
+  CHECK(s.limits.body == 1048576);
+}
+
+TEST_CASE("config: every key is read") {
+  const auto s = config::parse(R"([server]
+address = "::1"
+port = 9443
+data_directory = "/srv/cardea"
+threads = 12
+[tls]
+certificate = "/etc/c.pem"
+key = "/etc/k.pem"
+client_ca = "/etc/ca.pem"
+names = ["cards.example", "192.0.2.1"]
+[vault]
+module = "/lib/hsm.so"
+token_label = "hsm"
+pin_file = "/etc/pin"
+workers = 5
+signer = "/opt/signer"
+[log]
+level = "debug"
+format = "json"
+[limits]
+sessions = 10
+sessions_per_device = 2
+session_idle = "1m"
+session_lifetime = "2h"
+connections = 99
+body = 2097152
+connection_idle = 30
+handshake = "5s"
+request = "20s"
+)",
+                               "c.toml")
+                     .value();
+  CHECK(s.server.address == "::1");
+  CHECK(s.server.port == 9443);
+  CHECK(s.server.data_directory == "/srv/cardea");
+  CHECK(s.server.threads == 12);
+  CHECK(s.tls.certificate == "/etc/c.pem");
+  CHECK(s.tls.key == "/etc/k.pem");
+  CHECK(s.tls.client_ca == "/etc/ca.pem");
+  CHECK(s.tls.names == std::vector<std::string>{"cards.example", "192.0.2.1"});
+  CHECK(s.vault.module == "/lib/hsm.so");
+  CHECK(s.vault.token_label == "hsm");
+  CHECK(s.vault.pin_file == "/etc/pin");
+  CHECK(s.vault.workers == 5);
+  CHECK(s.vault.signer == "/opt/signer");
+  CHECK(s.log.level == "debug");
+  CHECK(s.log.format == config::LogFormat::json);
+  CHECK(s.limits.sessions == 10);
+  CHECK(s.limits.sessions_per_device == 2);
+  CHECK(s.limits.session_idle == Seconds{60});
+  CHECK(s.limits.session_lifetime == Seconds{7200});
+  CHECK(s.limits.connections == 99);
+  CHECK(s.limits.body == 2097152);
+  CHECK(s.limits.connection_idle == Seconds{30});
+  CHECK(s.limits.handshake == Seconds{5});
+  CHECK(s.limits.request == Seconds{20});
+
+  SUBCASE("and described so that it reads back the same") {
+    const auto text = config::describe(s);
+    CHECK(config::describe(config::parse(text, "again").value()) == text);
+  }
+}
+
+TEST_CASE("config: each mistake has file, line and a sentence") {
+  CHECK(mistake("[server]\nprot = 1\n") == "c.toml:2: unknown key 'prot' in [server]");
+  CHECK(mistake("[sever]\n") == "c.toml:1: unknown section 'sever'");
+  CHECK(mistake("port = 1\n") == "c.toml:1: unknown key 'port'");
+  CHECK(mistake("\nserver = 3\n") == "c.toml:2: 'server' must be a section, [server]");
+  CHECK(mistake("[server]\nport = \"1\"\n") == "c.toml:2: server.port must be a whole number");
+  CHECK(mistake("[server]\nport = 1.5\n") == "c.toml:2: server.port must be a whole number");
+  CHECK(mistake("[server]\nport = 65536\n") == "c.toml:2: server.port is 65536; it must be 0 to 65535");
+  CHECK(mistake("[server]\nport = -1\n") == "c.toml:2: server.port is -1; it must be 0 to 65535");
+  CHECK(mistake("[server]\naddress = 1\n") == "c.toml:2: server.address must be a string");
+  CHECK(mistake("[server]\naddress = \"\"\n") == "c.toml:2: server.address must not be empty");
+  CHECK(mistake("[server]\naddress = \"a\\u0000b\"\n") == "c.toml:2: server.address holds a zero octet");
+  CHECK(mistake("[tls]\nnames = \"x\"\n") == "c.toml:2: tls.names must be a list of strings");
+  CHECK(mistake("[tls]\nnames = [1]\n") == "c.toml:2: tls.names must be a list of strings");
+  CHECK(mistake("[log]\nlevel = \"loud\"\n") ==
+        "c.toml:2: log.level must be one of \"trace\", \"debug\", \"info\", \"warn\", \"error\"");
+  CHECK(mistake("[log]\nformat = 1\n") == "c.toml:2: log.format must be one of \"text\", \"json\"");
+  CHECK(mistake("[limits]\nsession_idle = \"soon\"\n") ==
+        "c.toml:2: limits.session_idle must be a duration such as \"90s\", \"15m\" or \"12h\"");
+  CHECK(mistake("[limits]\nsession_idle = \"1s\"\n") ==
+        "c.toml:2: limits.session_idle is 1s; it must be 10s to 86400s");
+  CHECK(mistake("[limits]\nbody = 10\n") == "c.toml:2: limits.body is 10; it must be 1048576 to 67108864");
+}
+
+TEST_CASE("config: what does not go together is a mistake") {
+  CHECK(mistake("[tls]\nkey = \"k\"\n") ==
+        "c.toml:1: tls.certificate and tls.key go together: name both or neither");
+  CHECK(mistake("[vault]\nmodule = \"m\"\n") ==
+        "c.toml:1: vault.module needs vault.pin_file, the file that holds the token's user PIN");
+  CHECK(mistake("[vault]\npin_file = \"p\"\n") ==
+        "c.toml:1: vault.pin_file is for a module that vault.module names; the built-in token has its own");
+}
+
+TEST_CASE("config: all mistakes are told at once, in the order of the file") {
+  CHECK(mistake("[server]\nport = 70000\nhost = 1\n[log]\nlevel = 1\n") ==
+        "c.toml:2: server.port is 70000; it must be 0 to 65535\n"
+        "c.toml:3: unknown key 'host' in [server]\n"
+        "c.toml:5: log.level must be one of \"trace\", \"debug\", \"info\", \"warn\", \"error\"");
+}
+
+TEST_CASE("config: what is not TOML says where") {
+  CHECK(mistake("[server\n").substr(0, 9) == "c.toml:1:");
+  CHECK(mistake("a = 1\na = 2\n").substr(0, 9) == "c.toml:2:");
+}
+
+TEST_CASE("config: durations") {
+  CHECK(config::parse_duration("90").value() == Seconds{90});
+  CHECK(config::parse_duration("90s").value() == Seconds{90});
+  CHECK(config::parse_duration("15m").value() == Seconds{900});
+  CHECK(config::parse_duration("12h").value() == Seconds{43200});
+  CHECK(config::parse_duration("7d").value() == Seconds{604800});
+  for (const auto* bad : {"", "m", "15 m", "-1s", "1.5h", "15min", "99999999999999999999s"}) {
+    CAPTURE(bad);
+    CHECK(config::parse_duration(bad).error().code == Errc::invalid);
+  }
+}
+
+TEST_CASE("config: files that are named must be readable") {
+  config::Settings s;
+  CHECK(config::check_files(s));
+  s.tls.client_ca = "/nonexistent/ca.pem";
+  s.vault.signer = "/etc/passwd";
+  const auto checked = config::check_files(s);
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().what.find("tls.client_ca: /nonexistent/ca.pem: No such file or directory") == 0);
+  CHECK(checked.error().what.find("vault.signer: /etc/passwd: Permission denied") != std::string::npos);
+
+  CHECK(config::load("/nonexistent/c.toml").error() ==
+        Error{Errc::not_found, "/nonexistent/c.toml: cannot be read"});
+}
