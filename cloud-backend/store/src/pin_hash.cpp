@@ -49,11 +49,13 @@ Result<void> PinHasher::compute(const card::PinEvidence& evidence, const PinHash
     free_.wait(lock, [this] { return lanes_ > 0; });
     --lanes_;
   }
-  // sodium takes the password as char; the octets are the same.
-  const int failed = crypto_pwhash(
-      hash.data(), hash.size(), reinterpret_cast<const char*>(octets.data()),  // NOLINT(*-reinterpret-cast)
-      octets.size(), salt.data(), static_cast<unsigned long long>(cost.passes),
-      static_cast<std::size_t>(cost.memory), crypto_pwhash_ALG_ARGON2ID13);
+  // sodium takes the password as char, and wants a pointer even for no octets.
+  const auto* const octet =
+      reinterpret_cast<const char*>(octets.data());  // NOLINT(*-reinterpret-cast): octet to char
+  const char* const password = octets.empty() ? "" : octet;
+  const int failed = crypto_pwhash(hash.data(), hash.size(), password, octets.size(), salt.data(),
+                                   static_cast<unsigned long long>(cost.passes),
+                                   static_cast<std::size_t>(cost.memory), crypto_pwhash_ALG_ARGON2ID13);
   {
     const std::lock_guard lock{mutex_};
     ++lanes_;

@@ -115,8 +115,9 @@ Result<void> Writer::perform(Job& job) {
   }
 }
 
-/// Also buries what a failed commit may have left in the write-ahead log: frames that are complete but were reported as
-/// failed would count as committed if the process died now. The next transaction overwrites them, so one follows at once.
+/// Also buries what a failed commit may have left in the write-ahead log: frames that are complete but were
+/// reported as failed would count as committed if the process died now. The next transaction overwrites them,
+/// so one follows at once.
 void Writer::roll_back() noexcept {
   try {
     if (connection_.in_transaction()) connection_.run("ROLLBACK");
