@@ -135,7 +135,7 @@ TEST_CASE("the SQLite store keeps the laws of PinVault") {
 
 TEST_CASE("a sync that fails is unavailable, changes nothing, and the next write works") {
   Storage it;
-  const auto store = it.db().card_store("card-1");
+  auto store = it.db().card_store("card-1");
   REQUIRE(detail::put(*store, detail::kObject, {1}));
   FaultyVfs::fail_sync(1);
   const auto failed = detail::put(*store, detail::kObject, {2});
@@ -143,6 +143,7 @@ TEST_CASE("a sync that fails is unavailable, changes nothing, and the next write
   CHECK(failed.error().code == Errc::unavailable);
   CHECK(store->get(detail::kObject).value() == Bytes{1});
   REQUIRE(detail::put(*store, detail::kKey, {3}));
+  store.reset();
   it.reopen();
   const auto again = it.db().card_store("card-1");
   CHECK(again->get(detail::kObject).value() == Bytes{1});
