@@ -29,10 +29,9 @@ std::vector<Candidate> candidates(const Job& job, const State& state) {
   std::vector<Candidate> out;
   const bool maybe_fresh = state.begun.contains(kManagementKey) || state.done.contains(kManagementKey);
   if (maybe_fresh && job.fresh.management_key) out.push_back({job.fresh.management_key->clone(), true});
-  if (!state.done.contains(kManagementKey)) {
-    for (auto& key : readings(job.current.management_key))
-      out.push_back({std::move(key), false});
-  }
+  // Also where the change is known: a roll-back may have been cut off right after it undid it.
+  for (auto& key : readings(job.current.management_key))
+    out.push_back({std::move(key), false});
   return out;
 }
 
