@@ -19,7 +19,7 @@ Outcome only(apdu::StatusWord word, std::string_view command = {}, Effect effect
 }
 
 /// How much response data the caller takes. Without Le there is still an answer: over T=1 a case 3 command
-/// gets the data it did not ask for, and several clients count on it (profiles 0.4).
+/// gets the data it did not ask for, and several clients count on it.
 std::size_t response_limit(const Command& command) {
   return command.le.value_or(command.extended ? kExtendedResponse : kShortResponse);
 }
@@ -38,7 +38,7 @@ CardResult<apdu::ClassByte> check_class(std::uint8_t cla) {
   return *parsed;
 }
 
-// ISO/IEC 7816-4, 11.1.2. There is the basic channel only: 6A81, "function not supported" (profiles G.4).
+// ISO/IEC 7816-4, 11.1.2. There is the basic channel only: 6A81, "function not supported".
 Step manage_channel(const Command& command) {
   const bool open = command.p1 == 0x00 && command.p2 == 0x00;
   const bool close = command.p1 == 0x80;
@@ -73,11 +73,11 @@ Outcome Pipeline::transmit(BytesView octets) {
   if (command.ins == kGetResponse && class_byte->interindustry && !class_byte->chaining) {
     return get_response(command);
   }
-  pending_.clear();  // "any other command silently discards the remainder" (profiles 0.5)
+  pending_.clear();  // ISO/IEC 7816-4, 5.3.4: only GET RESPONSE may follow
   if (class_byte->chaining) return collect(command);
 
-  if (const auto whole = chain_.finish(command); !whole) return only(whole.error());
   selected().begin_command();
+  if (const auto whole = chain_.finish(command); !whole) return only(whole.error());
   auto step = run(command);
   if (!step.result) return only(step.result.error(), step.command, step.effect);
   return {pending_.begin(std::move(step.result->data), response_limit(command)), step.effect, step.command};
@@ -101,15 +101,14 @@ Outcome Pipeline::collect(const Command& part) {
 }
 
 Step Pipeline::run(const Command& command) {
-  // Class 80 belongs to GlobalPlatform, of which this card has no command: INITIALIZE UPDATE is 6D00
-  // (profiles A.16).
+  // Class 80 belongs to GlobalPlatform, of which this card has no command: INITIALIZE UPDATE is 6D00.
   if ((command.cla & 0x80U) != 0) return {refuse(sw::kInsNotSupported), Effect::pure, {}};
   if (command.ins == kSelect) return select(command);
   if (command.ins == kManageChannel) return manage_channel(command);
   return selected().run(command);
 }
 
-// ISO/IEC 7816-4, 11.2.2. "A failing SELECT changes nothing" (profiles G.5).
+// ISO/IEC 7816-4, 11.2.2. A failing SELECT changes nothing.
 Step Pipeline::select(const Command& command) {
   constexpr std::string_view kName = "SELECT";
   constexpr std::uint8_t kByName = 0x04;

@@ -21,6 +21,7 @@ CardResult<const Piv::ManagementKey*> Piv::management_key() {
     CARDEA_TRY(const auto octets, lift(ports_.store.get(key_id(kManagementKey))));
     if (!octets) return refuse(sw::kReferencedDataNotFound);
     CARDEA_TRY(auto record, lift(decode_key_record(*octets)));
+    if (record.handle.slot.reference != kManagementKey) return refuse(sw::kMemoryFailure);
     management_key_ = ManagementKey{std::move(record), ports_.crypto.sha256(*octets)};
   }
   return &*management_key_;

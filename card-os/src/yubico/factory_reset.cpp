@@ -10,9 +10,9 @@ namespace cardea::card::piv {
 
 // FB RESET: PIN and PUK must both be blocked, so that nobody loses keys by accident.
 //
-// Records go first and PINs last. A crash in between leaves a card without keys and with blocked PINs, on
-// which the command can be given again; the other order would leave the keys of the last holder under a PIN
-// that everybody knows.
+// Records go first, the audit event second and PINs last. A failure in between leaves a card without keys and
+// with blocked PINs, on which the command can be given again. Another order would leave the keys of the last
+// holder under a PIN that everybody knows, or a wiped card of which nobody was told.
 CardResult<Reply> Piv::factory_reset(const Command& command) {
   if (!command.data.empty()) return refuse(sw::kWrongLength);
   for (const auto reference : {PinRef::application, PinRef::puk}) {
@@ -50,8 +50,8 @@ CardResult<Reply> Piv::factory_reset(const Command& command) {
   }
   for (const auto& handle : discarded)
     (void)ports_.keys.discard(handle);
-  CARDEA_CHECK(lift(set_factory_pins(ports_.pins)));
   CARDEA_CHECK(lift(ports_.audit.record(CardWiped{})));
+  CARDEA_CHECK(lift(set_factory_pins(ports_.pins)));
   return Reply{};
 }
 
