@@ -14,7 +14,7 @@ namespace cardea::card {
 /// applet.
 class Pipeline {
  public:
-  /// At least one applet; the first is the default one, selected after reset (profiles 0.3).
+  /// At least one applet; the first is the default one, selected after reset.
   explicit Pipeline(std::vector<std::unique_ptr<Applet>> applets);
 
   Outcome transmit(BytesView octets);

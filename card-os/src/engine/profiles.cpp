@@ -7,7 +7,7 @@ namespace cardea::card {
 
 namespace {
 
-// card-profiles 0.11: unknown to middleware's tables, so that it is taken for a generic PIV card.
+// Unknown to middleware's tables, so that it is taken for a generic PIV card.
 constexpr auto kNistAtr = "3B888131FE450073C84013009000FB"_hex;
 // Historical bytes: compact TLV 57 with "YubiKey"; OpenSC then asks for the version.
 constexpr auto kYubikey5Atr = "3BFD1300008131FE158073C021C057597562694B657940"_hex;

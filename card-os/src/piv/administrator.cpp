@@ -13,7 +13,7 @@ namespace cardea::card::piv {
 // challenge.
 //
 // The status word for an algorithm that is not the key's is not agreed on among cards; 6A80 is the one that
-// ykman understands, and OpenSC takes any (profiles A.7).
+// ykman understands, and OpenSC takes any.
 CardResult<Reply> Piv::authenticate_administrator(const Command& command) {
   CARDEA_TRY(const auto request, parse_authentication_template(command.data));
   CARDEA_TRY(const auto* key, management_key());

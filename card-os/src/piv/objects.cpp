@@ -37,7 +37,7 @@ constexpr ObjectRule kObjects[] = {
     {0x5FFF01, 0x5FFF01, false, kCertificateRoom, "Yubico attestation certificate"},
     {0x5FFF10, 0x5FFF10, false, kRoom, "Yubico MSCMAP"},
     {0x5FFF11, 0x5FFF15, false, kCertificateRoom, "Yubico MSROOTS"},
-    // Not specified by anyone yet, and kept all the same (profiles A.3): tools store their own data here.
+    // Not specified by anyone yet, and kept all the same: tools store their own data here.
     {0x5FC100, 0x5FC1FF, false, kRoom, "other data object"},
     {0x5FFF00, 0x5FFFFF, false, kRoom, "other data object"},
 };

@@ -4,8 +4,7 @@
 
 namespace cardea::card::piv {
 
-/// Verified in this session, under the value that the PIN still has, and not blocked by anyone since:
-/// "blocked PIN: 6982 for operations" (profiles A.5).
+/// Verified in this session, under the value that the PIN still has, and not blocked by anyone since.
 CardResult<bool> Piv::pin_verified() {
   if (!state_.verified) return false;
   CARDEA_TRY(const auto status, lift(ports_.pins.status(PinRef::application)));
@@ -30,7 +29,7 @@ CardResult<void> Piv::replace_pins(std::span<const PinUpdate> updates) {
 }
 
 // SP 800-73-4 Part 2, 2.4.3: "PIV Card Application PIN and the Global PIN shall be between 6 and 8 bytes",
-// digits only. Yubico takes any octets (profiles A.2).
+// digits only. Yubico takes any octets.
 bool Piv::acceptable_pin(BytesView field) const {
   return profile_.yubico ? is_padded_pin(field) : is_decimal_pin(field);
 }

@@ -47,15 +47,15 @@ std::span<const Route<Piv>> Piv::piv_routes() {
 // F6 MOVE KEY came with version 5.7 and this card reports 5.4.3: 6D00.
 std::span<const Route<Piv>> Piv::yubico_routes() {
   static constexpr Route<Piv> kRoutes[] = {
-    // INS   P1     P2                   data       access                        effect   handler                   for the log                  card-profiles
-    {0xFD, kZero,  kZero,               Body::any, kAlways,                      kPure,   &Piv::version,            "PIV GET VERSION",           "card-profiles/A.13 FD"},
-    {0xF8, kZero,  kZero,               Body::any, kAlways,                      kPure,   &Piv::serial,             "PIV GET SERIAL",            "card-profiles/A.13 F8"},
-    {0xF7, kZero,  kAny,                Body::any, kAlways,                      kPure,   &Piv::metadata,           "PIV GET METADATA",          "card-profiles/A.13 F7"},
-    {0xF9, kAny,   kZero,               Body::any, kAlways,                      kPure,   &Piv::attest,             "PIV ATTEST",                "card-profiles/A.13 F9"},
-    {0xFA, kTries, kTries,              Body::any, Access::administrator_and_pin, kEffect, &Piv::set_retries,       "PIV SET PIN RETRIES",       "card-profiles/A.13 FA"},
-    {0xFE, kAny,   kKeySlot,            Body::any, kAdmin,                       kEffect, &Piv::import_key,         "PIV IMPORT KEY",            "card-profiles/A.13 FE"},
-    {0xFF, kOnes,  kSetManagementKeyP2, Body::any, kAdmin,                       kEffect, &Piv::set_management_key, "PIV SET MANAGEMENT KEY",    "card-profiles/A.13 FF"},
-    {0xFB, kZero,  kZero,               Body::any, kAlways,                      kEffect, &Piv::factory_reset,      "PIV RESET",                 "card-profiles/A.13 FB"},
+    // INS   P1     P2                   data       access                        effect   handler                   for the log                  Yubico
+    {0xFD, kZero,  kZero,               Body::any, kAlways,                      kPure,   &Piv::version,            "PIV GET VERSION",           "YUBICO-PIV#FD"},
+    {0xF8, kZero,  kZero,               Body::any, kAlways,                      kPure,   &Piv::serial,             "PIV GET SERIAL",            "YUBICO-PIV#F8"},
+    {0xF7, kZero,  kAny,                Body::any, kAlways,                      kPure,   &Piv::metadata,           "PIV GET METADATA",          "YUBICO-PIV#F7"},
+    {0xF9, kAny,   kZero,               Body::any, kAlways,                      kPure,   &Piv::attest,             "PIV ATTEST",                "YUBICO-PIV#F9"},
+    {0xFA, kTries, kTries,              Body::any, Access::administrator_and_pin, kEffect, &Piv::set_retries,       "PIV SET PIN RETRIES",       "YUBICO-PIV#FA"},
+    {0xFE, kAny,   kKeySlot,            Body::any, kAdmin,                       kEffect, &Piv::import_key,         "PIV IMPORT KEY",            "YUBICO-PIV#FE"},
+    {0xFF, kOnes,  kSetManagementKeyP2, Body::any, kAdmin,                       kEffect, &Piv::set_management_key, "PIV SET MANAGEMENT KEY",    "YUBICO-PIV#FF"},
+    {0xFB, kZero,  kZero,               Body::any, kAlways,                      kEffect, &Piv::factory_reset,      "PIV RESET",                 "YUBICO-PIV#FB"},
   };
   return kRoutes;
 }

@@ -19,7 +19,7 @@ struct Challenge {
 
 /// What is good for the very next command only.
 struct OneShot {
-  bool fresh_pin = false;  ///< the PIN was verified by the command before (profiles A.6)
+  bool fresh_pin = false;  ///< the PIN was verified by the command before
   std::optional<Challenge> challenge;
 };
 

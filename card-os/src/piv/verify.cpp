@@ -27,7 +27,7 @@ CardResult<Reply> Piv::verify(const Command& command) {
 }
 
 // SP 800-73-4 Part 2, 3.2.1, P1 = FF: the security status is set to false. Both 6A80 and 6A86 are in use for
-// a data field that should not be there (profiles A.5); this is the former.
+// a data field that should not be there; this is the former.
 CardResult<Reply> Piv::log_out(const Command& command) {
   if (!command.data.empty()) return refuse(sw::kWrongData);
   state_.verified.reset();

@@ -32,7 +32,7 @@ CardResult<void> Management::allows(Access access) {
 std::span<const Route<Management>> Management::routes() {
   static constexpr Route<Management> kRoutes[] = {
       {0x1D, Match{0x00}, Match{0x00}, Body::any, Access::always, Effect::pure, &Management::read_config,
-       "YUBICO READ CONFIG", "card-profiles/A.13 management"},
+       "YUBICO READ CONFIG", "YUBICO-PIV#MANAGEMENT"},
   };
   return kRoutes;
 }
