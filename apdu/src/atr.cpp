@@ -83,8 +83,9 @@ std::optional<Atr> parse_atr(BytesView octets) {
 
 Bytes make_t1_atr(BytesView historical) {
   const auto kept = historical.first(std::min(historical.size(), kMaxHistorical));
-  Bytes out{kDirect, static_cast<std::uint8_t>(0x80U | kept.size()), 0x81, 0x31, 0xFE, 0x45};
-  append(out, kept);
+  const std::uint8_t start[] = {
+      kDirect, static_cast<std::uint8_t>(0x80U | kept.size()), 0x81, 0x31, 0xFE, 0x45};
+  auto out = concat({start, kept});
   out.push_back(exclusive_or(BytesView{out}.subspan(1)));
   return out;
 }

@@ -159,7 +159,21 @@ Result<std::vector<CK_SLOT_ID>> Module::slots() const {
   return out;
 }
 
+// SoftHSM reads its tokens in C_Initialize, and leaves out one whose file another process writes just then
+// (each C_Login does). Looking again takes a new C_Initialize.
 Result<CK_SLOT_ID> Module::find_token(std::string_view label) const {
+  constexpr int attempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    auto found = look_for(label);
+    if (found || attempt == attempts || found.error().code != Errc::not_found) return found;
+    functions_->C_Finalize(nullptr);
+    if (const auto code = functions_->C_Initialize(nullptr); code != CKR_OK) {
+      return tl::unexpected{pkcs11_error("C_Initialize", code)};
+    }
+  }
+}
+
+Result<CK_SLOT_ID> Module::look_for(std::string_view label) const {
   CARDEA_TRY(const auto all, slots());
   for (const auto slot : all) {
     CK_TOKEN_INFO info{};

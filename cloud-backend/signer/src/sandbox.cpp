@@ -84,7 +84,7 @@ void harden() {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   ::close_range(vault::wire::kDescriptor + 1, UINT_MAX, 0);
-  ::umask(0077);  // NOLINT: token files are for their owner
+  ::umask(0077);
 
   // With a small limit, locking future pages would make the module's allocations fail.
   rlimit locked{};
