@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "cardea/signer/gate.h"
 #include "cardea/signer/tenant_keys.h"
 #include "cardea/signer/worker.h"
 #include "cardea/vault/worker_protocol.h"
@@ -20,6 +21,7 @@ using cardea::Bytes;
 using cardea::Errc;
 using cardea::fail;
 using cardea::Result;
+using cardea::signer::Gate;
 using cardea::signer::Module;
 using cardea::signer::Session;
 using cardea::signer::Worker;
@@ -67,7 +69,7 @@ Result<Session> log_in(const wire::Request& hello) {
   return session;
 }
 
-Result<void> serve(const Session& session) {
+Result<void> serve(const Session& session, const Gate& gate) {
   Worker worker{session};
   std::uint64_t resident = cardea::signer::resident_bytes();
   wire::Reply welcome;
@@ -75,7 +77,9 @@ Result<void> serve(const Session& session) {
   CARDEA_CHECK(say(welcome));
   for (std::uint64_t n = 1;; ++n) {
     CARDEA_TRY(const auto request, next_request());
+    gate.enter();
     auto reply = worker.answer(request);
+    gate.leave();
     if (n % kMemoryCheckInterval == 0) resident = cardea::signer::resident_bytes();
     reply.resident_bytes = resident;
     CARDEA_CHECK(say(reply));
@@ -99,13 +103,16 @@ Result<void> provision(const wire::Request& request) {
 
 Result<void> run() {
   CARDEA_TRY(const auto first, next_request());
+  const auto gate = Gate::of_environment();
+  gate.enter_alone();
   if (first.op == wire::Op::init_token || first.op == wire::Op::make_tenant) {
     if (auto done = provision(first); !done) return refuse(std::move(done).error());
     return say(wire::Reply{});
   }
   auto session = log_in(first);
   if (!session) return refuse(std::move(session).error());
-  return serve(*session);
+  gate.leave();
+  return serve(*session, gate);
 }
 
 }  // namespace

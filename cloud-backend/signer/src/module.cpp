@@ -46,6 +46,7 @@ constexpr Named kCodes[] = {
     {CKR_UNWRAPPING_KEY_HANDLE_INVALID, "CKR_UNWRAPPING_KEY_HANDLE_INVALID"},
     {CKR_USER_NOT_LOGGED_IN, "CKR_USER_NOT_LOGGED_IN"},
     {CKR_USER_PIN_NOT_INITIALIZED, "CKR_USER_PIN_NOT_INITIALIZED"},
+    {CKR_WRAPPING_KEY_HANDLE_INVALID, "CKR_WRAPPING_KEY_HANDLE_INVALID"},
     {CKR_WRAPPED_KEY_INVALID, "CKR_WRAPPED_KEY_INVALID"},
     {CKR_WRAPPED_KEY_LEN_RANGE, "CKR_WRAPPED_KEY_LEN_RANGE"},
 };
@@ -105,6 +106,11 @@ bool session_lost(CK_RV code) {
   switch (code) {
     case CKR_DEVICE_ERROR:
     case CKR_DEVICE_REMOVED:
+    // Handles that the module gave out itself: if they do not hold, nothing does.
+    case CKR_KEY_HANDLE_INVALID:
+    case CKR_OBJECT_HANDLE_INVALID:
+    case CKR_UNWRAPPING_KEY_HANDLE_INVALID:
+    case CKR_WRAPPING_KEY_HANDLE_INVALID:
     case CKR_SESSION_CLOSED:
     case CKR_SESSION_HANDLE_INVALID:
     case CKR_USER_NOT_LOGGED_IN:
@@ -159,21 +165,7 @@ Result<std::vector<CK_SLOT_ID>> Module::slots() const {
   return out;
 }
 
-// SoftHSM reads its tokens in C_Initialize, and leaves out one whose file another process writes just then
-// (each C_Login does). Looking again takes a new C_Initialize.
 Result<CK_SLOT_ID> Module::find_token(std::string_view label) const {
-  constexpr int attempts = 5;
-  for (int attempt = 1;; ++attempt) {
-    auto found = look_for(label);
-    if (found || attempt == attempts || found.error().code != Errc::not_found) return found;
-    functions_->C_Finalize(nullptr);
-    if (const auto code = functions_->C_Initialize(nullptr); code != CKR_OK) {
-      return tl::unexpected{pkcs11_error("C_Initialize", code)};
-    }
-  }
-}
-
-Result<CK_SLOT_ID> Module::look_for(std::string_view label) const {
   CARDEA_TRY(const auto all, slots());
   for (const auto slot : all) {
     CK_TOKEN_INFO info{};

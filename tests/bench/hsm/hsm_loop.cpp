@@ -122,17 +122,17 @@ int run(const Arguments& arguments) {
   std::array<int, 2> go{};
   std::array<int, 2> result{};
   if (::pipe(ready.data()) != 0 || ::pipe(go.data()) != 0 || ::pipe(result.data()) != 0) return 1;
+  // One at a time: SoftHSM processes that start together disturb each other (cardea/signer/gate.h).
+  char signal = 0;
   for (unsigned i = 0; i < arguments.processes; ++i) {
-    if (::fork() != 0) continue;
-    ::close(go[1]);
-    child(arguments, token.hsm(), ready[1], go[0], result[1]);
+    if (::fork() == 0) {
+      ::close(go[1]);
+      child(arguments, token.hsm(), ready[1], go[0], result[1]);
+    }
+    if (::read(ready[0], &signal, 1) != 1 || signal != 0) return 1;
   }
   ::close(ready[1]);
   ::close(result[1]);
-  char signal = 0;
-  for (unsigned i = 0; i < arguments.processes; ++i) {
-    if (::read(ready[0], &signal, 1) != 1 || signal != 0) return 1;
-  }
   for (unsigned i = 0; i < arguments.processes; ++i) {
     if (::write(go[1], &signal, 1) != 1) return 1;
   }

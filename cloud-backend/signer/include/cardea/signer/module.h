@@ -42,7 +42,7 @@ class Module {
 
   const CK_FUNCTION_LIST* operator->() const { return functions_; }
 
-  /// The slot whose token has this label. No session may be open. Errors: `not_found`.
+  /// The slot whose token has this label. Errors: `not_found`.
   [[nodiscard]] Result<CK_SLOT_ID> find_token(std::string_view label) const;
   /// Any slot whose token is not initialised. Errors: `exhausted`.
   [[nodiscard]] Result<CK_SLOT_ID> find_blank() const;
@@ -52,7 +52,6 @@ class Module {
  private:
   explicit Module(const CK_FUNCTION_LIST* functions) : functions_{functions} {}
   [[nodiscard]] Result<std::vector<CK_SLOT_ID>> slots() const;
-  [[nodiscard]] Result<CK_SLOT_ID> look_for(std::string_view label) const;
 
   const CK_FUNCTION_LIST* functions_;
 };
