@@ -209,8 +209,12 @@ class OpenSslConnection final : public HttpConnection {
     }
     link_->in_order = false;
     ERR_clear_error();
-    if (SSL_write(link_->ssl.get(), out_.data(), static_cast<int>(out_.size())) <= 0) return broken();
-    return read_reply(request.method == "HEAD");
+    const bool sent = SSL_write(link_->ssl.get(), out_.data(), static_cast<int>(out_.size())) > 0;
+    if (!sent && link_->socket.out_of_time()) return too_slow();
+    // A server that closes while we send may have said why, so its answer is read all the same.
+    auto reply = read_reply(request.method == "HEAD");
+    if (!sent) link_.reset();
+    return reply;
   }
 
   Result<HttpReply> read_reply(bool to_head) {

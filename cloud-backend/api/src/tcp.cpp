@@ -101,6 +101,7 @@ TcpSocket::~TcpSocket() {
 void TcpSocket::begin(milliseconds timeout) {
   timeout_ = timeout;
   deadline_ = steady_clock::now() + timeout;
+  first_send_ = true;
   first_receive_ = true;
   out_of_time_ = false;
   if (kernel_limit_ == timeout) return;
@@ -130,13 +131,10 @@ int TcpSocket::receive(std::span<char> into) {
 
 int TcpSocket::send(std::span<const char> octets) {
   would_block_ = false;
+  if (!std::exchange(first_send_, false) && !limit(SO_SNDTIMEO)) return -1;
   while (true) {
     const auto n = ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
-    if (n >= 0) {
-      // A full socket took a part only: from here on the rest of the time counts.
-      if (static_cast<std::size_t>(n) < octets.size() && !limit(SO_SNDTIMEO)) return -1;
-      return static_cast<int>(n);
-    }
+    if (n >= 0) return static_cast<int>(n);
     if (errno == EINTR && limit(SO_SNDTIMEO)) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) out_of_time_ = true;
     return -1;

@@ -14,7 +14,7 @@ using Deadline = std::chrono::steady_clock::time_point;
 /// A blocking TCP connection whose every wait ends at a deadline.
 ///
 /// The kernel keeps the time (SO_RCVTIMEO, SO_SNDTIMEO), so that the usual request, one send and one receive,
-/// is two system calls and no poll. The limit is set anew only when a request needs a second receive.
+/// is two system calls and no poll. The limit is set anew only when a request needs a second one of either.
 class TcpSocket {
  public:
   /// Tries the addresses of `host` in turn. Name resolution has time limits of its own (resolv.conf). Errors:
@@ -51,6 +51,7 @@ class TcpSocket {
   Deadline deadline_;
   std::chrono::milliseconds timeout_{};
   std::chrono::milliseconds kernel_limit_{};  // what the socket's options say
+  bool first_send_ = true;
   bool first_receive_ = true;
   bool patient_ = true;
   bool would_block_ = false;
