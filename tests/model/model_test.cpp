@@ -91,6 +91,32 @@ TEST_CASE("equal digests after a reset, in any session") {
   }));
 }
 
+TEST_CASE("a refused command changes no record and no PIN value, whatever fails below it") {
+  CHECK(rc::check("refused = unchanged", [] {
+    const auto ops = *conversations();
+    Driver driver;
+    (void)driver.apply({Kind::authenticate, 0, 0});
+    (void)driver.apply({Kind::verify, 0, 0});
+    auto& world = driver.card().world();
+    const auto versions = [&world] {
+      return std::pair{world.pins.status(card::PinRef::application)->version,
+                       world.pins.status(card::PinRef::puk)->version};
+    };
+    for (const auto& op : ops) {
+      const auto records = world.store.snapshot();
+      const auto before = versions();
+      const auto failure = *rc::gen::inRange(0U, 5U);  // 0 and 4: as good as none
+      if (failure > 0) world.medium.fail_after(failure);
+      const auto answer = driver.apply(op);
+      world.medium.revive();
+      if (answer.empty() || answer.ends_with("9000") || answer.substr(answer.size() - 4, 2) == "61") continue;
+      RC_ASSERT(world.store.snapshot() == records);
+      RC_ASSERT(versions() == before);
+    }
+    driver.finish();
+  }));
+}
+
 TEST_CASE("guessing with a failing store never makes more comparisons than there are tries") {
   CHECK(rc::check("comparisons <= tries", [] {
     const auto failures = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 4));

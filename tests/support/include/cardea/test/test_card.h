@@ -58,7 +58,7 @@ class TestCard {
   /// Another session to the same card.
   [[nodiscard]] TestCard second_session() const;
 
-  /// Another card with the same records and PINs is not needed: sessions of one card share `world()`.
+  /// What all sessions of this card share.
   [[nodiscard]] World& world() const { return *world_; }
   [[nodiscard]] card::Card& card() { return *card_; }
 
