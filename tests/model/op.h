@@ -55,15 +55,28 @@ inline void showValue(const Op& op,
   out << name(op.kind) << "(" << static_cast<int>(op.a) << "," << static_cast<int>(op.b) << ")";
 }
 
-/// Any conversation, right values a little more often than chance would have it.
+/// Any conversation: right values more often than chance would have it, and PINs and signatures more often
+/// than the rest. Half of them begin with an administrator who has made all keys.
 inline rc::Gen<std::vector<Op>> conversations() {
   const auto small = rc::gen::weightedElement<std::uint8_t>(
       {{4, std::uint8_t{0}}, {2, std::uint8_t{1}}, {1, std::uint8_t{2}}});
-  const auto op =
-      rc::gen::build<Op>(rc::gen::set(&Op::kind, rc::gen::map(rc::gen::inRange<int>(0, kKinds),
-                                                              [](int k) { return static_cast<Kind>(k); })),
-                         rc::gen::set(&Op::a, small), rc::gen::set(&Op::b, small));
-  return rc::gen::scale(3.0, rc::gen::container<std::vector<Op>>(op));
+  const auto any = rc::gen::map(rc::gen::inRange<int>(0, kKinds), [](int k) { return static_cast<Kind>(k); });
+  const auto kind = rc::gen::weightedOneOf<Kind>({{3, any},
+                                                  {1, rc::gen::just(Kind::verify)},
+                                                  {1, rc::gen::just(Kind::sign)},
+                                                  {1, rc::gen::just(Kind::switch_session)}});
+  const auto op = rc::gen::build<Op>(rc::gen::set(&Op::kind, kind), rc::gen::set(&Op::a, small),
+                                     rc::gen::set(&Op::b, small));
+  const auto plain = rc::gen::scale(4.0, rc::gen::container<std::vector<Op>>(op));
+  const auto prepared = rc::gen::map(plain, [](std::vector<Op> ops) {
+    ops.insert(ops.begin(), {{Kind::authenticate, 0, 0},
+                             {Kind::generate, 0, 0},
+                             {Kind::generate, 1, 0},
+                             {Kind::generate, 2, 0},
+                             {Kind::verify, 0, 0}});
+    return ops;
+  });
+  return rc::gen::oneOf(plain, prepared);
 }
 
 }  // namespace cardea::model
