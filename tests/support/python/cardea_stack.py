@@ -140,7 +140,7 @@ class Stack:
         configuration.mkdir(exist_ok=True)
         (configuration / "cardea").write_text(
             'FRIENDLYNAME "Cardea"\n'
-            f"DEVICENAME   {self.ifd_socket}\n"
+            f"DEVICENAME   unix:{self.ifd_socket}\n"
             f"LIBPATH      {self.lib / 'libifdcardea.so'}\n"
             "CHANNELID    1\n", encoding="utf-8")
         # What a killed pcscd leaves behind keeps the next one from starting.

@@ -1,0 +1,317 @@
+// cardea-agent: the workstation's daemon, and the tool that speaks to it.
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigwait is POSIX
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "agent.h"
+#include "control.h"
+#include "state.h"
+
+namespace {
+
+using namespace cardea;
+using nlohmann::json;
+
+enum Exit : int { kDone = 0, kRefused = 1, kUsage = 2, kUnreachable = 3 };
+
+int explain(const Error& error) {
+  std::cerr << "cardea-agent: " << error.what << '\n';
+  return error.code == Errc::unavailable ? kUnreachable : kRefused;
+}
+
+json to_json(const api::CardSummary& card) {
+  return {{"id", card.id},
+          {"label", card.label},
+          {"profile", card.profile},
+          {"state", card.state},
+          {"holder", card.holder}};
+}
+
+json to_json(const agent::InsertedCard::Status& status) {
+  auto out = to_json(status.card);
+  out["phase"] = agent::name(status.phase);
+  out["detail"] = status.detail;
+  return out;
+}
+
+void print_cards(const json& cards, bool with_phase) {
+  for (const auto& card : cards) {
+    std::cout << card.value("id", "") << "  " << card.value("profile", "") << "  " << card.value("label", "");
+    if (with_phase) {
+      std::cout << "  " << card.value("phase", "");
+      if (const auto detail = card.value("detail", ""); !detail.empty()) std::cout << " (" << detail << ')';
+    }
+    std::cout << '\n';
+  }
+}
+
+// -- enrol
+// ---------------------------------------------------------------------------------------------------------
+
+struct EnrolOptions {
+  std::string server;
+  std::string ca;
+  std::string code_file;
+  std::string device_name;
+};
+
+Result<std::string> read_code(const std::string& file) {
+  std::ifstream opened;
+  if (file != "-") {
+    opened.open(file);
+    if (!opened) return fail(Errc::invalid, file + ": cannot be read");
+  }
+  std::string code;
+  std::getline(file == "-" ? std::cin : opened, code);
+  while (!code.empty() && std::isspace(static_cast<unsigned char>(code.back())) != 0)
+    code.pop_back();
+  if (code.empty()) return fail(Errc::invalid, "the enrolment code is empty");
+  return code;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "workstation";
+}
+
+Result<api::Enrolment> enrol(const agent::State& state, const EnrolOptions& options) {
+  CARDEA_TRY(const auto code, read_code(options.code_file));
+  agent::State::Device device;
+  CARDEA_TRY(device.server, agent::parse_server_url(options.server));
+  CARDEA_CHECK(state.prepare());
+  if (!options.ca.empty()) {
+    CARDEA_TRY(device.ca_file, state.keep_ca(options.ca));
+  }
+  CARDEA_TRY(device.key, state.key());
+  api::Client client{api::make_openssl_connector()->connect(device.address()), device.server.text,
+                     device.key};
+  CARDEA_TRY(auto enrolment,
+             client.enrol(code, options.device_name.empty() ? host_name() : options.device_name));
+  device.device = enrolment.device;
+  device.organisation = enrolment.organisation;
+  device.person = enrolment.person;
+  CARDEA_CHECK(state.save(device));
+  return enrolment;
+}
+
+// -- run
+// -----------------------------------------------------------------------------------------------------------
+
+Result<json> handle(agent::Agent& daemon, const json& request) {
+  const auto verb = request.value("verb", "");
+  if (verb == "cards") {
+    CARDEA_TRY(const auto cards, daemon.cards());
+    auto out = json::array();
+    for (const auto& card : cards)
+      out.push_back(to_json(card));
+    return out;
+  }
+  if (verb == "insert") {
+    CARDEA_TRY(const auto status, daemon.insert(request.value("card", "")));
+    return to_json(status);
+  }
+  if (verb == "eject") {
+    CARDEA_CHECK(daemon.eject(request.value("card", "")));
+    return json::object();
+  }
+  if (verb == "status") {
+    auto cards = json::array();
+    for (const auto& status : daemon.status())
+      cards.push_back(to_json(status));
+    const auto& device = daemon.device();
+    return json{{"server", device.server.text},
+                {"device", device.device},
+                {"organisation", device.organisation},
+                {"person", device.person},
+                {"cards", cards}};
+  }
+  return fail(Errc::invalid, "no such verb: " + verb);
+}
+
+/// Inserts at start what the command line asks for; what cannot be reached yet is retried by the card's own
+/// thread.
+void insert_at_start(agent::Agent& daemon, const std::vector<std::string>& wanted) {
+  std::vector<std::string> names;
+  for (const auto& name : wanted) {
+    if (name != "all") {
+      names.push_back(name);
+      continue;
+    }
+    const auto cards = daemon.cards();
+    if (!cards) spdlog::error("listing the cards: {}", cards.error().what);
+    if (cards) {
+      for (const auto& card : *cards)
+        names.push_back(card.id);
+    }
+  }
+  for (const auto& name : names) {
+    if (const auto status = daemon.insert(name); !status)
+      spdlog::error("inserting {}: {}", name, status.error().what);
+  }
+}
+
+int run(const agent::State& state, const std::string& ifd_socket, const std::vector<std::string>& wanted,
+        const std::string& level) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("cardea-agent"));
+  spdlog::set_level(spdlog::level::from_str(level));
+  // The device key and PINs on their way are in this memory.
+  const rlimit no_core{0, 0};
+  (void)::setrlimit(RLIMIT_CORE, &no_core);
+  (void)::prctl(PR_SET_DUMPABLE, 0);
+
+  // Before there are threads, so that all of them leave these signals to sigwait below.
+  sigset_t ending{};
+  sigemptyset(&ending);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP})
+    sigaddset(&ending, number);
+  ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  if (auto prepared = state.prepare(); !prepared) return explain(prepared.error());
+  auto device = state.load();
+  if (!device) return explain(device.error());
+  agent::Agent daemon{std::move(*device), ifd_socket};
+  spdlog::info("device={} server={} reader={}", daemon.device().device, daemon.device().server.text,
+               ifd_socket);
+
+  Result<void> served;
+  std::jthread control{[&](const std::stop_token& stop) {
+    served = agent::serve_control(
+        state.control_socket(), [&daemon](const json& request) { return handle(daemon, request); }, stop);
+    // Without its control socket the daemon is of no use: end the process the way a signal would.
+    if (!served) ::kill(::getpid(), SIGTERM);
+  }};
+  std::jthread starter{[&] { insert_at_start(daemon, wanted); }};
+  int number = 0;
+  ::sigwait(&ending, &number);
+  spdlog::info("stopping on signal {}", number);
+  control.request_stop();
+  control.join();
+  starter.join();
+  return served ? kDone : explain(served.error());
+}
+
+// -- the tool
+// ------------------------------------------------------------------------------------------------------
+
+/// Prints the answer of a running agent, as JSON or by `show`.
+template <class Show>
+int tell(const agent::State& state, const json& request, bool as_json, Show show) {
+  const auto answer = agent::ask(state.control_socket(), request);
+  if (!answer) return explain(answer.error());
+  if (as_json) {
+    std::cout << answer->dump(2) << '\n';
+  } else {
+    show(*answer);
+  }
+  return kDone;
+}
+
+void show_status(const json& status) {
+  std::cout << "server        " << status.value("server", "") << "\ndevice        "
+            << status.value("device", "") << "\norganisation  " << status.value("organisation", "") << '\n';
+  if (const auto person = status.value("person", ""); !person.empty())
+    std::cout << "person        " << person << '\n';
+  const auto& cards = status.at("cards");
+  std::cout << (cards.empty() ? "no card is inserted\n" : "cards\n");
+  print_cards(cards, true);
+}
+
+int main_with(int argc, char** argv) {
+  CLI::App app{"Cardea's agent on a workstation: enrols it at a server and puts cards into the reader.",
+               "cardea-agent"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "cardea-agent 0.1.0");
+  std::string state_directory = agent::State::default_directory().string();
+  app.add_option("--state-dir", state_directory, "where key and settings of this workstation are kept")
+      ->capture_default_str();
+  bool as_json = false;
+
+  EnrolOptions enrolment;
+  auto* enrol_verb =
+      app.add_subcommand("enrol", "make this workstation known to a server, with a one-time code");
+  enrol_verb->add_option("--server", enrolment.server, "https://HOST:PORT")->required();
+  enrol_verb->add_option("--ca", enrolment.ca,
+                         "PEM file with the server's certificate authority; default: the system's");
+  enrol_verb
+      ->add_option("--code-file", enrolment.code_file, "file with the one-time code; - for standard input")
+      ->required();
+  enrol_verb->add_option("--name", enrolment.device_name,
+                         "how the server lists this workstation; default: its host name");
+
+  std::string ifd_socket = "/run/cardea/ifd.sock";
+  std::string level = "info";
+  std::vector<std::string> wanted;
+  auto* run_verb = app.add_subcommand("run", "run the daemon in the foreground");
+  run_verb->add_option("--ifd-socket", ifd_socket, "where the reader driver listens")->capture_default_str();
+  run_verb->add_option("--insert", wanted, "cards to insert at once, by id or label, or 'all'");
+  run_verb->add_option("--log-level", level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+
+  auto* card_noun = app.add_subcommand("card", "cards at the server");
+  card_noun->require_subcommand(1);
+  auto* list_verb = card_noun->add_subcommand("list", "the cards that this workstation may insert");
+  std::string card;
+  auto* insert_verb = app.add_subcommand("insert", "put a card into the reader");
+  insert_verb->add_option("CARD", card, "id or label")->required();
+  auto* eject_verb = app.add_subcommand("eject", "take a card out of the reader");
+  eject_verb->add_option("CARD", card, "id or label")->required();
+  auto* status_verb = app.add_subcommand("status", "what is inserted, and why something is not");
+  for (auto* verb : {enrol_verb, list_verb, insert_verb, eject_verb, status_verb}) {
+    verb->add_flag("--json", as_json, "print one JSON document");
+  }
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+
+  const agent::State state{state_directory};
+  if (*run_verb) return run(state, ifd_socket, wanted, level);
+  if (*enrol_verb) {
+    const auto done = enrol(state, enrolment);
+    if (!done) return explain(done.error());
+    if (as_json) {
+      std::cout << json{{"device", done->device},
+                        {"organisation", done->organisation},
+                        {"person", done->person}}
+                       .dump(2)
+                << '\n';
+    } else {
+      std::cout << "enrolled as " << done->device << (done->person.empty() ? "" : " for " + done->person)
+                << '\n';
+    }
+    return kDone;
+  }
+  if (*list_verb)
+    return tell(state, {{"verb", "cards"}}, as_json, [](const json& cards) { print_cards(cards, false); });
+  if (*insert_verb) {
+    return tell(state, {{"verb", "insert"}, {"card", card}}, as_json,
+                [](const json& one) { print_cards(json::array({one}), true); });
+  }
+  if (*eject_verb) return tell(state, {{"verb", "eject"}, {"card", card}}, as_json, [](const json&) {});
+  return tell(state, {{"verb", "status"}}, as_json, show_status);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return main_with(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "cardea-agent: " << error.what() << '\n';
+    return kUnreachable;
+  }
+}

@@ -1,0 +1,156 @@
+#include "state.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "cardea/link/socket.h"
+
+namespace cardea::agent {
+
+namespace {
+
+constexpr std::size_t kSeedSize = 32;
+/// The agent's limit for one request; the driver waits longer, so that the agent can say what went wrong.
+constexpr std::chrono::milliseconds kRequestLimit{20'000};
+
+tl::unexpected<Error> file_error(const std::filesystem::path& path, int number) {
+  return fail(Errc::unavailable, path.string() + ": " + std::generic_category().message(number));
+}
+
+/// Writes beside the file and renames, so that a crash leaves the old one or the new one.
+Result<void> replace_file(const std::filesystem::path& path, BytesView content) {
+  const auto beside = path.string() + ".new";
+  {
+    const link::Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+    if (!file) return file_error(beside, errno);
+    while (!content.empty()) {
+      const auto n = ::write(file.get(), content.data(), content.size());
+      if (n < 0) return file_error(beside, errno);
+      content = content.subspan(static_cast<std::size_t>(n));
+    }
+    if (::fsync(file.get()) != 0) return file_error(beside, errno);
+  }
+  if (::rename(beside.c_str(), path.c_str()) != 0) return file_error(path, errno);
+  return {};
+}
+
+}  // namespace
+
+Result<ServerUrl> parse_server_url(const std::string& text) {
+  constexpr std::string_view kScheme = "https://";
+  const auto wrong = fail(Errc::invalid, text + ": the server must be https://HOST or https://HOST:PORT");
+  if (!text.starts_with(kScheme)) return wrong;
+  auto rest = text.substr(kScheme.size());
+  if (rest.ends_with('/')) rest.pop_back();
+  if (rest.empty() || rest.find_first_of("/?#@ ") != std::string::npos) return wrong;
+  ServerUrl out;
+  out.text = std::string{kScheme} + rest;
+  auto colon = rest.rfind(':');
+  if (rest.front() == '[') {
+    const auto bracket = rest.find(']');
+    if (bracket == std::string::npos) return wrong;
+    out.host = rest.substr(1, bracket - 1);
+    if (bracket + 1 != rest.size() && rest[bracket + 1] != ':') return wrong;
+    colon = bracket + 1 == rest.size() ? std::string::npos : bracket + 1;
+  } else {
+    out.host = rest.substr(0, colon);
+  }
+  if (colon != std::string::npos) {
+    const char* end = rest.data() + rest.size();
+    const auto [stopped, error] = std::from_chars(rest.data() + colon + 1, end, out.port);
+    if (error != std::errc{} || stopped != end || out.port == 0) return wrong;
+  }
+  if (out.host.empty()) return wrong;
+  return out;
+}
+
+api::ServerAddress State::Device::address() const {
+  api::ServerAddress out;
+  out.host = server.host;
+  out.port = server.port;
+  out.ca_file = ca_file;
+  out.timeout = kRequestLimit;
+  return out;
+}
+
+std::filesystem::path State::default_directory() {
+  // NOLINTBEGIN(concurrency-mt-unsafe): read once, before there are threads
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0') {
+    return std::filesystem::path{state} / "cardea";
+  }
+  const char* home = std::getenv("HOME");
+  // NOLINTEND(concurrency-mt-unsafe)
+  return std::filesystem::path{home == nullptr ? "/" : home} / ".local" / "state" / "cardea";
+}
+
+Result<void> State::prepare() const {
+  std::error_code error;
+  std::filesystem::create_directories(directory_, error);
+  if (error) return fail(Errc::unavailable, directory_.string() + ": " + error.message());
+  if (::chmod(directory_.c_str(), 0700) != 0) return file_error(directory_, errno);
+  return {};
+}
+
+Result<api::SigningKey> State::key() const {
+  const auto path = directory_ / "device.key";
+  SecretBytes seed{kSeedSize};
+  if (const link::Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}; file) {
+    const auto got = ::read(file.get(), seed.expose().data(), seed.size());
+    if (got != static_cast<ssize_t>(seed.size())) {
+      return fail(Errc::corrupt, path.string() + ": not a device key; remove it and enrol again");
+    }
+    return api::signing_key_from_seed(seed);
+  }
+  if (errno != ENOENT) return file_error(path, errno);
+  auto key = api::generate_signing_key();
+  // The private form is seed ‖ public key: the seed is all that needs keeping.
+  CARDEA_CHECK(replace_file(path, key.private_key.expose().first(kSeedSize)));
+  return key;
+}
+
+Result<std::string> State::keep_ca(const std::filesystem::path& file) const {
+  std::ifstream in{file, std::ios::binary};
+  if (!in) return fail(Errc::unavailable, file.string() + ": cannot be read");
+  const std::string content{std::istreambuf_iterator<char>{in}, {}};
+  if (content.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return fail(Errc::invalid, file.string() + ": holds no PEM certificate");
+  }
+  const auto kept = directory_ / "ca.pem";
+  CARDEA_CHECK(replace_file(kept, as_bytes(content)));
+  return kept.string();
+}
+
+Result<void> State::save(const Device& device) const {
+  const nlohmann::json content{{"server", device.server.text},
+                               {"device", device.device},
+                               {"organisation", device.organisation},
+                               {"person", device.person},
+                               {"ca_file", device.ca_file}};
+  return replace_file(directory_ / "device.json", as_bytes(content.dump(2) + "\n"));
+}
+
+Result<State::Device> State::load() const {
+  const auto path = directory_ / "device.json";
+  std::ifstream in{path};
+  if (!in) return fail(Errc::not_found, "this workstation is not enrolled; run: cardea-agent enrol");
+  const auto content = nlohmann::json::parse(in, nullptr, false);
+  if (!content.is_object()) return fail(Errc::corrupt, path.string() + ": damaged; enrol again");
+  Device out;
+  CARDEA_TRY(out.server, parse_server_url(content.value("server", "")));
+  out.device = content.value("device", "");
+  out.organisation = content.value("organisation", "");
+  out.person = content.value("person", "");
+  out.ca_file = content.value("ca_file", "");
+  CARDEA_TRY(out.key, key());
+  return out;
+}
+
+}  // namespace cardea::agent

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "cardea/api/http.h"
+#include "cardea/api/jose.h"
+#include "cardea/result.h"
+
+namespace cardea::agent {
+
+/// `https://HOST:PORT`, taken apart. IPv6 addresses stand in brackets.
+struct ServerUrl {
+  std::string text;  ///< normalised, without a trailing slash
+  std::string host;
+  std::uint16_t port = 443;
+};
+
+/// Errors: `invalid` with a sentence.
+Result<ServerUrl> parse_server_url(const std::string& text);
+
+/// What a workstation keeps between runs: a directory of mode 0700 with
+///   device.key   seed of the device key, 32 octets, mode 0600
+///   device.json  server, device, organisation, person
+///   ca.pem       the certificate authority of the server, if one was given
+class State {
+ public:
+  explicit State(std::filesystem::path directory) : directory_{std::move(directory)} {}
+
+  /// $XDG_STATE_HOME/cardea, or ~/.local/state/cardea.
+  static std::filesystem::path default_directory();
+
+  [[nodiscard]] std::filesystem::path control_socket() const { return directory_ / "agent.sock"; }
+
+  struct Device {
+    ServerUrl server;
+    std::string device;
+    std::string organisation;
+    std::string person;
+    std::string ca_file;  ///< empty: the system's trust store
+    api::SigningKey key;
+
+    [[nodiscard]] api::ServerAddress address() const;
+  };
+
+  /// Makes the directory. Errors: `unavailable` with the path.
+  Result<void> prepare() const;
+
+  /// The device key; made at the first call, so that a repeated enrolment keeps the device's identity.
+  Result<api::SigningKey> key() const;
+
+  /// Copies the certificate authority in; its new place.
+  Result<std::string> keep_ca(const std::filesystem::path& file) const;
+
+  Result<void> save(const Device& device) const;
+
+  /// Errors: `not_found` when the workstation is not enrolled, `corrupt`.
+  Result<Device> load() const;
+
+ private:
+  std::filesystem::path directory_;
+};
+
+}  // namespace cardea::agent

@@ -1,0 +1,74 @@
+#include "cardea/link/frame.h"
+
+#include "cardea/apdu/atr.h"
+
+namespace cardea::link {
+
+namespace {
+
+constexpr std::size_t kLengthSize = 4;
+constexpr std::size_t kMaxLabel = 255;
+
+bool known(std::uint8_t type) {
+  switch (static_cast<FrameType>(type)) {
+    case FrameType::hello:
+    case FrameType::welcome:
+    case FrameType::refused:
+    case FrameType::power_on:
+    case FrameType::reset:
+    case FrameType::power_off:
+    case FrameType::transmit:
+    case FrameType::response:
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Bytes encode(FrameType type, BytesView payload) {
+  Bytes out;
+  out.reserve(kLengthSize + 1 + payload.size());
+  append_be32(out, static_cast<std::uint32_t>(1 + payload.size()));
+  out.push_back(static_cast<std::uint8_t>(type));
+  append(out, payload);
+  return out;
+}
+
+Result<std::optional<Frame>> take_frame(Bytes& buffer) {
+  const BytesView view{buffer};
+  if (view.size() < kLengthSize) return std::nullopt;
+  const auto length = read_be(view.first(kLengthSize));
+  if (length < 1 || length > 1 + kMaxPayload) return fail(Errc::invalid, "a frame of impossible length");
+  if (view.size() > kLengthSize && !known(view[kLengthSize]))
+    return fail(Errc::invalid, "a frame of unknown type");
+  const auto whole = kLengthSize + static_cast<std::size_t>(length);
+  if (view.size() < whole) return std::nullopt;
+  Frame out{static_cast<FrameType>(view[kLengthSize]),
+            to_bytes(view.subspan(kLengthSize + 1, static_cast<std::size_t>(length) - 1))};
+  buffer.erase(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(whole));
+  return out;
+}
+
+Bytes encode(const Hello& hello) {
+  Bytes out{hello.version, static_cast<std::uint8_t>(hello.atr.size())};
+  append(out, hello.atr);
+  append(out, as_bytes(hello.label));
+  return out;
+}
+
+Result<Hello> parse_hello(BytesView payload) {
+  if (payload.size() < 2 || payload.size() - 2 < payload[1])
+    return fail(Errc::invalid, "a hello that is cut off");
+  Hello out;
+  out.version = payload[0];
+  out.atr = to_bytes(payload.subspan(2, payload[1]));
+  const auto label = payload.subspan(2 + out.atr.size());
+  if (label.size() > kMaxLabel) return fail(Errc::invalid, "a label of more than 255 octets");
+  out.label.assign(label.begin(), label.end());
+  if (out.version == kProtocolVersion && !apdu::parse_atr(out.atr))
+    return fail(Errc::invalid, "a malformed answer to reset");
+  return out;
+}
+
+}  // namespace cardea::link

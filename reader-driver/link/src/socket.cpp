@@ -1,0 +1,129 @@
+#include "cardea/link/socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace cardea::link {
+
+namespace {
+
+constexpr int kBacklog = 16;
+
+std::string reason() {
+  return std::generic_category().message(errno);
+}
+
+/// The address of a path, or `invalid` when it does not fit.
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return fail(Errc::invalid, path + ": a socket path has 1 to 107 characters");
+  }
+  path.copy(address.sun_path, path.size());
+  return address;
+}
+
+const sockaddr* generic(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);  // NOLINT(*-reinterpret-cast): the sockets interface
+}
+
+Result<Descriptor> new_socket() {
+  Descriptor out{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (!out) return fail(Errc::unavailable, "socket: " + reason());
+  return out;
+}
+
+}  // namespace
+
+void Descriptor::close() noexcept {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+Result<Descriptor> listen_on(const std::string& path) {
+  CARDEA_TRY(const auto address, address_of(path));
+  if (auto other = connect_to(path)) return fail(Errc::conflict, path + ": somebody listens there already");
+  ::unlink(path.c_str());
+  CARDEA_TRY(auto out, new_socket());
+  if (::bind(out.get(), generic(address), sizeof address) != 0) {
+    return fail(Errc::unavailable, path + ": " + reason());
+  }
+  // Whoever may not use the reader is turned away by peer credentials, with a sentence.
+  constexpr mode_t kEverybody = 0666;
+  if (::chmod(path.c_str(), kEverybody) != 0 || ::listen(out.get(), kBacklog) != 0) {
+    return fail(Errc::unavailable, path + ": " + reason());
+  }
+  return out;
+}
+
+Result<Descriptor> connect_to(const std::string& path) {
+  CARDEA_TRY(const auto address, address_of(path));
+  CARDEA_TRY(auto out, new_socket());
+  if (::connect(out.get(), generic(address), sizeof address) != 0) {
+    return fail(Errc::unavailable, path + ": " + reason());
+  }
+  return out;
+}
+
+Result<uid_t> peer_user(int fd) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return fail(Errc::unavailable, "peer credentials: " + reason());
+  }
+  return credentials.uid;
+}
+
+Result<void> Channel::set_deadline(std::chrono::milliseconds limit) {
+  timeval value{};
+  value.tv_sec = static_cast<time_t>(limit.count() / 1000);
+  value.tv_usec = static_cast<suseconds_t>((limit.count() % 1000) * 1000);
+  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    if (::setsockopt(fd(), SOL_SOCKET, option, &value, sizeof value) != 0) {
+      return fail(Errc::unavailable, "deadline: " + reason());
+    }
+  }
+  return {};
+}
+
+Result<void> Channel::send(FrameType type, BytesView payload) {
+  const Bytes frame = encode(type, payload);
+  BytesView rest{frame};
+  while (!rest.empty()) {
+    const auto sent = ::send(fd(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return fail(Errc::unavailable, "sending to the other end: " + reason());
+    rest = rest.subspan(static_cast<std::size_t>(sent));
+  }
+  return {};
+}
+
+Result<Frame> Channel::receive() {
+  std::array<std::uint8_t, 16384> piece{};
+  while (true) {
+    CARDEA_TRY(auto frame, take_frame(buffer_));
+    if (frame) return *std::move(frame);
+    const auto got = ::recv(fd(), piece.data(), piece.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == 0) return fail(Errc::unavailable, "the other end has closed the connection");
+    if (got < 0) {
+      const bool late = errno == EAGAIN || errno == EWOULDBLOCK;
+      return fail(Errc::unavailable, late ? "no answer within the deadline" : "receiving: " + reason());
+    }
+    append(buffer_, BytesView{piece}.first(static_cast<std::size_t>(got)));
+  }
+}
+
+void Channel::shut_down() noexcept {
+  ::shutdown(fd(), SHUT_RDWR);
+}
+
+}  // namespace cardea::link

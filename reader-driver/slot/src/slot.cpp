@@ -1,0 +1,30 @@
+#include "cardea/slot/slot.h"
+
+namespace cardea::slot {
+
+std::optional<Refusal> Slot::insert(uid_t user, Time now) {
+  if (occupied()) return Refusal{"the slot holds a card already"};
+  const bool reserved = owner_ && *owner_ != user && user != 0 && now < freed_at_ + kGrace;
+  if (reserved) return Refusal{"the slot was another user's a moment ago; try again in some seconds"};
+  owner_ = user;
+  state_ = State::present;
+  return std::nullopt;
+}
+
+void Slot::remove(Time now) {
+  if (!occupied()) return;
+  state_ = State::absent;
+  freed_at_ = now;
+}
+
+bool Slot::power_on() {
+  if (!occupied()) return false;
+  state_ = State::powered;
+  return true;
+}
+
+void Slot::power_off() {
+  if (occupied()) state_ = State::present;
+}
+
+}  // namespace cardea::slot
