@@ -132,7 +132,7 @@ def test_large_and_malformed_apdus(stack, card):
     """[A1] Through pcscd: one octet, cut lengths, 64 KiB; each has its status word and the card goes on."""
     with Connection() as connection:
         for apdu, sw in [("00", "6700"), ("0102", "6700"), ("00CB3F", "6700"), ("00CB3FFF055C", "6700"),
-                         ("FF200080", "6E00"), ("00FF0000", "6D00"), ("00CB3FFF035C0300", "6A80"), ("00CB3FFF025C7F", "6A80")]:
+                         ("FF200080", "6E00"), ("00010000", "6D00"), ("00FF0000", "6A86"), ("00CB3FFF035C0300", "6A80"), ("00CB3FFF025C7F", "6A80")]:
             try:
                 assert connection.sw(apdu) == sw, apdu
             except PcscError as error:

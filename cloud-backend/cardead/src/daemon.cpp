@@ -78,6 +78,10 @@ Result<vault::Options> vault_options(const config::Settings& settings) {
     return options;
   }
   options.module = settings.vault.module;
+  // Modules find their configuration by variables of their own (SOFTHSM2_CONF, ChrystokiConfigurationPath …):
+  // the operator sets them for the server, and nothing secret is among them.
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    options.environment.emplace_back(*variable);
   CARDEA_TRY(options.user_pin, read_pin(settings.vault.pin_file));
   return options;
 }
