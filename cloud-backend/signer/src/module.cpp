@@ -95,7 +95,7 @@ Errc errc_of(CK_RV code) {
 
 std::string_view trimmed_label(const CK_TOKEN_INFO& info) {
   std::string_view label{reinterpret_cast<const char*>(info.label),
-                         sizeof info.label};  // NOLINT(*-reinterpret-cast)
+                         sizeof info.label};  // NOLINT(*-reinterpret-cast): CK_UTF8CHAR
   const auto end = label.find_last_not_of(' ');
   return label.substr(0, end == std::string_view::npos ? 0 : end + 1);
 }
@@ -137,8 +137,9 @@ Result<Module> Module::load(const std::filesystem::path& path) {
     return fail(Errc::not_found,
                 "the PKCS#11 module cannot be loaded: " + std::string{why ? why : "unknown reason"});
   }
-  // NOLINTNEXTLINE(*-reinterpret-cast): what dlsym is for
-  const auto entry = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
+  void* symbol = ::dlsym(library, "C_GetFunctionList");
+  const auto entry =
+      reinterpret_cast<CK_C_GetFunctionList>(symbol);  // NOLINT(*-reinterpret-cast): from dlsym
   CK_FUNCTION_LIST_PTR functions = nullptr;
   if (entry == nullptr || entry(&functions) != CKR_OK || functions == nullptr) {
     return fail(Errc::not_found, path.string() + " is not a PKCS#11 module");
