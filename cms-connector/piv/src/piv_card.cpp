@@ -43,8 +43,9 @@ Error refused_reference(StatusWord word, std::uint8_t reference) {
                               (reference == kPukReference ? "" : "; unblock it with the PUK first")};
   }
   if ((word.value() & 0xFFF0U) == 0x63C0U) {
-    return {Errc::denied, "wrong " + what + ", " + std::to_string(word.value() & 0xFU) +
-                              " tries left; it was tried once and will not be tried again"};
+    const unsigned left = word.value() & 0xFU;
+    return {Errc::denied, "wrong " + what + ", " + std::to_string(left) + (left == 1 ? " try" : " tries") +
+                              " left; it was tried once and will not be tried again"};
   }
   return refused(word, "presenting the " + what);
 }

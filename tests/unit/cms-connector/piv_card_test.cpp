@@ -58,7 +58,7 @@ TEST_CASE("a refused PUK is told from a refused PIN") {
   const auto refused =
       make_piv_card(channel)->change_reference(kPukReference, field("12345678"), field("87654321"));
   CHECK(refused.error() ==
-        Error{Errc::denied, "wrong PUK, 1 tries left; it was tried once and will not be tried again"});
+        Error{Errc::denied, "wrong PUK, 1 try left; it was tried once and will not be tried again"});
 }
 
 TEST_CASE("authentication tells a wrong algorithm from a wrong key") {
