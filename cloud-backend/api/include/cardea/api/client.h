@@ -41,8 +41,8 @@ struct CardSession {
 };
 
 /// Device side of the published HTTP interface (openapi.yaml). One connection, so one request at a time; make
-/// one Client per card session. Access tokens are fetched and renewed as needed, and shared by all Clients of the
-/// process that have the same key and server.
+/// one Client per card session. Access tokens are fetched and renewed as needed, and shared by all Clients of
+/// the process that have the same key and server.
 ///
 /// Errors carry the server's problem detail. `denied`: 401 or 403; `not_found`: 404 or 410 (a session that is
 /// gone: the card was reset, from the application's point of view); `conflict`: 409; `invalid`: any other
