@@ -1,0 +1,109 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cardea/hex.h"
+#include "cardea/service/card_sessions.h"
+#include "cardea/service/cards.h"
+#include "cardea/test/ports.h"
+#include "cardea/test/software_key_vault.h"
+#include "temp_dir.h"
+
+namespace cardea::test {
+
+/// Keys in software: the service cannot tell it from an HSM.
+class MemoryVault final : public vault::Vault {
+ public:
+  Result<void> ensure_tenant(const std::string&) override {
+    if (!available) return fail(Errc::unavailable, "the HSM has gone");
+    return {};
+  }
+  std::unique_ptr<card::KeyVault> keys_of(const std::string&, const std::string& card) override {
+    auto keys = std::make_unique<SoftwareKeyVault>(std::hash<std::string>{}(card));
+    keys->set_available(available);
+    return keys;
+  }
+  Result<void> check() override { return {}; }
+  [[nodiscard]] vault::Stats stats() const override { return {}; }
+
+  bool available = true;
+};
+
+/// Counts what it is told.
+class Ear final : public service::Observer {
+ public:
+  void session_ended(std::string_view, std::string_view, service::SessionEnd reason) noexcept override {
+    last_end = reason;
+  }
+  std::optional<service::SessionEnd> last_end;
+};
+
+/// A server's use cases over SQLite in a temporary directory, with a clock that is moved by hand, an
+/// organisation "org", a registrar's device "ra" and two persons' devices.
+struct Furnished {
+  explicit Furnished(service::SessionLimits limits = {}) : sessions{world, limits} {
+    must(database->add(store::Organisation{"org", "Trust", clock.now()}));
+    must(database->add(store::Organisation{"other", "Other", clock.now()}));
+    must(database->add(store::Person{"ann", "org", "Ann", "", clock.now()}));
+    must(database->add(store::Person{"bob", "org", "Bob", "", clock.now()}));
+    add_device("ra", "org", std::nullopt, store::DeviceRole::registrar);
+    add_device("foreign", "other", std::nullopt, store::DeviceRole::registrar);
+    add_device("anns", "org", "ann", store::DeviceRole::user);
+    add_device("bobs", "org", "bob", store::DeviceRole::user);
+  }
+
+  template <class T>
+  static T must(Result<T> result) {
+    if (!result) FAIL(result.error().what);
+    return *std::move(result);
+  }
+  static void must(const Result<void>& result) {
+    if (!result) FAIL(result.error().what);
+  }
+
+  void add_device(const char* id, const char* organisation, std::optional<std::string> person,
+                  store::DeviceRole role) {
+    must(database->add(
+        store::Device{id, organisation, std::move(person), role, id, Bytes(32, 1), clock.now(), {}}));
+  }
+  service::Caller caller(const std::string& device) {
+    const auto row = must(database->device(device));
+    return {row.id, row.organisation, row.person, row.role};
+  }
+  store::CardRow issue(std::optional<std::string> holder = std::nullopt) {
+    return must(cards.issue({"org", std::move(holder), "piv-nist", "a card"}, "administrator"));
+  }
+  std::vector<std::string> actions(const std::string& card) {
+    store::AuditQuery query;
+    query.card = card;
+    std::vector<std::string> out;
+    for (const auto& line : must(database->audit(query)))
+      out.push_back(line.action + (line.success ? "" : " failed"));
+    return out;
+  }
+
+  TempDir directory;
+  std::unique_ptr<store::Database> database = must(store::Database::open({directory.path / "cardea.db"}));
+  MemoryVault vault;
+  identity::DeviceDirectory devices{*database};
+  OpenSslCrypto crypto;
+  FakeClock clock;
+  SeededRng rng{7};
+  Ear ear;
+  service::World world{*database, vault, devices, crypto, clock, rng, ear};
+  service::CardSessions sessions;
+  service::Cards cards{world, sessions};
+};
+
+inline api::Exchange apdus(std::uint64_t sequence, std::initializer_list<const char*> texts) {
+  api::Exchange exchange{sequence, {}};
+  for (const auto* text : texts)
+    exchange.steps.emplace_back(api::CommandStep{from_hex(text).value()});
+  return exchange;
+}
+
+}  // namespace cardea::test
