@@ -99,7 +99,8 @@ class RollBack {
     const Bytes now = current->value_or(Bytes{});
     // Before the card is changed: the CHUID is how the next run would know it again.
     forget(tag);
-    if (const auto saved = desk_.states.save(state_); !saved) return tl::unexpected{to_failure(saved.error())};
+    if (const auto saved = desk_.states.save(state_); !saved)
+      return tl::unexpected{to_failure(saved.error())};
     if (now == object.before) {
       note_ = "as before already";
     } else if (now == object.content) {
