@@ -1,0 +1,104 @@
+#include "commands.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace cardea;
+using namespace cardea::cli;
+
+namespace {
+
+struct Line {
+  Call call;
+  bool execute = false;
+};
+
+Line parse(std::vector<std::string> words) {
+  Line line;
+  CLI::App app;
+  declare_commands(app, line.call, line.execute);
+  std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants them
+  app.parse(reversed);
+  return line;
+}
+
+class FakeClient final : public Client {
+ public:
+  Result<Answer> send(const std::string& method, const std::string& path, const Json&) override {
+    sent.push_back(method + " " + path);
+    return Answer{200, {{"real", true}}};
+  }
+  std::vector<std::string> sent;
+};
+
+}  // namespace
+
+TEST_CASE("cli: each verb is one request") {
+  auto call =
+      parse({"card", "create", "--org", "A Trust", "--user", "a@b", "--profile", "piv-nist", "--label", "L"})
+          .call;
+  CHECK(call.method == "POST");
+  CHECK(call.path == "/v1/admin/cards");
+  CHECK(call.body ==
+        Json{{"organisation", "A Trust"}, {"holder", "a@b"}, {"profile", "piv-nist"}, {"label", "L"}});
+  call = parse({"card", "list", "--org", "A Trust&x"}).call;
+  CHECK(call.method == "GET");
+  CHECK(call.path == "/v1/admin/cards?organisation=A%20Trust%26x");
+  CHECK(call.list);
+  CHECK(parse({"card", "block", "../x"}).call.path == "/v1/admin/cards/..%2Fx/block");
+  call = parse({"device", "code", "--org", "o", "--role", "registrar", "--valid", "2h"}).call;
+  CHECK(call.body == Json{{"organisation", "o"}, {"role", "registrar"}, {"valid_seconds", 7200}});
+  CHECK(parse({"audit", "list", "--card", "c", "--limit", "5"}).call.path ==
+        "/v1/admin/audit?limit=5&card=c");
+  CHECK(parse({"status"}).call.path == "/v1/admin/status");
+}
+
+TEST_CASE("cli: wrong usage is told apart") {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{},
+                                             {"card"},
+                                             {"card", "create"},
+                                             {"card", "show"},
+                                             {"nix"},
+                                             {"audit", "list", "--limit", "0"},
+                                             {"device", "code", "--org", "o", "--role", "king"},
+                                             {"device", "code", "--org", "o", "--valid", "soon"}}) {
+    CHECK_THROWS_AS(parse(words), CLI::ParseError);
+  }
+}
+
+TEST_CASE("cli: deleting is destructive and a dry run unless it is told to execute") {
+  const auto line = parse({"card", "delete", "c"});
+  CHECK(line.call.destructive);
+  CHECK_FALSE(line.execute);
+  CHECK(parse({"card", "delete", "c", "--execute"}).execute);
+  CHECK_FALSE(parse({"card", "block", "c"}).call.destructive);
+
+  auto real = std::make_unique<FakeClient>();
+  auto* watched = real.get();
+  const auto dry = dry_run(std::move(real));
+  CHECK(dry->send("DELETE", "/x", nullptr).value().body["dry_run"] == true);
+  CHECK(watched->sent.empty());
+  CHECK(dry->send("GET", "/x", nullptr).value().body["real"] == true);
+  CHECK(watched->sent == std::vector<std::string>{"GET /x"});
+}
+
+TEST_CASE("cli: tables line up, whatever is in the names") {
+  const Json rows =
+      Json::parse(R"([{"id":1,"name":"Zoë"},{"id":22,"name":null},{"id":3,"name":"a\u001b[2Jb"}])");
+  CHECK(table(rows, {{"NAME", "name"}, {"ID", "id"}}) ==
+        "NAME    ID\n"
+        "Zoë     1\n"
+        "-       22\n"
+        "a?[2Jb  3\n");
+  CHECK(sheet(Json{{"a", true}, {"b", ""}}, {{"First", "a"}, {"B", "b"}}) == "First: yes\nB:     -\n");
+}
+
+TEST_CASE("cli: no server is `unavailable`") {
+  const auto answer = connect_to("/nonexistent/admin.sock")->send("GET", "/", nullptr);
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error() ==
+        Error{Errc::unavailable, "no server answers at /nonexistent/admin.sock: No such file or directory"});
+}
