@@ -124,8 +124,8 @@ RESPONSECODE wait_for_event(DWORD lun, int timeout) {
 }
 
 RESPONSECODE stop_waiting(DWORD lun) {
-  return with_reader(lun, [](ifd::Reader& reader, unsigned) -> RESPONSECODE {
-    reader.stop_waiting();
+  return with_reader(lun, [](ifd::Reader& reader, unsigned slot) -> RESPONSECODE {
+    reader.stop_waiting(slot);
     return IFD_SUCCESS;
   });
 }

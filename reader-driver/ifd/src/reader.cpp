@@ -175,7 +175,7 @@ std::optional<std::string> Reader::admit(const std::shared_ptr<link::Channel>& c
       }
       place->channel = channel;
       place->atr = hello.atr;
-      ++changes_;
+      place->changed = true;
       refusal.reset();
       break;
     }
@@ -192,7 +192,7 @@ void Reader::take_out(Place& place, const std::shared_ptr<link::Channel>& channe
     place.channel.reset();
     place.atr.clear();
     place.slot.remove(Clock::now());
-    ++changes_;
+    place.changed = true;
   }
   changed_.notify_all();
   poke();
@@ -207,7 +207,10 @@ Result<std::shared_ptr<link::Channel>> Reader::channel_of(Place& place) {
 
 bool Reader::present(unsigned slot) {
   const std::lock_guard lock{mutex_};
-  return places_.at(slot)->slot.occupied();
+  auto& place = *places_.at(slot);
+  // Another thread's look must not hide a removal from the one that tells the applications.
+  if (!place.watcher || *place.watcher == std::this_thread::get_id()) place.slot.looked();
+  return place.slot.occupied();
 }
 
 Result<Bytes> Reader::power_on(unsigned slot, link::FrameType how) {
@@ -246,9 +249,8 @@ Result<Bytes> Reader::atr(unsigned slot) {
 }
 
 Result<Bytes> Reader::transmit(unsigned slot, BytesView command) {
-  // Too short for a header, or longer than any command: not the card's business, and no control code of a
-  // wire.
-  if (command.size() < 4 || command.size() > apdu::kMaxCommandSize) {
+  // Not the card's business, and no control code of a wire.
+  if (!apdu::parse_command(command)) {
     return apdu::encode(apdu::Response{{}, apdu::sw::kWrongLength});
   }
   auto& place = *places_.at(slot);
@@ -266,16 +268,18 @@ Result<Bytes> Reader::transmit(unsigned slot, BytesView command) {
   return std::move(answer->payload);
 }
 
-void Reader::wait_for_change(unsigned /*slot*/, std::chrono::milliseconds limit) {
+void Reader::wait_for_change(unsigned slot, std::chrono::milliseconds limit) {
   std::unique_lock lock{mutex_};
-  const auto before = changes_;
-  changed_.wait_for(lock, limit, [this, before] { return stopping_ || changes_ != before; });
+  auto& place = *places_.at(slot);
+  place.watcher = std::this_thread::get_id();
+  changed_.wait_for(lock, limit, [this, &place] { return stopping_ || place.changed; });
+  place.changed = false;
 }
 
-void Reader::stop_waiting() {
+void Reader::stop_waiting(unsigned slot) {
   {
     const std::lock_guard lock{mutex_};
-    ++changes_;
+    places_.at(slot)->changed = true;
   }
   changed_.notify_all();
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,6 +47,7 @@ class Reader {
 
   [[nodiscard]] unsigned slots() const { return static_cast<unsigned>(places_.size()); }
 
+  /// Whether pcscd is to see a card. Asked by the thread that waits for changes, it also settles a lost card.
   [[nodiscard]] bool present(unsigned slot);
 
   /// Cold or warm reset; the ATR. Errors: `not_found` without a card.
@@ -58,16 +60,20 @@ class Reader {
   /// a card, `unavailable` when the agent died or kept silent: the card counts as taken out then.
   Result<Bytes> transmit(unsigned slot, BytesView command);
 
-  /// Returns when the slot's card came, went, or `limit` has passed.
+  /// Returns when the slot's card came or went since this last returned, `stop_waiting` was called, or
+  /// `limit` has passed. What happens between two calls is not missed.
   void wait_for_change(unsigned slot, std::chrono::milliseconds limit);
-  /// Lets the waiting call return, and those to come: pcscd is closing the reader.
-  void stop_waiting();
+  /// Lets the waiting call return, or the next one if none waits: pcscd is closing the reader, or has another
+  /// limit.
+  void stop_waiting(unsigned slot);
 
  private:
   struct Place {
     slot::Slot slot;                         // guarded by mutex_
     std::shared_ptr<link::Channel> channel;  // guarded by mutex_
     Bytes atr;                               // guarded by mutex_
+    bool changed = false;                    // guarded by mutex_; since the watching thread waited
+    std::optional<std::thread::id> watcher;  // guarded by mutex_; the thread of pcscd that waits for changes
     std::mutex in_use;                       // held for the length of one command
   };
 
@@ -92,8 +98,7 @@ class Reader {
   Log log_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::uint64_t changes_ = 0;  // guarded by mutex_
-  bool stopping_ = false;      // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
   std::vector<std::unique_ptr<Place>> places_;
   std::vector<Newcomer> newcomers_;  // the watcher's own
   std::thread watcher_;

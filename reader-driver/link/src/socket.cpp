@@ -50,6 +50,10 @@ void Descriptor::close() noexcept {
 
 Result<Descriptor> listen_on(const std::string& path) {
   CARDEA_TRY(const auto address, address_of(path));
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) == 0 && !S_ISSOCK(info.st_mode)) {
+    return fail(Errc::conflict, path + ": exists and is no socket");
+  }
   if (auto other = connect_to(path)) return fail(Errc::conflict, path + ": somebody listens there already");
   ::unlink(path.c_str());
   CARDEA_TRY(auto out, new_socket());

@@ -4,6 +4,7 @@ namespace cardea::slot {
 
 std::optional<Refusal> Slot::insert(uid_t user, Time now) {
   if (occupied()) return Refusal{"the slot holds a card already"};
+  if (state_ == State::lost) return Refusal{"the card before is being removed; try again at once"};
   const bool reserved = owner_ && *owner_ != user && user != 0 && now < freed_at_ + kGrace;
   if (reserved) return Refusal{"the slot was another user's a moment ago; try again in some seconds"};
   owner_ = user;
@@ -13,8 +14,12 @@ std::optional<Refusal> Slot::insert(uid_t user, Time now) {
 
 void Slot::remove(Time now) {
   if (!occupied()) return;
-  state_ = State::absent;
+  state_ = State::lost;
   freed_at_ = now;
+}
+
+void Slot::looked() {
+  if (state_ == State::lost) state_ = State::absent;
 }
 
 bool Slot::power_on() {

@@ -14,6 +14,7 @@ enum class State : std::uint8_t {
   absent,   ///< no card
   present,  ///< a card without power
   powered,  ///< a card that has given its ATR
+  lost,     ///< the card went, and pcscd has not looked since
 };
 
 /// Why an agent may not have the slot; a sentence for it.
@@ -26,6 +27,10 @@ struct Refusal {
 /// A slot belongs to the user whose card is in it, and for `kGrace` after that card was taken out, so that
 /// nobody slips a card of their own into a reader that an application is about to use again. Root may always
 /// have a free slot.
+///
+/// A card that went is `lost` until pcscd has looked: the next one waits until then. Otherwise a card that
+/// leaves and comes back between two looks would not have left at all for an application that believes a PIN
+/// to be verified.
 class Slot {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -37,12 +42,15 @@ class Slot {
   /// The card is gone: taken out, or its agent died. Does nothing on an empty slot.
   void remove(Time now);
 
+  /// pcscd has seen the slot as it is.
+  void looked();
+
   /// Power up and reset; false when there is no card.
   bool power_on();
   void power_off();
 
   [[nodiscard]] State state() const { return state_; }
-  [[nodiscard]] bool occupied() const { return state_ != State::absent; }
+  [[nodiscard]] bool occupied() const { return state_ == State::present || state_ == State::powered; }
 
  private:
   State state_ = State::absent;
