@@ -24,9 +24,9 @@ bool below(BytesView block, BytesView modulus) {
 
 // SP 800-73-4 Part 2, 3.2.4 GENERAL AUTHENTICATE with a key of the holder: 9A, 9C, 9D, 9E, 82 to 95.
 //
-// Existence, then algorithm, then access, then data: which keys there are is no secret, the certificates say it.
-// An empty slot is 6A88, "referenced data not found"; as a Yubico card it is 6A80, the only word that ykman takes
-// for "no key here". A wrong algorithm is 6A80 for both.
+// Existence, then algorithm, then access, then data: which keys there are is no secret, the certificates say
+// it. An empty slot is 6A88, "referenced data not found"; as a Yubico card it is 6A80, the only word that
+// ykman takes for "no key here". A wrong algorithm is 6A80 for both.
 CardResult<Reply> Piv::use_private_key(const Command& command) {
   CARDEA_TRY(const auto key, load_key(command.p2));
   if (!key) return refuse(profile_.yubico ? sw::kWrongData : sw::kReferencedDataNotFound);

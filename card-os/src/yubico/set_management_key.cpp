@@ -25,8 +25,8 @@ CardResult<Request> parse(BytesView data) {
 }  // namespace
 
 // FF SET MANAGEMENT KEY; P2 = FE asks for a touch at each use. Weak triple DES keys are not refused,
-// since the factory value is one. Whoever sets the key knows it and stays administrator; in other sessions the
-// status ends.
+// since the factory value is one. Whoever sets the key knows it and stays administrator; in other sessions
+// the status ends.
 CardResult<Reply> Piv::set_management_key(const Command& command) {
   constexpr std::uint8_t kWithTouch = 0xFE;
   CARDEA_TRY(const auto request, parse(command.data));

@@ -6,8 +6,8 @@
 
 namespace cardea::card {
 
-/// Cryptographic algorithms by what they are. The numbers that card edges use for them (SP 800-78 table 6-2: 07 is
-/// RSA-2048) belong to the edge; these are the ones stored and logged, so they never change.
+/// Cryptographic algorithms by what they are. The numbers that card edges use for them (SP 800-78 table 6-2:
+/// 07 is RSA-2048) belong to the edge; these are the ones stored and logged, so they never change.
 enum class Algorithm : std::uint8_t {
   tdes = 1,  ///< three-key triple DES, the PIV card management key of old
   aes128 = 2,

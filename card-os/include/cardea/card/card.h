@@ -19,13 +19,13 @@ enum class Effect : std::uint8_t {
 
 /// What one command did.
 struct Outcome {
-  Bytes response;                      ///< response APDU, at least the status word
+  Bytes response;  ///< response APDU, at least the status word
   Effect effect = Effect::effectful;
-  std::string_view command;            ///< name for the log ("PIV VERIFY"); empty when nothing was recognised
+  std::string_view command;  ///< name for the log ("PIV VERIFY"); empty when nothing was recognised
 };
 
-/// One card in one session: volatile state here, persistent state behind the ports. Several sessions may have the
-/// same card at once, each with a Card of its own over the same store.
+/// One card in one session: volatile state here, persistent state behind the ports. Several sessions may have
+/// the same card at once, each with a Card of its own over the same store.
 ///
 /// Not thread-safe: one strand per session.
 class Card {
@@ -40,11 +40,12 @@ class Card {
   /// Runs one command APDU. Answers every input, malformed ones with a status word; never throws.
   Outcome transmit(BytesView command) noexcept;
 
-  /// Cold or warm reset: all volatile state is gone, the default application is selected (ISO/IEC 7816-4, 11.1).
+  /// Cold or warm reset: all volatile state is gone, the default application is selected (ISO/IEC
+  /// 7816-4, 11.1).
   void reset() noexcept;
 
-  /// A digest of the canonical volatile state. Two sessions with equal digests and equal store generation answer
-  /// every pure command alike.
+  /// A digest of the canonical volatile state. Two sessions with equal digests and equal store generation
+  /// answer every pure command alike.
   [[nodiscard]] Digest state_digest() const;
 
   [[nodiscard]] const Profile& profile() const;
@@ -59,9 +60,9 @@ struct FactorySettings {
   std::uint32_t serial = 0;  ///< Yubico serial number
 };
 
-/// Brings an empty store to the factory state of the profile: PIN 123456, PUK 12345678 (both marked as factory
-/// values), card management key 01..08 three times, discovery object. Errors: those of the ports, and `conflict` when the store
-/// has records already.
+/// Brings an empty store to the factory state of the profile: PIN 123456, PUK 12345678 (both marked as
+/// factory values), card management key 01..08 three times, discovery object. Errors: those of the ports, and
+/// `conflict` when the store has records already.
 Result<void> make_factory_card(const Profile& profile, const FactorySettings& settings, Ports ports);
 
 }  // namespace cardea::card

@@ -9,12 +9,13 @@
 
 namespace cardea::card {
 
-/// A kind of card: which applications it has and how it presents itself. Profiles are constants of the program.
+/// A kind of card: which applications it has and how it presents itself. Profiles are constants of the
+/// program.
 struct Profile {
-  std::string_view name;    ///< "piv-nist", "piv-yubikey5": used in configuration, the database and the API
-  std::string_view title;   ///< for people
-  BytesView atr;            ///< answer to reset
-  bool yubico = false;      ///< Yubico's commands and the management applet
+  std::string_view name;   ///< "piv-nist", "piv-yubikey5": used in configuration, the database and the API
+  std::string_view title;  ///< for people
+  BytesView atr;           ///< answer to reset
+  bool yubico = false;     ///< Yubico's commands and the management applet
 };
 
 /// All profiles, in the order in which they are listed to people.

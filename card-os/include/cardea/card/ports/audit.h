@@ -49,8 +49,8 @@ struct CardWiped {};
 using AuditEvent = std::variant<PinTried, PinReplaced, AdministratorTried, KeyUsed, KeyReplaced, KeyDeleted,
                                 ObjectWritten, CardWiped>;
 
-/// Law: `record` returns success only once the event is durable. The card withholds the result of a key operation
-/// whose event could not be recorded.
+/// Law: `record` returns success only once the event is durable. The card withholds the result of a key
+/// operation whose event could not be recorded.
 class Audit {
  public:
   Audit() = default;

@@ -11,8 +11,8 @@ namespace cardea::card {
 
 /// Where a key stands on the card. The vault binds the key to it where its wrapping format can.
 struct KeySlot {
-  std::uint8_t reference = 0;   ///< key reference of the card edge, e.g. 9A
-  std::uint64_t version = 0;    ///< grows each time the slot gets a new key
+  std::uint8_t reference = 0;  ///< key reference of the card edge, e.g. 9A
+  std::uint64_t version = 0;   ///< grows each time the slot gets a new key
 };
 
 /// The public half. RSA: modulus without leading zeroes, and exponent. EC: uncompressed point 04 ‖ x ‖ y.
@@ -25,8 +25,8 @@ struct PublicKey {
   friend bool operator==(const PublicKey&, const PublicKey&) = default;
 };
 
-/// A private or symmetric key as the card keeps it: a handle that only the vault understands (a wrapped key, or the
-/// name of an HSM object) and, for asymmetric keys, the public half to check results against.
+/// A private or symmetric key as the card keeps it: a handle that only the vault understands (a wrapped key,
+/// or the name of an HSM object) and, for asymmetric keys, the public half to check results against.
 struct KeyHandle {
   Algorithm algorithm = Algorithm::rsa2048;
   KeySlot slot;
@@ -42,12 +42,15 @@ struct RsaPrivateParts {
 /// Uses keys by reference; the card never holds private key octets except those it is asked to import.
 ///
 /// Laws, tested by tests/contract for each implementation:
-///  1. A result leaves the vault only when it was checked with the public key (RSA, EC signatures): a fault or a
+///  1. A result leaves the vault only when it was checked with the public key (RSA, EC signatures): a fault
+///  or a
 ///     swapped handle gives `corrupt`, never a wrong result.
-///  2. Private and symmetric keys are never outside the vault in the clear, and unwrapped copies are destroyed on
+///  2. Private and symmetric keys are never outside the vault in the clear, and unwrapped copies are
+///  destroyed on
 ///     every path.
 ///  3. A handle works for its own card only; a damaged one gives `corrupt`.
-///  4. `unsupported` for an algorithm that `supports` denies; `invalid` for input that no key could take (a block not
+///  4. `unsupported` for an algorithm that `supports` denies; `invalid` for input that no key could take (a
+///  block not
 ///     below the modulus, a point off the curve, components that do not fit together).
 ///  5. `unavailable` when the HSM does not answer; nothing was done then.
 class KeyVault {
