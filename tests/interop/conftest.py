@@ -42,12 +42,21 @@ def provision(slot, algorithm, directory):
     return public
 
 
-@pytest.fixture(scope="module")
-def provisioned(stack, tmp_path_factory):
-    """A card with RSA-2048 in 9A, 9C and 9D and P-256 in 9E, each with a certificate; {slot: public key file}."""
+@pytest.fixture(scope="session")
+def issued(stack, tmp_path_factory):
+    """A card with RSA-2048 in 9A, 9C and 9D and P-256 in 9E, each with a certificate; (card, {slot: public key file})."""
     card = stack.new_card("piv-yubikey5")
-    directory = tmp_path_factory.mktemp("provisioned")
+    directory = tmp_path_factory.mktemp("issued")
     keys = {slot: provision(slot, algorithm, directory)
             for slot, algorithm in {"9a": "RSA2048", "9c": "RSA2048", "9d": "RSA2048", "9e": "ECCP256"}.items()}
+    card.eject()
+    return card, keys
+
+
+@pytest.fixture
+def provisioned(issued):
+    """That card in the reader for one test; {slot: public key file}."""
+    card, keys = issued
+    card.insert()
     yield keys
-    card.remove()
+    card.eject()

@@ -76,7 +76,7 @@ def test_set_management_key(card, yubico):
     new = "A1B2C3D4E5F60718293A4B5C6D7E8F901122334455667788"
     yubico("-a", "set-mgm-key", "-n", new)
     yubico("-a", "set-chuid", status=1)
-    yubico("-k", new, "-a", "set-chuid")
+    yubico(f"-k{new}", "-a", "set-chuid")
 
 
 def test_set_chuid_and_ccc(card, yubico):

@@ -50,7 +50,8 @@ class Card:
         self.stack, self.id, self.label = stack, card_id, label
 
     def insert(self):
-        self.stack.agent_cli("insert", self.id)
+        status = self.stack.agent_cli("insert", self.id)
+        assert status["phase"] == "inserted", status
         self.stack.wait_for_card(present=True)
         return self
 
