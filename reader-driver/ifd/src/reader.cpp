@@ -256,16 +256,18 @@ Result<Bytes> Reader::transmit(unsigned slot, BytesView command) {
   auto& place = *places_.at(slot);
   const std::lock_guard busy{place.in_use};
   CARDEA_TRY(const auto channel, channel_of(place));
-  auto sent = channel->send(link::FrameType::transmit, command);
-  auto answer = sent ? channel->receive() : Result<link::Frame>{tl::unexpected{sent.error()}};
-  if (answer && (answer->type != link::FrameType::response || !apdu::parse_response(answer->payload))) {
-    answer = fail(Errc::invalid, "the agent answered with something that is no response");
+  auto answer = ask(*channel, command);
+  if (!answer) take_out(place, channel, answer.error().what);
+  return answer;
+}
+
+Result<Bytes> Reader::ask(link::Channel& channel, BytesView command) {
+  CARDEA_CHECK(channel.send(link::FrameType::transmit, command));
+  CARDEA_TRY(auto answer, channel.receive());
+  if (answer.type != link::FrameType::response || answer.payload.size() < 2) {
+    return fail(Errc::invalid, "the agent answered with something that is no response");
   }
-  if (!answer) {
-    take_out(place, channel, answer.error().what);
-    return tl::unexpected{std::move(answer).error()};
-  }
-  return std::move(answer->payload);
+  return std::move(answer.payload);
 }
 
 void Reader::wait_for_change(unsigned slot, std::chrono::milliseconds limit) {

@@ -91,6 +91,7 @@ class Reader {
   std::optional<std::string> admit(const std::shared_ptr<link::Channel>& channel, const link::Hello& hello);
   void take_out(Place& place, const std::shared_ptr<link::Channel>& channel, const std::string& why);
   Result<std::shared_ptr<link::Channel>> channel_of(Place& place);
+  static Result<Bytes> ask(link::Channel& channel, BytesView command);
   void poke();
 
   link::Descriptor listener_;

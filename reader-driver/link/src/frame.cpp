@@ -26,13 +26,14 @@ bool known(std::uint8_t type) {
 
 }  // namespace
 
+std::array<std::uint8_t, 5> encode_head(FrameType type, std::size_t payload_size) {
+  const auto length = static_cast<std::uint32_t>(1 + payload_size);
+  const auto octet = [length](unsigned shift) { return static_cast<std::uint8_t>(length >> shift); };
+  return {octet(24), octet(16), octet(8), octet(0), static_cast<std::uint8_t>(type)};
+}
+
 Bytes encode(FrameType type, BytesView payload) {
-  Bytes out;
-  out.reserve(kLengthSize + 1 + payload.size());
-  append_be32(out, static_cast<std::uint32_t>(1 + payload.size()));
-  out.push_back(static_cast<std::uint8_t>(type));
-  append(out, payload);
-  return out;
+  return concat({encode_head(type, payload.size()), payload});
 }
 
 Result<std::optional<Frame>> take_frame(Bytes& buffer) {
@@ -51,7 +52,10 @@ Result<std::optional<Frame>> take_frame(Bytes& buffer) {
 }
 
 Bytes encode(const Hello& hello) {
-  Bytes out{hello.version, static_cast<std::uint8_t>(hello.atr.size())};
+  Bytes out;
+  out.reserve(2 + hello.atr.size() + hello.label.size());
+  out.push_back(hello.version);
+  out.push_back(static_cast<std::uint8_t>(hello.atr.size()));
   append(out, hello.atr);
   append(out, as_bytes(hello.label));
   return out;

@@ -3,9 +3,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -87,6 +89,7 @@ Result<uid_t> peer_user(int fd) {
 }
 
 Result<void> Channel::set_deadline(std::chrono::milliseconds limit) {
+  limit_ = limit;
   timeval value{};
   value.tv_sec = static_cast<time_t>(limit.count() / 1000);
   value.tv_usec = static_cast<suseconds_t>((limit.count() % 1000) * 1000);
@@ -99,22 +102,41 @@ Result<void> Channel::set_deadline(std::chrono::milliseconds limit) {
 }
 
 Result<void> Channel::send(FrameType type, BytesView payload) {
-  const Bytes frame = encode(type, payload);
-  BytesView rest{frame};
-  while (!rest.empty()) {
-    const auto sent = ::send(fd(), rest.data(), rest.size(), MSG_NOSIGNAL);
+  auto head = encode_head(type, payload.size());
+  // NOLINTNEXTLINE(*-const-cast): iovec serves both directions
+  std::array<iovec, 2> parts{
+      {{head.data(), head.size()}, {const_cast<std::uint8_t*>(payload.data()), payload.size()}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  for (std::size_t left = head.size() + payload.size(); left > 0;) {
+    const auto sent = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent <= 0) return fail(Errc::unavailable, "sending to the other end: " + reason());
-    rest = rest.subspan(static_cast<std::size_t>(sent));
+    left -= static_cast<std::size_t>(sent);
+    // More than the socket's buffer holds: go on where the kernel stopped.
+    auto done = static_cast<std::size_t>(sent);
+    for (auto& part : parts) {
+      const auto step = std::min(done, part.iov_len);
+      part.iov_base = static_cast<std::uint8_t*>(part.iov_base) + step;
+      part.iov_len -= step;
+      done -= step;
+    }
   }
   return {};
 }
 
 Result<Frame> Channel::receive() {
-  std::array<std::uint8_t, 16384> piece{};
+  const auto end = std::chrono::steady_clock::now() + limit_;
+  std::array<std::uint8_t, 16384>
+      piece;  // NOLINT(*-member-init): filled by recv; zeroing it would cost on each APDU
   while (true) {
     CARDEA_TRY(auto frame, take_frame(buffer_));
     if (frame) return *std::move(frame);
+    // Who trickles octets does not stretch the deadline.
+    if (limit_.count() > 0 && std::chrono::steady_clock::now() >= end) {
+      return fail(Errc::unavailable, "no answer within the deadline");
+    }
     const auto got = ::recv(fd(), piece.data(), piece.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got == 0) return fail(Errc::unavailable, "the other end has closed the connection");

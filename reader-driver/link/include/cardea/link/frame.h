@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,6 +41,8 @@ struct Frame {
 
 /// Wire form: length 4 (of type and payload) | type 1 | payload, big-endian.
 Bytes encode(FrameType type, BytesView payload);
+/// What comes before the payload, for those who send the two without copying.
+std::array<std::uint8_t, 5> encode_head(FrameType type, std::size_t payload_size);
 
 /// Takes the first whole frame off the front of `buffer`. Nothing when more octets are needed. Errors:
 /// `invalid` for a length that no frame has or an unknown type; the connection is of no further use then.

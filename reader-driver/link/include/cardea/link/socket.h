@@ -68,6 +68,7 @@ class Channel {
  private:
   Descriptor socket_;
   Bytes buffer_;
+  std::chrono::milliseconds limit_{0};
 };
 
 }  // namespace cardea::link
