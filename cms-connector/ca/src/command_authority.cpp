@@ -58,6 +58,7 @@ std::vector<std::string> environment(const Order& order) {
 Result<pid_t> start(const std::string& command, const Order& order, int input, int output) {
   std::vector<std::string> variables = environment(order);
   std::vector<char*> pointers;
+  pointers.reserve(variables.size() + 1);
   for (auto& variable : variables)
     pointers.push_back(variable.data());
   pointers.push_back(nullptr);

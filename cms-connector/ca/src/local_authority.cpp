@@ -30,6 +30,14 @@ std::string certificate_pem(X509* certificate) {
   return bio_text(out.get());
 }
 
+/// One more, as a big-endian number.
+void count_up(Bytes& number) {
+  std::size_t at = number.size();
+  bool carry = true;
+  while (carry && at > 0)
+    carry = ++number[--at] == 0;
+}
+
 /// The next serial number, as the file has it, and one more for the next time.
 Result<Bytes> next_serial(const fs::path& file) {
   CARDEA_TRY(const auto text, read_file(file));
@@ -37,9 +45,7 @@ Result<Bytes> next_serial(const fs::path& file) {
   if (!serial || serial->empty())
     return fail(Errc::corrupt, file.string() + " does not hold a hexadecimal number");
   Bytes next = *serial;
-  for (auto octet = next.rbegin(); octet != next.rend(); ++octet) {
-    if (++*octet != 0) break;
-  }
+  count_up(next);
   // Written before the number is used: a crash may skip a number, never use one twice.
   CARDEA_CHECK(replace_file(file, to_hex(next) + "\n", 0644));
   return *std::move(serial);
@@ -94,9 +100,7 @@ Result<void> make_local_authority(const fs::path& directory, const LocalAuthorit
   serial[0] = static_cast<std::uint8_t>((serial[0] & 0x3FU) |
                                         0x40U);  // positive and of full length, with room to count
   CARDEA_TRY(const auto certificate, self_issue_authority(key.get(), settings, serial));
-  for (auto octet = serial.rbegin(); octet != serial.rend(); ++octet) {
-    if (++*octet != 0) break;
-  }
+  count_up(serial);
   CARDEA_CHECK(create_file(directory / "ca.key", key_pem(key.get()), 0600));
   CARDEA_CHECK(create_file(directory / "ca.pem", certificate_pem(certificate.get()), 0644));
   CARDEA_CHECK(create_file(directory / "serial", to_hex(serial) + "\n", 0644));

@@ -39,7 +39,7 @@ struct NamePart {
   std::string type, value;
 };
 
-std::string trimmed(std::string text) {
+std::string trimmed(const std::string& text) {
   const auto from = text.find_first_not_of(' ');
   if (from == std::string::npos) return {};
   return text.substr(from, text.find_last_not_of(' ') - from + 1);
@@ -117,15 +117,16 @@ Result<Key> import_public_key(const piv::PublicKey& key) {
 }
 
 Result<Name> parse_name(std::string_view subject) {
-  CARDEA_TRY(const auto parts, split_name(subject));
-  Name name{X509_NAME_new()};
+  CARDEA_TRY(auto parts, split_name(subject));
   // RFC 4514, 2.1: the text starts with the last element of the sequence.
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    const auto* value = as_bytes(part->value).data();
-    if (X509_NAME_add_entry_by_txt(name.get(), part->type.c_str(), MBSTRING_UTF8, value,
-                                   static_cast<int>(part->value.size()), -1, 0) != 1) {
+  std::reverse(parts.begin(), parts.end());
+  Name name{X509_NAME_new()};
+  for (const auto& part : parts) {
+    const auto* value = as_bytes(part.value).data();
+    if (X509_NAME_add_entry_by_txt(name.get(), part.type.c_str(), MBSTRING_UTF8, value,
+                                   static_cast<int>(part.value.size()), -1, 0) != 1) {
       return tl::unexpected{
-          openssl_error(Errc::invalid, "the part \"" + part->type + "\" of the subject cannot be used")};
+          openssl_error(Errc::invalid, "the part \"" + part.type + "\" of the subject cannot be used")};
     }
   }
   return name;

@@ -50,7 +50,7 @@ class Run {
   /// One step within one transaction, and then the state that says so.
   Outcome<void> take(const Step& step) {
     if (const auto begun = desk_.card.begin(); !begun) return as_outcome(begun);
-    const auto result = perform(step);
+    auto result = perform(step);
     desk_.card.end();
     if (!result) return result;
     if (is_volatile(step.kind)) return {};
