@@ -1,8 +1,10 @@
-// What one exchange costs the server: a SELECT on one kept-alive connection, in process, through the client that agents use.
+// What one exchange costs the server: a SELECT on one kept-alive connection, in process, through the client
+// that agents use.
 //
 //   exchange_cost [N]
 //
-// Prints microseconds an exchange by the wall, and what of it the server's own threads took. A figure, not a test.
+// Prints microseconds an exchange by the wall, and what of it the server's own threads took. A figure, not a
+// test.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -24,7 +26,9 @@ using namespace cardea;
 double processor_us(int who) {
   rusage usage{};
   ::getrusage(who, &usage);
-  const auto us = [](const timeval& t) { return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec); };
+  const auto us = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
+  };
   return us(usage.ru_utime) + us(usage.ru_stime);
 }
 
@@ -44,7 +48,8 @@ int measure(int n, const std::filesystem::path& directory) {
   };
   ask("organisations", {{"name", "Bench"}});
   const auto card = ask("cards", {{"organisation", "Bench"}})["id"].get<std::string>();
-  const auto code = ask("device-codes", {{"organisation", "Bench"}, {"role", "registrar"}})["code"].get<std::string>();
+  const auto code =
+      ask("device-codes", {{"organisation", "Bench"}, {"role", "registrar"}})["code"].get<std::string>();
 
   const auto key = api::generate_signing_key();
   api::ServerAddress address;
@@ -56,10 +61,12 @@ int measure(int n, const std::filesystem::path& directory) {
   (void)client.enrol(code, "bench").value();
   const auto session = client.open_session(card).value();
 
-  const Bytes select{0x00, 0xA4, 0x04, 0x00, 0x09, 0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x00};
+  const Bytes select{0x00, 0xA4, 0x04, 0x00, 0x09, 0xA0, 0x00, 0x00,
+                     0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x00};
   std::uint64_t sequence = 0;
   const auto run = [&](int count) {
-    for (int i = 0; i < count; ++i) (void)client.exchange(session, {++sequence, {api::CommandStep{select}}}).value();
+    for (int i = 0; i < count; ++i)
+      (void)client.exchange(session, {++sequence, {api::CommandStep{select}}}).value();
   };
   run(n / 10);  // warm
   const auto all = processor_us(RUSAGE_SELF);
@@ -69,8 +76,8 @@ int measure(int n, const std::filesystem::path& directory) {
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - began;
   const auto client_us = processor_us(RUSAGE_THREAD) - own;
   const auto server_us = processor_us(RUSAGE_SELF) - all - client_us;
-  std::printf("%d exchanges: %.1f us each by the wall; processor: server %.1f us, client %.1f us\n", n, took.count() / n,
-              server_us / n, client_us / n);
+  std::printf("%d exchanges: %.1f us each by the wall; processor: server %.1f us, client %.1f us\n", n,
+              took.count() / n, server_us / n, client_us / n);
   return 0;
 }
 

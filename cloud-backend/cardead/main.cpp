@@ -33,7 +33,7 @@ bool catch_signals() {
   action.sa_flags = SA_RESTART;
   (void)sigemptyset(&action.sa_mask);
   struct sigaction ignore {};
-  ignore.sa_handler = SIG_IGN;  // NOLINT: the system's interface
+  ignore.sa_handler = SIG_IGN;  // NOLINT(cppcoreguidelines-pro-type-union-access): the system's interface
   return ::sigaction(SIGTERM, &action, nullptr) == 0 && ::sigaction(SIGINT, &action, nullptr) == 0 &&
          ::sigaction(SIGPIPE, &ignore, nullptr) == 0;
 }

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
-#include <fstream>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 
@@ -37,6 +37,9 @@ Result<void> prepare_directory(const std::filesystem::path& directory) {
     if (error)
       return fail(Errc::unavailable,
                   "cannot make the data directory " + directory.string() + ": " + error.message());
+  }
+  if (!std::filesystem::is_directory(directory, error)) {
+    return fail(Errc::invalid, "the data directory " + directory.string() + " is not a directory");
   }
   if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
     return fail(Errc::denied, "the data directory " + directory.string() + " is not writable: " +

@@ -1,10 +1,10 @@
 #include <toml++/toml.h>
 
 #include <fmt/format.h>
+#include <array>
 #include <fstream>
 #include <limits>
 #include <set>
-#include <sstream>
 
 #include "cardea/config/settings.h"
 
@@ -45,7 +45,8 @@ class Reader {
     const auto* value = node->as_string();
     if (value == nullptr) return mistake(*node, full(key) + " must be a string");
     if (value->get().empty() && !may_be_empty) return mistake(*node, full(key) + " must not be empty");
-    if (value->get().find('\0') != std::string::npos) return mistake(*node, full(key) + " holds a zero octet");
+    if (value->get().find('\0') != std::string::npos)
+      return mistake(*node, full(key) + " holds a zero octet");
     out = value->get();
   }
 
@@ -63,7 +64,8 @@ class Reader {
     out.clear();
     for (const auto& element : *array) {
       const auto* value = element.as_string();
-      if (value == nullptr || value->get().empty()) return mistake(element, full(key) + " must be a list of strings");
+      if (value == nullptr || value->get().empty())
+        return mistake(element, full(key) + " must be a list of strings");
       out.push_back(value->get());
     }
   }
@@ -76,8 +78,8 @@ class Reader {
     if (const auto* string = node->as_string(); string != nullptr) value = parse_duration(string->get());
     if (!value) return mistake(*node, full(key) + " must be a duration such as \"90s\", \"15m\" or \"12h\"");
     if (*value < low || *value > high) {
-      return mistake(*node, fmt::format("{} is {}s; it must be {}s to {}s", full(key), value->count(), low.count(),
-                                        high.count()));
+      return mistake(*node, fmt::format("{} is {}s; it must be {}s to {}s", full(key), value->count(),
+                                        low.count(), high.count()));
     }
     out = *value;
   }
@@ -135,7 +137,9 @@ class Reader {
     return section_ != nullptr ? section_->get(key) : nullptr;
   }
   [[nodiscard]] std::string full(const char* key) const { return fmt::format("{}.{}", section_name_, key); }
-  void mistake(const toml::node& node, const std::string& sentence) { add(node.source().begin.line, sentence); }
+  void mistake(const toml::node& node, const std::string& sentence) {
+    add(node.source().begin.line, sentence);
+  }
   void add(std::uint32_t line, const std::string& sentence) { mistakes_.emplace(line, sentence); }
 
   const toml::table& root_;
@@ -180,14 +184,16 @@ void read_vault(Reader& reader, Vault& vault) {
     reader.mistake_in("vault", "vault.module needs vault.pin_file, the file that holds the token's user PIN");
   }
   if (vault.module.empty() && !vault.pin_file.empty()) {
-    reader.mistake_in("vault", "vault.pin_file is for a module that vault.module names; the built-in token has its own");
+    reader.mistake_in(
+        "vault", "vault.pin_file is for a module that vault.module names; the built-in token has its own");
   }
 }
 
 void read_log(Reader& reader, Log& log) {
   reader.section("log");
-  reader.word<std::string>("level", log.level,
-                           {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}});
+  reader.word<std::string>(
+      "level", log.level,
+      {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}});
   reader.word<LogFormat>("format", log.format, {{"text", LogFormat::text}, {"json", LogFormat::json}});
   reader.end_section();
 }
@@ -247,11 +253,19 @@ Result<Settings> parse(std::string_view toml, const std::string& file) {
 }
 
 Result<Settings> load(const std::filesystem::path& file) {
+  std::error_code ignored;
   std::ifstream in{file};
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || !text) return fail(Errc::not_found, fmt::format("{}: cannot be read", file.string()));
-  return parse(text.str(), file.string());
+  if (!in || std::filesystem::is_directory(file, ignored)) {
+    return fail(Errc::not_found, fmt::format("{}: cannot be read", file.string()));
+  }
+  // Not `text << in.rdbuf()`: that fails for an empty file, which is a good one.
+  std::string text;
+  std::array<char, 4096> part{};
+  while (in.read(part.data(), part.size()) || in.gcount() > 0) {
+    text.append(part.data(), static_cast<std::size_t>(in.gcount()));
+  }
+  if (in.bad()) return fail(Errc::not_found, fmt::format("{}: cannot be read", file.string()));
+  return parse(text, file.string());
 }
 
 }  // namespace cardea::config

