@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstdlib>
@@ -110,6 +111,7 @@ class RunningDaemon final : public Daemon {
     CARDEA_CHECK(open_stores());
     CARDEA_CHECK(compose());
     CARDEA_CHECK(listen());
+    serving_ = public_.get();
     sweeper_ = std::jthread{[this](const std::stop_token& stop) { sweep(stop); }};
     const auto where = settings_.server.address + ":" + std::to_string(port());
     log_.write(Level::info, "cardead.ready",
@@ -211,14 +213,19 @@ class RunningDaemon final : public Daemon {
     gauge("cardea_signer_restarts_total", "Signers that crashed or hung and were replaced.", "counter",
           [vault] { return vault->stats().restarts; });
     gauge("cardea_signers", "Signers that are alive.", "gauge", [vault] { return vault->stats().alive; });
-    gauge("cardea_connections", "Open connections.", "gauge",
-          [this] { return public_ ? public_->stats().open : 0; });
+    gauge("cardea_connections", "Open connections.", "gauge", [this] { return connection_stats().open; });
     gauge("cardea_connections_refused_total", "Connections over the limit.", "counter",
-          [this] { return public_ ? public_->stats().refused : 0; });
+          [this] { return connection_stats().refused; });
     gauge("cardea_handshake_failures_total", "TLS handshakes that failed.", "counter",
-          [this] { return public_ ? public_->stats().handshake_failures : 0; });
+          [this] { return connection_stats().handshake_failures; });
     gauge("cardea_request_timeouts_total", "Connections that were closed for being slow.", "counter",
-          [this] { return public_ ? public_->stats().timeouts : 0; });
+          [this] { return connection_stats().timeouts; });
+  }
+
+  /// All zero until the server stands: it may be asked for its numbers by its first client.
+  [[nodiscard]] http::ServerStats connection_stats() const {
+    const auto* server = serving_.load();
+    return server != nullptr ? server->stats() : http::ServerStats{};
   }
 
   void sweep(const std::stop_token& stop) {
@@ -258,6 +265,7 @@ class RunningDaemon final : public Daemon {
   std::filesystem::path ca_file_;
   std::unique_ptr<http::Server> public_;
   std::unique_ptr<http::Server> admin_;
+  std::atomic<http::Server*> serving_{nullptr};
   std::jthread sweeper_;
 };
 
