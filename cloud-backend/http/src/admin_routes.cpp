@@ -139,8 +139,25 @@ Result<Json> after(const Application& app, const Request& request, const Result<
   return describe(view);
 }
 
+/// Tries left and limit of each PIN that is set.
+Json pins_of(const Application& app, const std::string& card) {
+  const auto vault = app.database.pin_vault(card);
+  auto pins = Json::object();
+  for (const auto& [name, ref] :
+       {std::pair{"pin", card::PinRef::application}, std::pair{"puk", card::PinRef::puk}}) {
+    const auto status = vault->status(ref);
+    if (!status) continue;
+    pins[name] = {{"tries_left", status->tries_left},
+                  {"tries_max", status->tries_max},
+                  {"factory_value", status->factory_value}};
+  }
+  return pins;
+}
+
 Result<Json> show_card(const Application& app, const Request& request) {
-  return after(app, request, {});
+  CARDEA_TRY(auto card, after(app, request, {}));
+  card["pins"] = pins_of(app, std::string{request.parameters[0]});
+  return card;
 }
 Result<Json> block_card(const Application& app, const Request& request) {
   return after(app, request, app.cards.block(std::string{request.parameters[0]}, kActor));
