@@ -16,14 +16,11 @@ const Columns kCardSheet{{"ID", "id"},
                          {"Profile", "profile"},
                          {"Serial", "serial"},
                          {"State", "state"},
+                         {"PIN", "pins/pin"},
+                         {"PUK", "pins/puk"},
                          {"Holder", "holder_name"},
                          {"Organisation", "organisation"},
                          {"Created", "created_at"}};
-const Columns kCardWithPins = [] {
-  auto columns = kCardSheet;
-  columns.emplace_back("PINs", "pins");
-  return columns;
-}();
 const Columns kDevice{{"ID", "id"},         {"NAME", "name"},          {"ROLE", "role"},
                       {"PERSON", "person"}, {"CREATED", "created_at"}, {"REVOKED", "revoked_at"}};
 const Columns kSession{{"ID", "id"},
@@ -156,7 +153,7 @@ void declare_cards(CLI::App& app, const Shared& o, Call& out, bool& execute) {
   verb(card, "show", "One card.", out,
        [o](Call& c) {
          c.path = card_path(o);
-         c.columns = kCardWithPins;
+         c.columns = kCardSheet;
        })
       ->add_option("ID", o->id, "The card.")
       ->required();

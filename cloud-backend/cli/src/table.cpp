@@ -5,12 +5,22 @@
 namespace cardea::cli {
 namespace {
 
+/// A try counter in words.
+std::string counter(const nlohmann::json& value) {
+  return value["tries_left"].dump() + " of " + value["tries_max"].dump() + " tries left" +
+         (value.value("factory_value", false) ? ", factory value" : "");
+}
+
+/// `name` is a member, or a path to one: "pins/puk".
 std::string cell(const nlohmann::json& row, const std::string& name) {
-  const auto at = row.find(name);
-  if (at == row.end() || at->is_null()) return "-";
-  if (at->is_boolean()) return at->get<bool>() ? "yes" : "no";
-  if (!at->is_string()) return at->dump();
-  auto text = at->get<std::string>();
+  const nlohmann::json::json_pointer path{"/" + name};
+  if (!row.contains(path)) return "-";
+  const auto& value = row.at(path);
+  if (value.is_null()) return "-";
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.contains("tries_left") && value.contains("tries_max")) return counter(value);
+  if (!value.is_string()) return value.dump();
+  auto text = value.get<std::string>();
   // Names come from people: what would move the cursor or change the window's title is not printed.
   std::replace_if(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; },

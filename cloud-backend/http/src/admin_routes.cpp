@@ -28,17 +28,25 @@ Json describe(const store::Person& row) {
           {"email", row.email},
           {"created_at", rfc3339(row.created_at)}};
 }
+Json describe(const std::optional<card::PinStatus>& counter) {
+  if (!counter) return nullptr;
+  return {{"tries_left", counter->tries_left},
+          {"tries_max", counter->tries_max},
+          {"factory_value", counter->factory_value}};
+}
 Json describe(const service::CardView& view) {
   const auto& row = view.row;
-  return {{"id", row.id},
-          {"organisation", row.organisation},
-          {"label", row.label},
-          {"profile", row.profile},
-          {"serial", row.serial},
-          {"state", state_name(row.state)},
-          {"holder", optional_text(row.holder)},
-          {"holder_name", view.holder_name},
-          {"created_at", rfc3339(row.created_at)}};
+  Json out{{"id", row.id},
+           {"organisation", row.organisation},
+           {"label", row.label},
+           {"profile", row.profile},
+           {"serial", row.serial},
+           {"state", state_name(row.state)},
+           {"holder", optional_text(row.holder)},
+           {"holder_name", view.holder_name},
+           {"created_at", rfc3339(row.created_at)}};
+  if (view.pins) out["pins"] = {{"pin", describe(view.pins->pin)}, {"puk", describe(view.pins->puk)}};
+  return out;
 }
 Json describe(const store::Device& row) {
   return {{"id", row.id},
@@ -139,25 +147,8 @@ Result<Json> after(const Application& app, const Request& request, const Result<
   return describe(view);
 }
 
-/// Tries left and limit of each PIN that is set.
-Json pins_of(const Application& app, const std::string& card) {
-  const auto vault = app.database.pin_vault(card);
-  auto pins = Json::object();
-  for (const auto& [name, ref] :
-       {std::pair{"pin", card::PinRef::application}, std::pair{"puk", card::PinRef::puk}}) {
-    const auto status = vault->status(ref);
-    if (!status) continue;
-    pins[name] = {{"tries_left", status->tries_left},
-                  {"tries_max", status->tries_max},
-                  {"factory_value", status->factory_value}};
-  }
-  return pins;
-}
-
 Result<Json> show_card(const Application& app, const Request& request) {
-  CARDEA_TRY(auto card, after(app, request, {}));
-  card["pins"] = pins_of(app, std::string{request.parameters[0]});
-  return card;
+  return after(app, request, {});
 }
 Result<Json> block_card(const Application& app, const Request& request) {
   return after(app, request, app.cards.block(std::string{request.parameters[0]}, kActor));

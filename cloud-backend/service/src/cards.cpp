@@ -26,6 +26,14 @@ std::uint32_t random_serial(card::Rng& rng) {
   return static_cast<std::uint32_t>(10'000'000 + read_be(octets) % 90'000'000);
 }
 
+/// A PIN that was never set is no error here: cards in the making have none.
+Result<std::optional<card::PinStatus>> counter(card::PinVault& vault, card::PinRef ref) {
+  auto status = vault.status(ref);
+  if (status) return std::optional{*status};
+  if (status.error().code == Errc::not_found) return std::optional<card::PinStatus>{};
+  return tl::unexpected{std::move(status).error()};
+}
+
 }  // namespace
 
 Result<void> Cards::note(const store::CardRow& row, const std::string& actor, std::string_view action,
@@ -150,15 +158,20 @@ Result<std::vector<CardView>> Cards::with_names(std::vector<store::CardRow> rows
   out.reserve(rows.size());
   for (auto& row : rows) {
     const std::string name{row.holder ? names[*row.holder] : std::string_view{}};
-    out.push_back({std::move(row), name});
+    out.push_back({std::move(row), name, std::nullopt});
   }
   return out;
 }
 
 Result<CardView> Cards::show(const std::string& card) {
   CARDEA_TRY(const auto row, world_.database.card(card));
-  CARDEA_TRY(const auto views, with_names({row}, row.organisation));
-  return views.front();
+  CARDEA_TRY(auto views, with_names({row}, row.organisation));
+  const auto vault = world_.database.pin_vault(row.id);
+  PinsView pins;
+  CARDEA_TRY(pins.pin, counter(*vault, card::PinRef::application));
+  CARDEA_TRY(pins.puk, counter(*vault, card::PinRef::puk));
+  views.front().pins = pins;
+  return std::move(views.front());
 }
 
 Result<std::vector<CardView>> Cards::list(const std::string& organisation) {

@@ -96,6 +96,16 @@ TEST_CASE("cli: tables line up, whatever is in the names") {
   CHECK(sheet(Json{{"a", true}, {"b", ""}}, {{"First", "a"}, {"B", "b"}}) == "First: yes\nB:     -\n");
 }
 
+TEST_CASE("cli: PIN counters are told in words [F3]") {
+  const Json card = Json::parse(
+      R"({"pins":{"pin":{"tries_left":2,"tries_max":3,"factory_value":true},
+                  "puk":{"tries_left":0,"tries_max":5,"factory_value":false}}})");
+  CHECK(sheet(card, {{"PIN", "pins/pin"}, {"PUK", "pins/puk"}, {"Other", "pins/other"}}) ==
+        "PIN:   2 of 3 tries left, factory value\n"
+        "PUK:   0 of 5 tries left\n"
+        "Other: -\n");
+}
+
 TEST_CASE("cli: no server is `unavailable`") {
   const auto answer = connect_to("/nonexistent/admin.sock")->send("GET", "/", nullptr);
   REQUIRE_FALSE(answer);

@@ -18,6 +18,12 @@ TEST_CASE("cards: issuing says what it will do, does it, and says what it did [F
   const auto view = f.cards.show(card.id).value();
   CHECK(view.holder_name == "Ann");
   CHECK(view.row.label == "a card");
+  REQUIRE((view.pins && view.pins->pin && view.pins->puk));
+  CHECK(view.pins->pin->tries_left == 3);
+  CHECK(view.pins->pin->tries_max == 3);
+  CHECK(view.pins->pin->factory_value);
+  CHECK(view.pins->puk->tries_left == 3);
+  CHECK_FALSE(f.cards.list("Trust").value().front().pins);
   CHECK(f.cards.list("Trust").value().size() == 1);
   CHECK(f.cards.list("Other").value().empty());
   CHECK(f.cards.visible_to(f.caller("anns")).value().size() == 1);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cardea/card/ports/pin_vault.h"
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/world.h"
 
@@ -16,10 +17,17 @@ struct NewCard {
   std::string label;  ///< made from the serial number when empty
 };
 
+/// What may be told of a card's PINs: their counters. Nothing for a PIN that was never set.
+struct PinsView {
+  std::optional<card::PinStatus> pin;
+  std::optional<card::PinStatus> puk;
+};
+
 /// A card with its holder's name, for lists.
 struct CardView {
   store::CardRow row;
   std::string holder_name;
+  std::optional<PinsView> pins;  ///< where one card is shown, not in lists
 };
 
 /// Makes and manages cards. Each act is in the audit log; a card in the making is announced there before
@@ -42,6 +50,7 @@ class Cards {
   Result<void> assign(const std::string& card, const std::optional<std::string>& holder,
                       const std::string& actor);
 
+  /// With the PIN counters; asking for them spends no try. Errors: `not_found`, those of the store.
   Result<CardView> show(const std::string& card);
   /// All cards of an organisation.
   Result<std::vector<CardView>> list(const std::string& organisation);
