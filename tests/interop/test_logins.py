@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cardea_stack import FACTORY_PIN, OPENSC_MODULE, free_port
+from pcsc import Connection
 from processes import Child, wait_until
 
 
@@ -50,20 +51,34 @@ def ssh(port, environment, tmp_path):
         capture_output=True, text=True, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, timeout=120, check=False)
 
 
+def authentication_key(tool):
+    """The public key of 9A alone: with all four allowed, ssh spends a PIN try on each."""
+    keys = [line for line in tool("ssh-keygen", "-D", OPENSC_MODULE).stdout.splitlines() if line.endswith("PIV AUTH pubkey")]
+    assert len(keys) == 1, keys
+    return keys[0] + "\n"
+
+
 def test_ssh_login(provisioned, sshd, tool, tmp_path):
     """[A1][A4] ssh signs in with the key in 9A."""
     port, authorized = sshd
-    authorized.write_text(tool("ssh-keygen", "-D", OPENSC_MODULE).stdout)
+    authorized.write_text(authentication_key(tool))
     done = ssh(port, askpass(tmp_path, FACTORY_PIN), tmp_path)
-    assert done.stdout.strip() == "logged in with the card", done.stderr
+    assert done.stdout == "logged in with the card\n", done.stderr
 
 
 def test_ssh_login_with_wrong_pin_fails(provisioned, sshd, tool, tmp_path):
-    """[C3] The wrong PIN opens nothing; the right one afterwards restores the counter."""
+    """[C3] The wrong PIN opens nothing and spends a try; the right one afterwards restores the counter."""
     port, authorized = sshd
-    authorized.write_text(tool("ssh-keygen", "-D", OPENSC_MODULE).stdout)
+    authorized.write_text(authentication_key(tool))
     assert ssh(port, askpass(tmp_path, "000000"), tmp_path).returncode == 255
-    assert ssh(port, askpass(tmp_path, FACTORY_PIN), tmp_path).returncode == 0
+    with Connection() as connection:
+        assert connection.sw("00200080") == "63C2"
+    done = ssh(port, askpass(tmp_path, FACTORY_PIN), tmp_path)
+    assert (done.returncode, done.stdout) == (0, "logged in with the card\n"), done.stderr
+    with Connection() as connection:
+        assert connection.sw("00200080") == "9000"  # ssh leaves the card verified; 0.7
+        connection.reconnect()
+        assert connection.sw("00200080") == "63C3"
 
 
 @pytest.fixture

@@ -26,13 +26,13 @@ def send(tool, *apdus, reader="0"):
 def test_atr_and_name(card, tool):
     """[A1] OpenSC knows the card as a PIV card."""
     assert tool("opensc-tool", "-a").stdout.strip() == "3b:fd:13:00:00:81:31:fe:15:80:73:c0:21:c0:57:59:75:62:69:4b:65:79:40"
-    assert "PIV" in tool("opensc-tool", "-n").stdout
+    assert tool("opensc-tool", "-n").stdout == "Personal Identity Verification Card\n"
 
 
 def test_nist_atr_and_name(nist_card, tool):
     """[A1] The NIST profile has the generic PIV ATR."""
     assert tool("opensc-tool", "-a").stdout.strip() == "3b:88:81:31:fe:45:00:73:c8:40:13:00:90:00:fb"
-    assert "PIV" in tool("opensc-tool", "-n").stdout
+    assert tool("opensc-tool", "-n").stdout == "Personal Identity Verification Card\n"
 
 
 def test_k1_probe_burst_leaves_piv_selected(card, tool):
