@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support" / "python"))
 
 import namespace  # noqa: E402
-from cardea_stack import OPENSC_MODULE, READER, Stack, free_port  # noqa: E402
+from cardea_stack import OPENSC_MODULE, READER, Stack, build_directory, free_port  # noqa: E402
 from processes import Child, wait_until  # noqa: E402
 
 
@@ -27,6 +28,12 @@ class Story:
     def __init__(self, directory):
         self.directory, self.step, self.began = directory, 0, time.monotonic()
 
+    def short(self, text):
+        """Without the names of directories that say nothing to the reader."""
+        for long, short in ((f"{build_directory()}/bin/", ""), (f"{ROOT}/", ""), (str(self.directory), ".")):
+            text = text.replace(long, short)
+        return text
+
     def heading(self, text):
         self.step += 1
         print(f"\n{self.step}. {text}", flush=True)
@@ -34,7 +41,7 @@ class Story:
     def run(self, *command, show=True, env=None, **more):
         words = [str(part) for part in command]
         if show:
-            print("   $ " + " ".join(shlex.quote(w).replace(str(self.directory), ".") for w in words), flush=True)
+            print("   $ " + " ".join(shlex.quote(self.short(w)) for w in words), flush=True)
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300, cwd=self.directory,
                               stdin=subprocess.DEVNULL if "input" not in more else None,
                               env={**os.environ, **(env or {})}, **more)
@@ -46,11 +53,11 @@ class Story:
 
     def show(self, text, lines=30):
         for line in text.strip().splitlines()[-lines:]:
-            print("     " + line.replace(str(self.directory), "."))
+            print("     " + self.short(line), flush=True)
 
 
 def issue(story, stack):
-    secrets, state = story.directory / "secrets.json", story.directory / "issuance.json"
+    state = story.directory / "issuance.json"
     cms = stack.bin / "cardea-cms"
     authority = story.directory / "ca"
     story.run(cms, "ca", "init", authority)
@@ -58,16 +65,16 @@ def issue(story, stack):
                          "--ca", authority, "--subject", "CN=Demonstration Holder", "--pin-file", story.directory / "pin",
                          "--puk-file", story.directory / "puk", "--management-key-file", story.directory / "management-key",
                          "--state", state, "--execute"), 40)
-    return secrets
 
 
 def sign(story):
     (story.directory / "letter.txt").write_text("I agree.\n")
-    pin = (story.directory / "pin").read_text().strip()
+    pin = {"PIN": (story.directory / "pin").read_text()}
     module = ["pkcs11-tool", "--module", OPENSC_MODULE]
-    story.show(story.run(*module, "-O"), 12)
-    story.run(*module, "--login", "--pin", pin, "--sign", "--id", "01", "-m", "SHA256-RSA-PKCS", "-i", "letter.txt", "-o",
-              "letter.sig")
+    objects = story.run(*module, "-O", "--type", "cert")
+    story.show("\n".join(line for line in objects.splitlines() if line.startswith(("Cert", "  label", "  subject", "  ID"))))
+    story.run(*module, "--login", "--pin", "env:PIN", "--sign", "--id", "01", "-m", "SHA256-RSA-PKCS", "-i", "letter.txt", "-o",
+              "letter.sig", env=pin)
     story.run(*module, "--read-object", "--type", "cert", "--id", "01", "-o", "holder.der")
     story.run("openssl", "x509", "-inform", "der", "-in", "holder.der", "-out", "holder.pem")
     (story.directory / "holder.pub").write_text(story.run("openssl", "x509", "-in", "holder.pem", "-pubkey", "-noout", show=False))
@@ -104,12 +111,13 @@ def tls_login(story):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(directory / "web.pem", directory / "web.key")
-    context.load_verify_locations(next((directory / "ca").glob("*.pem")))
+    context.load_verify_locations(directory / "ca" / "ca.pem")
     context.verify_mode = ssl.CERT_REQUIRED
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve_once():
         plain, _ = listener.accept()
+        plain.settimeout(60)
         with context.wrap_socket(plain, server_side=True) as connection:
             name = dict(part[0] for part in connection.getpeercert()["subject"])["commonName"]
             connection.recv(4096)
@@ -155,11 +163,12 @@ def main():
     for name, value in {"pin": "471147", "puk": "31415926", "management-key": os.urandom(24).hex()}.items():
         path = directory / name
         path.touch(mode=0o600)
-        path.write_text(value + "\n")
+        path.write_text(value)  # no line end: libp11 takes all that a pin-source holds for the PIN
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a terminated demonstration cleans up too
     namespace.enter()
     story = Story(directory)
     stack = Stack(directory / "s", organisation="Demonstration Trust")
-    failed = True
+    failed = False
     try:
         story.heading("Server, HSM, database, pcscd, driver and agent start")
         stack.start()
@@ -181,7 +190,14 @@ def main():
                              "--limit", "8"), 12)
         print(f"\nAll of it took {time.monotonic() - story.began:.1f} s.")
         by_hand(story, stack, options.shell)
-        failed = False
+    except KeyboardInterrupt:
+        return 130
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
+        failed = True
+        sys.exit(f"the demonstration failed: {error}")
+    except SystemExit as end:
+        failed = isinstance(end.code, str)
+        raise
     finally:
         try:
             stack.stop()

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+import piv
 from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK
+from pcsc import Connection, verify_command
 
 SLOTS = ["9a", "9c", "9d", "9e", "82", "95"]
 
@@ -17,11 +19,11 @@ def test_status(card, yubico):
 
 
 @pytest.mark.parametrize("slot", SLOTS)
-@pytest.mark.parametrize("algorithm, name", [("ECCP256", "id-ecPublicKey"), ("ECCP384", "id-ecPublicKey")])
+@pytest.mark.parametrize("algorithm, name", [("ECCP256", "ASN1 OID: prime256v1"), ("ECCP384", "ASN1 OID: secp384r1")])
 def test_generate(card, yubico, tool, tmp_path, slot, algorithm, name):
     """[A7] A key generated on the card; its public key is well-formed."""
     yubico("-a", "generate", "-s", slot, "-A", algorithm, "-o", "public.pem")
-    assert name in tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-text", "-noout").stdout or True
+    assert name in tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-text", "-noout").stdout.splitlines()
     tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-pubcheck", "-noout")
 
 
@@ -56,7 +58,9 @@ def test_verify_pin(card, yubico):
     assert "Successfully verified PIN." in yubico("-a", "verify-pin", "-P", FACTORY_PIN).stderr
     assert "2 tries left" in yubico("-a", "verify-pin", "-P", "000000", status=1).stderr
     assert "1 tries left" in yubico("-a", "verify-pin", "-P", "000000", status=1).stderr
-    assert "0 tries left" in yubico("-a", "verify-pin", "-P", "000000", status=1).stderr or True
+    for _ in range(2):
+        blocked = yubico("-a", "verify-pin", "-P", "000000", status=1).stderr
+        assert blocked == "Pin code blocked, use unblock-pin action to unblock.\n"
     assert "PIN tries left:\t0" in yubico("-a", "status").stdout
 
 
@@ -144,11 +148,18 @@ def test_ykman_keys_and_certificates(card, ykman, tool, slot, algorithm):
 
 @pytest.mark.parametrize("policy", ["NEVER", "ONCE", "ALWAYS"])
 def test_ykman_pin_policy(card, ykman, policy):
-    """[A6] The PIN policy of a key is kept and reported."""
+    """[A6] The PIN policy of a key is kept, reported (F7) and obeyed."""
     ykman("piv", "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", "ECCP256", "--pin-policy", policy, "9a", "public.pem")
-    out = ykman("piv", "keys", "info", "9a", status=None)
-    if out.returncode == 0:
-        assert policy in out.stdout
+    number = {"NEVER": "01", "ONCE": "02", "ALWAYS": "03"}[policy]
+    fresh, again = {"NEVER": ("9000", "9000"), "ONCE": ("9000", "9000"), "ALWAYS": ("9000", "6982")}[policy]
+    with Connection() as connection:
+        # ykman 4.0.9 has no command that shows the policy; this is what a later one asks.
+        metadata, sw = connection.transmit("00F7009A00")
+        assert (metadata[:20], sw) == ("0101110202" + number + "01030101", "9000")
+        assert piv.sign_p256(connection, bytes(32))[1] == ("9000" if policy == "NEVER" else "6982")
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        assert piv.sign_p256(connection, bytes(32))[1] == fresh
+        assert piv.sign_p256(connection, bytes(32))[1] == again
 
 
 def test_ykman_change_pin_puk_management_key(card, ykman):
