@@ -12,7 +12,8 @@ constexpr std::size_t kMaxHistorical = 15;
 
 std::uint8_t exclusive_or(BytesView octets) {
   std::uint8_t out = 0;
-  for (const auto b : octets) out = static_cast<std::uint8_t>(out ^ b);
+  for (const auto b : octets)
+    out = static_cast<std::uint8_t>(out ^ b);
   return out;
 }
 
@@ -43,7 +44,8 @@ std::vector<std::uint8_t> Atr::protocols() const {
   std::vector<std::uint8_t> out;
   for (const auto& group : interfaces) {
     const bool transport = group.protocol && *group.protocol < 15;
-    if (transport && std::find(out.begin(), out.end(), *group.protocol) == out.end()) out.push_back(*group.protocol);
+    if (transport && std::find(out.begin(), out.end(), *group.protocol) == out.end())
+      out.push_back(*group.protocol);
   }
   if (out.empty()) out.push_back(0);
   return out;
@@ -62,9 +64,9 @@ std::optional<Atr> parse_atr(BytesView octets) {
     Atr::Interface group;
     group.protocol = protocol;
     std::optional<std::uint8_t> td;
-    const bool complete = cursor.take_if((follows & 1U) != 0, group.ta) &&
-                          cursor.take_if((follows & 2U) != 0, group.tb) &&
-                          cursor.take_if((follows & 4U) != 0, group.tc) && cursor.take_if((follows & 8U) != 0, td);
+    const bool complete =
+        cursor.take_if((follows & 1U) != 0, group.ta) && cursor.take_if((follows & 2U) != 0, group.tb) &&
+        cursor.take_if((follows & 4U) != 0, group.tc) && cursor.take_if((follows & 8U) != 0, td);
     if (!complete) return std::nullopt;
     out.interfaces.push_back(group);
     if (!td) break;
@@ -83,8 +85,8 @@ std::optional<Atr> parse_atr(BytesView octets) {
 
 Bytes make_t1_atr(BytesView historical) {
   const auto kept = historical.first(std::min(historical.size(), kMaxHistorical));
-  const std::uint8_t start[] = {
-      kDirect, static_cast<std::uint8_t>(0x80U | kept.size()), 0x81, 0x31, 0xFE, 0x45};
+  const std::uint8_t start[] = {kDirect, static_cast<std::uint8_t>(0x80U | kept.size()), 0x81, 0x31, 0xFE,
+                                0x45};
   auto out = concat({start, kept});
   out.push_back(exclusive_or(BytesView{out}.subspan(1)));
   return out;

@@ -14,7 +14,8 @@ void wipe(std::span<std::uint8_t> memory) noexcept {
 bool constant_time_equal(BytesView a, BytesView b) noexcept {
   if (a.size() != b.size()) return false;
   std::uint8_t difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
   // Hides the value, so that the loop above cannot be turned into one that stops early.
   __asm__ __volatile__("" : "+r"(difference));
   return difference == 0;

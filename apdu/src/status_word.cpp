@@ -54,7 +54,9 @@ std::string describe(StatusWord word) {
   if (const auto name = name_of(word); !name.empty()) return out.append(" ").append(name);
   if ((word.value() & 0xFFF0U) == 0x63C0U) {
     const unsigned tries = word.value() & 0x0FU;
-    return out.append(" wrong, ").append(std::to_string(tries)).append(tries == 1 ? " try left" : " tries left");
+    return out.append(" wrong, ")
+        .append(std::to_string(tries))
+        .append(tries == 1 ? " try left" : " tries left");
   }
   if (word.sw1() == 0x61) return out.append(" more data available");
   if (word.sw1() == 0x6C) return out.append(" wrong Le");

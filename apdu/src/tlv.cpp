@@ -25,9 +25,11 @@ void append_length(Bytes& out, std::size_t length) {
     return;
   }
   std::size_t octets = 1;
-  while (octets < kMaxLengthOctets && (length >> (8 * octets)) != 0) ++octets;
+  while (octets < kMaxLengthOctets && (length >> (8 * octets)) != 0)
+    ++octets;
   out.push_back(static_cast<std::uint8_t>(0x80U | octets));
-  for (; octets > 0; --octets) out.push_back(static_cast<std::uint8_t>(length >> (8 * (octets - 1))));
+  for (; octets > 0; --octets)
+    out.push_back(static_cast<std::uint8_t>(length >> (8 * (octets - 1))));
 }
 
 void append_tag(Bytes& out, std::uint32_t tag) {

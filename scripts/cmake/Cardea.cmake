@@ -18,17 +18,17 @@ set(CARDEA_SANITIZE "" CACHE STRING "Sanitizers to build with, e.g. address,unde
 option(CARDEA_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 
 # Dev: fast to compile, fast enough to run pcscd scenarios, and still steppable.
-set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -fno-omit-frame-pointer" CACHE STRING "flags of the Dev build type")
-set(CMAKE_C_FLAGS_DEV "${CMAKE_CXX_FLAGS_DEV}" CACHE STRING "flags of the Dev build type")
+set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -fno-omit-frame-pointer")
+set(CMAKE_C_FLAGS_DEV "${CMAKE_CXX_FLAGS_DEV}")
 
 add_library(cardea_build_flags INTERFACE)
 target_compile_options(cardea_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Werror
+  # g++ 12, once it optimises, warns of what cannot happen (inside tl::expected and std::vector). clang and the sanitizers look too.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
 target_compile_definitions(cardea_build_flags INTERFACE _GLIBCXX_ASSERTIONS)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  # g++ 12 warns at -O2 of what cannot happen (inside tl::expected and std::vector); the other builds keep the warnings.
-  target_compile_options(cardea_build_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_compile_options(cardea_build_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
   target_link_options(cardea_build_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()

@@ -27,13 +27,15 @@ inline Bytes to_bytes(BytesView view) {
 
 /// The octets of a character string, without a terminator.
 inline BytesView as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};  // NOLINT(*-reinterpret-cast): char to octet
+  return {reinterpret_cast<const std::uint8_t*>(text.data()),
+          text.size()};  // NOLINT(*-reinterpret-cast): char to octet
 }
 
 /// All parts, one after the other.
 inline Bytes concat(std::initializer_list<BytesView> parts) {
   Bytes out;
-  for (const auto part : parts) append(out, part);
+  for (const auto part : parts)
+    append(out, part);
   return out;
 }
 
@@ -61,7 +63,8 @@ inline void append_be64(Bytes& out, std::uint64_t v) {
 /// Reads a big-endian number of up to eight octets; the caller has checked the length.
 inline std::uint64_t read_be(BytesView bytes) {
   std::uint64_t v = 0;
-  for (const auto b : bytes) v = (v << 8U) | b;
+  for (const auto b : bytes)
+    v = (v << 8U) | b;
   return v;
 }
 

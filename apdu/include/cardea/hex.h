@@ -23,7 +23,9 @@ namespace detail {
 template <std::size_t N>
 struct HexLiteral {
   std::array<char, N> text{};
-  consteval HexLiteral(const char (&literal)[N]) { std::copy_n(literal, N, text.begin()); }  // NOLINT(*-explicit-*)
+  consteval HexLiteral(const char (&literal)[N]) {
+    std::copy_n(literal, N, text.begin());
+  }  // NOLINT(*-explicit-*)
 
   static constexpr int digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -33,7 +35,8 @@ struct HexLiteral {
   }
   [[nodiscard]] constexpr std::size_t digits() const {
     std::size_t n = 0;
-    for (const char c : text) n += digit(c) >= 0 ? 1 : 0;
+    for (const char c : text)
+      n += digit(c) >= 0 ? 1 : 0;
     return n;
   }
   [[nodiscard]] constexpr bool valid() const {
@@ -57,7 +60,8 @@ consteval auto operator""_hex() {
   for (const char c : H.text) {
     const int d = H.digit(c);
     if (d < 0) continue;
-    out[n / 2] = static_cast<std::uint8_t>((static_cast<unsigned>(out[n / 2]) << 4U) | static_cast<unsigned>(d));
+    out[n / 2] =
+        static_cast<std::uint8_t>((static_cast<unsigned>(out[n / 2]) << 4U) | static_cast<unsigned>(d));
     ++n;
   }
   return out;

@@ -32,7 +32,8 @@ std::string optional(const char* key, const std::filesystem::path& value, const 
 
 std::string list(const std::vector<std::string>& values) {
   std::string out = "[";
-  for (const auto& value : values) out += (out.size() > 1 ? ", " : "") + quoted(value);
+  for (const auto& value : values)
+    out += (out.size() > 1 ? ", " : "") + quoted(value);
   return out + "]";
 }
 
@@ -40,23 +41,27 @@ std::string list(const std::vector<std::string>& values) {
 
 std::string describe(const Settings& s) {
   std::string out = fmt::format("[server]\naddress = {}\nport = {}\ndata_directory = {}\nthreads = {}\n",
-                                quoted(s.server.address), s.server.port, quoted(s.server.data_directory.string()),
-                                s.server.threads);
-  out += "\n[tls]\n" + optional("certificate", s.tls.certificate, "issued by the local CA in the data directory") +
+                                quoted(s.server.address), s.server.port,
+                                quoted(s.server.data_directory.string()), s.server.threads);
+  out += "\n[tls]\n" +
+         optional("certificate", s.tls.certificate, "issued by the local CA in the data directory") +
          optional("key", s.tls.key, "made with the certificate") +
-         optional("client_ca", s.tls.client_ca, "clients need no certificate") + "names = " + list(s.tls.names) + "\n";
+         optional("client_ca", s.tls.client_ca, "clients need no certificate") +
+         "names = " + list(s.tls.names) + "\n";
   out += "\n[vault]\n" + optional("module", s.vault.module, "SoftHSM, its token in the data directory") +
          fmt::format("token_label = {}\n", quoted(s.vault.token_label)) +
          optional("pin_file", s.vault.pin_file, "made with the token") +
-         fmt::format("workers = {}\n", s.vault.workers) + optional("signer", s.vault.signer, "beside cardead");
+         fmt::format("workers = {}\n", s.vault.workers) +
+         optional("signer", s.vault.signer, "beside cardead");
   out += fmt::format("\n[log]\nlevel = {}\nformat = \"{}\"\n", quoted(s.log.level),
                      s.log.format == LogFormat::json ? "json" : "text");
   out += fmt::format(
-      "\n[limits]\nsessions = {}\nsessions_per_device = {}\nsession_idle = \"{}s\"\nsession_lifetime = \"{}s\"\n"
+      "\n[limits]\nsessions = {}\nsessions_per_device = {}\nsession_idle = \"{}s\"\nsession_lifetime = "
+      "\"{}s\"\n"
       "connections = {}\nbody = {}\nconnection_idle = \"{}s\"\nhandshake = \"{}s\"\nrequest = \"{}s\"\n",
       s.limits.sessions, s.limits.sessions_per_device, s.limits.session_idle.count(),
-      s.limits.session_lifetime.count(), s.limits.connections, s.limits.body, s.limits.connection_idle.count(),
-      s.limits.handshake.count(), s.limits.request.count());
+      s.limits.session_lifetime.count(), s.limits.connections, s.limits.body,
+      s.limits.connection_idle.count(), s.limits.handshake.count(), s.limits.request.count());
   return out;
 }
 

@@ -17,8 +17,8 @@ class Aid {
 
   [[nodiscard]] BytesView octets() const { return octets_; }
 
-  /// Whether SELECT with this data field names the application: the data is the identifier or a right-truncated
-  /// form of it, no shorter than a registered provider identifier (five octets).
+  /// Whether SELECT with this data field names the application: the data is the identifier or a
+  /// right-truncated form of it, no shorter than a registered provider identifier (five octets).
   [[nodiscard]] bool selected_by(BytesView data) const;
 
   friend bool operator==(const Aid&, const Aid&) = default;

@@ -15,10 +15,10 @@ enum class SecureMessaging : std::uint8_t {
 
 /// CLA, taken apart.
 struct ClassByte {
-  std::uint8_t value = 0;      ///< as received
-  std::uint8_t channel = 0;    ///< logical channel, 0 to 19
-  bool chaining = false;       ///< not the last command of a chain
-  bool interindustry = true;   ///< false for 80 to FE
+  std::uint8_t value = 0;     ///< as received
+  std::uint8_t channel = 0;   ///< logical channel, 0 to 19
+  bool chaining = false;      ///< not the last command of a chain
+  bool interindustry = true;  ///< false for 80 to FE
   SecureMessaging secure_messaging = SecureMessaging::none;
 
   /// The same class byte without the chaining bit: what all parts of a chain have in common.

@@ -35,8 +35,8 @@ struct Command {
 
 /// Reads a command APDU.
 ///
-/// A fifth octet alone is Le (case 2), also when it is zero; `00 00 00` after the header is case 2 extended with
-/// Ne = 65 536. Errors: 6700 when the lengths do not add up or the header is incomplete.
+/// A fifth octet alone is Le (case 2), also when it is zero; `00 00 00` after the header is case 2 extended
+/// with Ne = 65 536. Errors: 6700 when the lengths do not add up or the header is incomplete.
 tl::expected<Command, StatusWord> parse_command(BytesView octets);
 
 /// Writes a command APDU. Extended length fields are used where `extended` says so or a length needs them.

@@ -9,7 +9,7 @@ namespace cardea::apdu {
 
 /// A response APDU: data and trailer (ISO/IEC 7816-4, 5.1).
 struct Response {
-  Bytes data;                      ///< Nr octets, 0 to 65 536
+  Bytes data;  ///< Nr octets, 0 to 65 536
   StatusWord sw = apdu::sw::kOk;
 
   friend bool operator==(const Response&, const Response&) = default;

@@ -17,8 +17,8 @@ struct Tlv {
 };
 
 /// Reads the data object that `octets` begin with. Nothing when it is malformed: tag longer than four octets,
-/// indefinite length, length of more than four octets, or a value that is cut off. A length need not be coded in the
-/// fewest octets, since cards and middleware pad it (81 00, 82 00 05).
+/// indefinite length, length of more than four octets, or a value that is cut off. A length need not be coded
+/// in the fewest octets, since cards and middleware pad it (81 00, 82 00 05).
 std::optional<Tlv> read_tlv(BytesView octets);
 
 /// All data objects of a template's value, in order; nothing if any octet is left over.

@@ -22,18 +22,19 @@ struct Server {
 };
 
 struct Tls {
-  std::filesystem::path certificate;  ///< PEM chain; empty: a certificate of the local CA in the data directory
-  std::filesystem::path key;          ///< PEM; goes with `certificate`
-  std::filesystem::path client_ca;    ///< PEM; when set, clients must show a certificate of it (mutual TLS)
-  std::vector<std::string> names;     ///< further DNS names or IP addresses for the certificate of the local CA
+  std::filesystem::path
+      certificate;                  ///< PEM chain; empty: a certificate of the local CA in the data directory
+  std::filesystem::path key;        ///< PEM; goes with `certificate`
+  std::filesystem::path client_ca;  ///< PEM; when set, clients must show a certificate of it (mutual TLS)
+  std::vector<std::string> names;   ///< further DNS names or IP addresses for the certificate of the local CA
 };
 
 struct Vault {
-  std::filesystem::path module;    ///< PKCS#11 module; empty: SoftHSM with a token in the data directory
+  std::filesystem::path module;  ///< PKCS#11 module; empty: SoftHSM with a token in the data directory
   std::string token_label = "cardea";
   std::filesystem::path pin_file;  ///< holds the user PIN of the token; needed with `module`
   unsigned workers = 2;
-  std::filesystem::path signer;    ///< cardea-signer; empty: the one beside cardead
+  std::filesystem::path signer;  ///< cardea-signer; empty: the one beside cardead
 };
 
 enum class LogFormat : std::uint8_t { text, json };
@@ -44,15 +45,15 @@ struct Log {
 };
 
 struct Limits {
-  std::size_t sessions = 100'000;        ///< open card sessions in all
+  std::size_t sessions = 100'000;  ///< open card sessions in all
   std::size_t sessions_per_device = 64;
   Seconds session_idle{15 * 60};
   Seconds session_lifetime{12 * 3600};
-  std::size_t connections = 10'000;      ///< open connections in all
-  std::size_t body = 1U << 20U;          ///< octets in a request body
-  Seconds connection_idle{60};           ///< a kept-alive connection without a request is closed after this
-  Seconds handshake{10};                 ///< TLS handshake deadline
-  Seconds request{15};                   ///< from a request's first octet to its last, and for taking the response
+  std::size_t connections = 10'000;  ///< open connections in all
+  std::size_t body = 1U << 20U;      ///< octets in a request body
+  Seconds connection_idle{60};       ///< a kept-alive connection without a request is closed after this
+  Seconds handshake{10};             ///< TLS handshake deadline
+  Seconds request{15};  ///< from a request's first octet to its last, and for taking the response
 };
 
 /// Everything cardead can be told. The defaults work on one machine as they stand.
@@ -65,7 +66,8 @@ struct Settings {
 };
 
 /// Reads TOML text. `file` is only for error texts. Errors: `invalid`, one line a mistake, each
-/// "FILE:LINE: sentence": syntax, unknown sections and keys, wrong types, values out of range, settings that do not go together.
+/// "FILE:LINE: sentence": syntax, unknown sections and keys, wrong types, values out of range, settings that
+/// do not go together.
 Result<Settings> parse(std::string_view toml, const std::string& file);
 
 /// Reads a file. Errors: those of `parse`; `not_found` when it cannot be read.
