@@ -44,7 +44,7 @@ unsigned mode_of(const fs::path& path) {
 
 }  // namespace
 
-TEST_CASE("opening a vault says what is wrong [B13]") {
+TEST_CASE("opening a vault says what is wrong [B1]") {
   const auto& token = shared_token();
   auto options = token.options();
   SUBCASE("module") {
@@ -241,7 +241,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "init_softhsm: private files, the same token again, a cut-off first start, a damaged directory [B13]") {
+    "init_softhsm: private files, the same token again, a cut-off first start, a damaged directory [B1]") {
   const ScratchDirectory scratch;
   const auto place = scratch.path() / "softhsm";
   fs::create_directories(place / "token.new" / "tokens" / "half");  // what a power cut leaves
