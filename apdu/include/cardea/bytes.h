@@ -22,7 +22,7 @@ inline void append(Bytes& out, BytesView more) {
 
 /// A copy of `view`.
 inline Bytes to_bytes(BytesView view) {
-  return Bytes(view.begin(), view.end());
+  return {view.begin(), view.end()};
 }
 
 /// The octets of a character string, without a terminator.

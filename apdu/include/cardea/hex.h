@@ -23,9 +23,8 @@ namespace detail {
 template <std::size_t N>
 struct HexLiteral {
   std::array<char, N> text{};
-  consteval HexLiteral(const char (&literal)[N]) {
-    std::copy_n(literal, N, text.begin());
-  }  // NOLINT(*-explicit-*)
+  // NOLINTNEXTLINE(google-explicit-constructor): a template argument is made by converting the literal
+  consteval HexLiteral(const char (&literal)[N]) { std::copy_n(literal, N, text.begin()); }
 
   static constexpr int digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
