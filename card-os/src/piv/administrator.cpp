@@ -12,12 +12,12 @@ namespace cardea::card::piv {
 // There is no internal authentication with 9B: who may have any block encrypted could answer the card's own
 // challenge.
 //
-// The status word for an algorithm that is not the key's is not agreed on among cards; 6A80 is the one that
-// ykman understands, and OpenSC takes any.
+// The algorithm is in P1, hence 6A86 for one that is not the key's. ykman knows 6A80 and 6A86, OpenSC takes
+// any.
 CardResult<Reply> Piv::authenticate_administrator(const Command& command) {
   CARDEA_TRY(const auto request, parse_authentication_template(command.data));
   CARDEA_TRY(const auto* key, management_key());
-  if (algorithm_of(command.p1) != key->record.handle.algorithm) return refuse(sw::kWrongData);
+  if (algorithm_of(command.p1) != key->record.handle.algorithm) return refuse(sw::kWrongP1P2);
   if (request.exponentiation) return refuse(sw::kWrongData);
 
   const bool only_witness = !request.challenge && !request.response;

@@ -26,12 +26,12 @@ bool below(BytesView block, BytesView modulus) {
 //
 // Existence, then algorithm, then access, then data: which keys there are is no secret, the certificates say
 // it. An empty slot is 6A88, "referenced data not found"; as a Yubico card it is 6A80, the only word that
-// ykman takes for "no key here". A wrong algorithm is 6A80 for both.
+// ykman takes for "no key here". A wrong algorithm is 6A86 for both.
 CardResult<Reply> Piv::use_private_key(const Command& command) {
   CARDEA_TRY(const auto key, load_key(command.p2));
   if (!key) return refuse(profile_.yubico ? sw::kWrongData : sw::kReferencedDataNotFound);
   const auto algorithm = key->handle.algorithm;
-  if (algorithm_of(command.p1) != algorithm) return refuse(sw::kWrongData);
+  if (algorithm_of(command.p1) != algorithm) return refuse(sw::kWrongP1P2);
   CARDEA_CHECK(allows_use(*key));
 
   CARDEA_TRY(const auto request, parse_authentication_template(command.data));
