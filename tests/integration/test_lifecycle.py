@@ -65,7 +65,9 @@ def test_block_ends_the_session_and_unblock_restores(stack, card):
         with Connection() as connection:
             connection.sw("00200080")
     assert stack.cli("card", "show", card.id)["state"] == "blocked"
-    assert stack.agent_cli("insert", card.id, check=False) is None or True
+    with pytest.raises(CliError) as refused:
+        stack.agent_cli("insert", card.id)
+    assert (refused.value.status, refused.value.text) == (1, "cardea-agent: the card is blocked\n")
     stack.cli("card", "unblock", card.id)
     stack.agent_cli("eject", card.id, check=False)
     card.insert()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -44,13 +45,15 @@ def test_issued_over_the_whole_stack(cms, card, tool, pkcs11, tmp_path, plan):
     summary = json.loads(cms("issue", plan=plan).stdout)
     assert sorted(summary["slots"]) == ["9A", "9C", "9D", "9E"] and summary["warnings"] == []
     check_issued(tool, tmp_path)
+    assert pkcs11("-O", "--type", "cert").stdout.count("Certificate Object; type = X.509 cert\n") == 4
     mechanism = {"piv-standard": "SHA256-RSA-PKCS", "piv-p256": "ECDSA-SHA256"}[plan]
     (tmp_path / "letter").write_text("I agree.\n", encoding="utf-8")
     form = ["--signature-format", "openssl"] if plan == "piv-p256" else []
     pkcs11("--login", "--pin", PIN, "--sign", "-m", mechanism, "--id", "02", *form, "-i", tmp_path / "letter", "-o", tmp_path / "signed")
     public = subprocess.run(["openssl", "x509", "-in", tmp_path / "9C.pem", "-noout", "-pubkey"], capture_output=True, check=True).stdout
     (tmp_path / "9C.pub").write_bytes(public)
-    tool("openssl", "dgst", "-sha256", "-verify", tmp_path / "9C.pub", "-signature", tmp_path / "signed", tmp_path / "letter")
+    verified = tool("openssl", "dgst", "-sha256", "-verify", tmp_path / "9C.pub", "-signature", tmp_path / "signed", tmp_path / "letter")
+    assert verified.stdout == "Verified OK\n"
 
 
 def test_issued_on_a_plain_piv_card(cms, nist_card, tool, tmp_path):
@@ -76,3 +79,46 @@ def test_ejected_resumed_and_rolled_back(cms, card, tool, tmp_path):
     assert len(json.loads(cms("rollback").stdout)["left"]) == 4
     tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", FACTORY_PIN)
     tool("yubico-piv-tool", "-r", READER, "-a", "read-certificate", "-s", "9a", status=1)
+
+
+def test_killed_and_resumed(cms, card, tool, tmp_path):
+    """[A2] SIGKILL while a certificate is being made: resume takes up from there and the card is whole."""
+    cms("issue", plan="piv-p256", authority=["--ca-command", "kill -9 $PPID"], status=-signal.SIGKILL)
+    resumed = json.loads(cms("resume").stdout)
+    assert resumed["result"] == "issued" and sorted(resumed["slots"]) == ["9A", "9C", "9D", "9E"]
+    check_issued(tool, tmp_path)
+
+
+def test_wrong_management_key(cms, card, tool, tmp_path):
+    """[A2] With another management key nothing is written; with the right one the card is issued afterwards."""
+    other = tmp_path / "other"
+    other.touch(mode=0o600)
+    other.write_text("00112233445566778899AABBCCDDEEFF0011223344556677\n", encoding="utf-8")
+    refused = cms("issue", "--current-management-key-file", other, plan="piv-p256", status=1)
+    assert "management key" in refused.stderr
+    tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", FACTORY_PIN)
+    assert "CHUID:\tNo data available" in tool("yubico-piv-tool", "-r", READER, "-a", "status").stdout
+    (tmp_path / "state.json").unlink(missing_ok=True)
+    assert json.loads(cms("issue", plan="piv-p256").stdout)["result"] == "issued"
+
+
+def test_blocked_pin(cms, card, tool):
+    """[A2] [C3] With the PIN blocked the card is not issued, and no try of the PUK is spent."""
+    for _ in range(3):
+        tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", "000000", status=1)
+    assert "blocked" in cms("issue", plan="piv-p256", status=1).stderr
+    assert card.stack.cli("card", "show", card.id)["pins"]["puk"]["tries_left"] == 3
+
+
+def test_card_blocked_at_the_server(cms, card, tool, tmp_path):
+    """[A2] [D9] The administrator blocks the card during issuance: interrupted as by ejection; resumed once it is unblocked."""
+    stack = card.stack
+    block = f"{stack.bin}/cardea --socket {stack.data}/admin.sock card block {card.id} >/dev/null; exec openssl x509 -req " \
+            f"-CA {tmp_path}/ca/ca.pem -CAkey {tmp_path}/ca/ca.key -CAcreateserial -days 5 2>/dev/null"
+    assert "cardea-cms resume --state" in cms("issue", plan="piv-p256", authority=["--ca-command", block], status=5).stderr
+    assert "did not appear in time" in cms("resume", "--wait", "1", status=3).stderr
+    stack.cli("card", "unblock", card.id)
+    stack.agent_cli("eject", card.id, check=False)
+    card.insert()
+    assert json.loads(cms("resume").stdout)["result"] == "issued"
+    check_issued(tool, tmp_path)
