@@ -50,6 +50,9 @@ class Applet {
 
   /// Appends the canonical volatile state, for the state digest.
   virtual void append_state(Bytes& out) const = 0;
+
+  /// Whether the volatile state lets this session do what a fresh one may not: see Card.
+  [[nodiscard]] virtual bool has_security_status() const = 0;
 };
 
 }  // namespace cardea::card

@@ -54,6 +54,8 @@ class Card::Impl {
     return ports_.crypto.sha256(state);
   }
 
+  [[nodiscard]] bool has_security_status() const { return pipeline_.has_security_status(); }
+
   [[nodiscard]] const Profile& profile() const { return profile_; }
 
  private:
@@ -76,6 +78,9 @@ void Card::reset() noexcept {
 }
 Digest Card::state_digest() const {
   return impl_->state_digest();
+}
+bool Card::has_security_status() const {
+  return impl_->has_security_status();
 }
 const Profile& Card::profile() const {
   return impl_->profile();

@@ -26,6 +26,7 @@ class Chain {
   /// chain was abandoned and the command stands for itself.
   CardResult<void> finish(Command& last);
 
+  [[nodiscard]] bool empty() const { return !header_; }
   void clear() noexcept;
   void append_state(Bytes& out) const;
 

@@ -1,5 +1,7 @@
 #include "engine/pipeline.h"
 
+#include <algorithm>
+
 #include "cardea/apdu/class_byte.h"
 #include "cardea/apdu/response.h"
 #include "cardea/secret.h"
@@ -80,6 +82,7 @@ Outcome Pipeline::transmit(BytesView octets) {
   if (const auto whole = chain_.finish(command); !whole) return only(whole.error());
   auto step = run(command);
   if (!step.result) return only(step.result.error(), step.command, step.effect);
+  pending_effect_ = step.effect;
   return {pending_.begin(std::move(step.result->data), response_limit(command)), step.effect, step.command};
 }
 
@@ -91,7 +94,9 @@ Outcome Pipeline::get_response(const Command& command) {
     return only(command.data.empty() ? sw::kWrongP1P2 : sw::kWrongLength, kName);
   }
   if (pending_.empty()) return only(sw::kConditionsNotSatisfied, kName);
-  return {pending_.next(response_limit(command)), Effect::pure, kName};
+  // A piece of a signature or of a deciphered secret is no more to be answered from memory than the first
+  // was.
+  return {pending_.next(response_limit(command)), pending_effect_, kName};
 }
 
 // The parts of a chain may carry key material, which no cache should hold: effectful.
@@ -154,6 +159,13 @@ void Pipeline::append_state(Bytes& out) const {
     applet->append_state(out);
   chain_.append_state(out);
   pending_.append_state(out);
+  if (!pending_.empty()) out.push_back(static_cast<std::uint8_t>(pending_effect_));
+}
+
+// A chain may carry key material, and what an effectful command answered was for this session alone.
+bool Pipeline::has_security_status() const {
+  if (!chain_.empty() || (!pending_.empty() && pending_effect_ == Effect::effectful)) return true;
+  return std::ranges::any_of(applets_, [](const auto& applet) { return applet->has_security_status(); });
 }
 
 }  // namespace cardea::card

@@ -22,6 +22,7 @@ class Pipeline {
 
   /// The canonical volatile state.
   void append_state(Bytes& out) const;
+  [[nodiscard]] bool has_security_status() const;
 
  private:
   Outcome get_response(const Command& command);
@@ -36,6 +37,7 @@ class Pipeline {
   std::size_t selected_ = 0;
   Chain chain_;
   PendingResponse pending_;
+  Effect pending_effect_ = Effect::pure;  ///< of the command that made what is pending
 };
 
 }  // namespace cardea::card

@@ -70,4 +70,8 @@ void Piv::append_state(Bytes& out) const {
   append(out, challenge->octets.expose());
 }
 
+bool Piv::has_security_status() const {
+  return state_.verified || state_.administrator || state_.next.fresh_pin || state_.next.challenge;
+}
+
 }  // namespace cardea::card::piv

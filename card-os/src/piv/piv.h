@@ -25,6 +25,7 @@ class Piv final : public Applet {
   void begin_command() noexcept override;
   Step run(const Command& command) override;
   void append_state(Bytes& out) const override;
+  [[nodiscard]] bool has_security_status() const override;
 
   /// For `dispatch`.
   CardResult<void> allows(Access access);

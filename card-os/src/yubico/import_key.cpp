@@ -11,15 +11,25 @@ namespace {
 
 using Objects = std::vector<apdu::Tlv>;
 
-/// The number in exactly `size` octets. Zeroes in front are dropped or added.
+/// A component of an RSA key in exactly `size` octets: more zeroes in front than that are dropped, as DER's
+/// sign octet would be; a shorter one is of another key.
 CardResult<SecretBytes> read_number(const Objects& objects, std::uint32_t tag, std::size_t size) {
   auto number = apdu::find(objects, tag).value_or(BytesView{});
-  if (number.empty()) return refuse(sw::kWrongData);
+  if (number.size() < size) return refuse(sw::kWrongData);
   while (number.size() > size && number.front() == 0)
     number = number.subspan(1);
   if (number.size() > size) return refuse(sw::kWrongData);
   SecretBytes out{size};
-  std::ranges::copy(number, out.expose().last(number.size()).begin());
+  std::ranges::copy(number, out.expose().begin());
+  return out;
+}
+
+/// A scalar has the size of the field, no more and no less: one of another length was made for another curve.
+CardResult<SecretBytes> read_scalar(const Objects& objects, std::size_t size) {
+  const auto scalar = apdu::find(objects, 0x06).value_or(BytesView{});
+  if (scalar.size() != size) return refuse(sw::kWrongData);
+  SecretBytes out{size};
+  std::ranges::copy(scalar, out.expose().begin());
   return out;
 }
 
@@ -60,7 +70,7 @@ CardResult<Reply> Piv::import_key(const Command& command) {
     CARDEA_TRY(const auto parts, read_rsa(*objects, field_size(*algorithm) / 2));
     handle = ports_.keys.import_rsa(slot, *algorithm, parts);
   } else {
-    CARDEA_TRY(const auto scalar, read_number(*objects, 0x06, field_size(*algorithm)));
+    CARDEA_TRY(const auto scalar, read_scalar(*objects, field_size(*algorithm)));
     handle = ports_.keys.import_ec(slot, *algorithm, scalar);
   }
   CARDEA_TRY(auto imported, lift(std::move(handle)));

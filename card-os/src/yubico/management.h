@@ -20,6 +20,7 @@ class Management final : public Applet {
   void begin_command() noexcept override {}
   Step run(const Command& command) override;
   void append_state(Bytes& /*out*/) const override {}
+  [[nodiscard]] bool has_security_status() const override { return false; }
 
   /// For `dispatch`: nothing here is protected.
   static CardResult<void> allows(Access access);

@@ -50,6 +50,7 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
   const auto session = std::make_shared<Session>(world_, caller, row, *profile);
   session->id = opened.id;
   session->token_hash = world_.crypto.sha256(as_bytes(opened.token));
+  world_.rng.fill(session->salt);
   session->opened = world_.clock.now();
   session->last_used = session->opened.time_since_epoch().count();
   session->card.reset();
@@ -166,9 +167,10 @@ api::StepResult CardSessions::run_step(Session& session, const api::Step& step) 
   return result;
 }
 
-/// A name for (card, generation, volatile state) that tells nobody without the key anything about them. A
-/// generation that cannot be read gives a random name: one that is never seen again, so nothing is answered
-/// from memory.
+/// A name for (card, generation, volatile state) that tells nobody without the key anything about them.
+/// States with security status are the session's own: salted by it, so that nobody finds there what a PIN
+/// opened elsewhere. States without any are the same in all sessions, and so are their names. A generation
+/// that cannot be read gives a random name: one that is never seen again, so nothing is answered from memory.
 api::StateId CardSessions::state_id(Session& session) {
   api::StateId id{};
   const auto generation = session.store->generation();
@@ -178,6 +180,8 @@ api::StateId CardSessions::state_id(Session& session) {
   }
   Bytes message = to_bytes(session.card.state_digest());
   append_be64(message, *generation);
+  message.push_back(session.card.has_security_status() ? 1 : 0);
+  if (session.card.has_security_status()) append(message, session.salt);
   append(message, as_bytes(session.card_id));  // last, and the only one of variable length
   crypto_generichash(id.data(), id.size(), message.data(), message.size(), state_key_.expose().data(),
                      state_key_.size());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,7 @@ struct CardSessions::Session {
 
   std::string id;
   card::Digest token_hash{};
+  std::array<std::uint8_t, 16> salt{};  ///< for the names of states with security status
   const std::string card_id;
   const std::string device;
   const std::string organisation;

@@ -88,7 +88,9 @@ TEST_CASE("a command reads a record at most once") {
   for (const auto* const command :
        {"00A4040005A000000308", "00CB3FFF035C017E00", "0087039B047C028000",
         "0087039B167C14800811223344556677888108A1A2A3A4A5A6A7A8", "0047009A05AC03800111",
-        "0047009A05AC03800111", "00F7009A00", "00DB3FFF085C035FC105530101", "00FE119D03060105",
+        "0047009A05AC03800111", "00F7009A00", "00DB3FFF085C035FC105530101",
+        "00FE119D220620"
+        "0000000000000000000000000000000000000000000000000000000000000005",
         "00FFFFFF1B039B18010203040506070801020304050607080102030405060708", "0020008008313233343536FFFF",
         "008711 9A 267C2482008120 0000000000000000000000000000000000000000000000000000000000000001"}) {
     CAPTURE(command);
@@ -97,6 +99,28 @@ TEST_CASE("a command reads a record at most once") {
     for (const auto& [id, count] : store.reads)
       CHECK(count == 1);
   }
+}
+
+TEST_CASE("security status: a verified PIN, an administrator, a pending challenge, and nothing else") {
+  TestCard card;
+  const auto secured = [&card] { return card.card().has_security_status(); };
+  CHECK_FALSE(secured());
+  card.send("00A4040005A000000308");
+  card.send(test::kStatus);
+  card.send(test::kWrongPin);
+  CHECK_FALSE(secured());
+  card.send(test::kVerify);
+  CHECK(secured());
+  card.send("0020FF80");
+  CHECK_FALSE(secured());
+  card.send("0087039B047C028100");
+  CHECK(secured());  // a challenge waits for its answer
+  card.send(test::kStatus);
+  CHECK_FALSE(secured());
+  test::become_administrator(card);
+  CHECK(secured());
+  card.card().reset();
+  CHECK_FALSE(secured());
 }
 
 TEST_CASE("the digest: equal for equal states, whichever way they were reached") {

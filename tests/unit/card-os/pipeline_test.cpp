@@ -27,9 +27,11 @@ class Echo final : public Applet {
             "FILL"};
   }
   void append_state(Bytes& out) const override { out.push_back(name_); }
+  [[nodiscard]] bool has_security_status() const override { return secured; }
 
   int deselected = 0;
   int begun = 0;
+  bool secured = false;
 
  private:
   apdu::Aid aid_;
@@ -184,7 +186,7 @@ TEST_CASE("MANAGE CHANNEL is 6A81: there is the basic channel only [ISO7816-4#11
   CHECK(card.send("00704000") == "6A86");
 }
 
-TEST_CASE("effects and names: parts of a chain are effectful, SELECT and GET RESPONSE pure") {
+TEST_CASE("effects and names: parts of a chain are effectful, SELECT is pure") {
   Bench card;
   const auto outcome = [&card](std::string_view hex) {
     return card.pipeline->transmit(from_hex(hex).value());
@@ -198,6 +200,45 @@ TEST_CASE("effects and names: parts of a chain are effectful, SELECT and GET RES
   CHECK(outcome("00C0000000").effect == Effect::pure);
   CHECK(outcome("00C0000000").command == "GET RESPONSE");
   CHECK(outcome("00").effect == Effect::pure);
+}
+
+TEST_CASE("GET RESPONSE has the effect of the command whose data it fetches [ISO7816-4#5.3.4]") {
+  Bench card;
+  const auto effect = [&card](std::string_view hex) {
+    return card.pipeline->transmit(from_hex(hex).value()).effect;
+  };
+  CHECK(effect("00100000 04 AABBCCDD 01") == Effect::effectful);
+  CHECK(effect("00C0000001") == Effect::effectful);
+  CHECK(effect("00C0000000") == Effect::effectful);
+  CHECK(effect("00C0000000") == Effect::pure);  // 6985: nothing was pending
+  CHECK(effect("007F000302") == Effect::pure);
+  CHECK(effect("00C0000000") == Effect::pure);
+}
+
+TEST_CASE("the same octets pending from a pure and from an effectful command are two states") {
+  Bench card;
+  card.send("007F000302");
+  const auto pure = card.state();
+  card.send("0010000003 A0A0A0 02");
+  CHECK(card.state() != pure);
+}
+
+TEST_CASE("security status: the applet's, a part of a chain, data of an effectful command") {
+  Bench card;
+  const auto secured = [&card] { return card.pipeline->has_security_status(); };
+  CHECK_FALSE(secured());
+  card.send("007F000302");
+  CHECK_FALSE(secured());
+  card.send("0010000003 A0A0A0 02");
+  CHECK(secured());
+  card.send("00C0000000");
+  CHECK_FALSE(secured());
+  card.send("1010000001AA");
+  CHECK(secured());
+  card.send("006D0000");
+  CHECK_FALSE(secured());
+  card.echo[1]->secured = true;
+  CHECK(secured());
 }
 
 TEST_CASE(

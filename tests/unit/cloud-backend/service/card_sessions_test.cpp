@@ -118,6 +118,30 @@ TEST_CASE("sessions: state ids name card, generation and volatile state") {
   CHECK(reset.results[0].state == reset.results[1].state);
 }
 
+TEST_CASE("sessions: states that a PIN opened have names of their own in each session [C4]") {
+  Furnished f;
+  const auto card = f.issue();
+  const auto a = f.sessions.open(f.caller("ra"), card.id).value();
+  const auto b = f.sessions.open(f.caller("ra"), card.id).value();
+  // Both before either is looked at: a try spent in one is another generation in the other.
+  REQUIRE(f.sessions.exchange(a.id, a.token, apdus(1, {kRight})));
+  REQUIRE(f.sessions.exchange(b.id, b.token, apdus(1, {kRight})));
+  const auto states = [&f](const service::OpenedSession& s) {
+    std::vector<api::StateId> out;
+    for (const auto& result :
+         parsed(f.sessions.exchange(s.id, s.token, apdus(2, {kStatus, kSelect, "0020FF80", kSelect})))
+             .results)
+      out.push_back(result.state);
+    return out;
+  };
+  const auto in_a = states(a);
+  const auto in_b = states(b);
+  CHECK(in_a[0] != in_b[0]);
+  CHECK(in_a[0] == in_a[1]);  // one name within the session
+  CHECK(in_a[2] == in_b[2]);  // logged out: anybody's state
+  CHECK(in_a[2] == in_a[3]);
+}
+
 TEST_CASE("sessions: idle ones end after 15 minutes, all after 12 hours [C4]") {
   Furnished f;
   const auto card = f.issue();
