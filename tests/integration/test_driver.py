@@ -15,6 +15,9 @@ from pcsc import Connection, PcscError
 from processes import Child, wait_until
 
 
+GROUP = 4242  # cardea's, for these tests
+
+
 class Driver:
     """pcscd with one reader; agents are programs of their own."""
 
@@ -78,9 +81,13 @@ def running(scratch):
     namespace.enter()
     directory = scratch / "driver"
     directory.mkdir()
+    groups = directory / "group"
+    groups.write_text(f"root:x:0:\ncardea:x:{GROUP}:\n", encoding="utf-8")
+    subprocess.run(["mount", "--bind", groups, "/etc/group"], check=True)  # of this namespace only
     driver = Driver(directory).start()
     yield driver
     driver.pcscd.stop()
+    subprocess.run(["umount", "/etc/group"], check=True)
 
 
 @pytest.fixture
@@ -146,24 +153,28 @@ def test_garbage_on_the_socket(driver):
 
 
 def test_takeover_by_another_user(driver):
-    """Neither while the card is there nor right after it went."""
+    """Neither while the card is there nor right after it went, even for who may use the reader; others not at all."""
     # cardea_fake_agent is opened before the user changes: the build folder may be root's alone.
     program = os.open(build_directory() / "bin" / "cardea_fake_agent", os.O_RDONLY)
     Path(driver.socket).parent.chmod(0o755)
     driver.socket.parent.parent.chmod(0o755)
 
-    def as_nobody():
+    def as_nobody(*groups):
         run = subprocess.run([f"/proc/self/fd/{program}", str(driver.socket)], capture_output=True, text=True, user=65534,
-                             pass_fds=[program], timeout=20, check=False)
+                             group=65534, extra_groups=groups, pass_fds=[program], timeout=20, check=False)
         return run.returncode, run.stdout
 
     try:
         agent = driver.inserted()
-        assert as_nobody() == (1, "refused: the slot holds a card already\n")
+        assert as_nobody() == (3, "")  # cannot even connect
+        driver.socket.chmod(0o666)
+        assert as_nobody() == (1, "refused: user 65534 may not put cards into this reader: not in group cardea\n")
+        driver.socket.chmod(0o660)
+        assert as_nobody(GROUP) == (1, "refused: the slot holds a card already\n")
         agent.kill()
         agent.wait(10)
         wait_for(False)
-        code, said = as_nobody()
+        code, said = as_nobody(GROUP)
         assert code == 1 and said.startswith("refused: the slot was another user's")
     finally:
         os.close(program)

@@ -48,8 +48,8 @@ std::optional<std::string> receive_line(int fd) {
 }
 
 bool heard(int fd) {
-  const auto user = link::peer_user(fd);
-  return user && (*user == 0 || *user == ::geteuid());
+  const auto peer = link::peer_of(fd);
+  return peer && (peer->user == 0 || peer->user == ::geteuid());
 }
 
 void serve_one(const link::Descriptor& client, const Handler& handler) {
@@ -68,7 +68,6 @@ void serve_one(const link::Descriptor& client, const Handler& handler) {
 Result<void> serve_control(const std::filesystem::path& socket, const Handler& handler,
                            const std::stop_token& stop) {
   CARDEA_TRY(const auto listener, link::listen_on(socket.string()));
-  ::chmod(socket.c_str(), 0600);
   while (!stop.stop_requested()) {
     pollfd watched{listener.get(), POLLIN, 0};
     if (::poll(&watched, 1, kLookAround) <= 0) continue;

@@ -166,7 +166,7 @@ void InsertedCard::serve_one_insertion() {
       enter(Phase::waiting_for_server, response.error().what);
       break;
     }
-    if (!(*channel)->send(link::FrameType::response, *response)) break;
+    if (!(*channel)->send(link::FrameType::response, *response, frame->number)) break;
   }
   (*channel)->shut_down();
   const std::lock_guard lock{mutex_};

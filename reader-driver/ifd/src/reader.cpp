@@ -11,6 +11,7 @@
 
 #include "cardea/apdu/command.h"
 #include "cardea/apdu/response.h"
+#include "cardea/slot/access.h"
 
 namespace cardea::ifd {
 
@@ -50,7 +51,14 @@ Result<DeviceName> parse_device_name(const std::string& text) {
 Result<std::unique_ptr<Reader>> Reader::open(DeviceName name, Log log) {
   std::error_code ignored;  // listening says what is wrong
   std::filesystem::create_directories(std::filesystem::path{name.path}.parent_path(), ignored);
-  CARDEA_TRY(auto listener, link::listen_on(name.path));
+  constexpr mode_t kOwnerAndGroup = 0660;
+  CARDEA_TRY(auto listener, link::listen_on(name.path, kOwnerAndGroup));
+  const auto group = slot::group_id(kGroupName);
+  if (!group) {
+    log(std::string{"there is no group "} + kGroupName + ": only root may put cards into the reader");
+  } else if (::chown(name.path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
+    log(name.path + ": cannot be given to group " + kGroupName);
+  }
   link::Descriptor wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!wake) return fail(Errc::unavailable, "no descriptor for an event");
   std::unique_ptr<Reader> out{new Reader{std::move(listener), std::move(wake), name.slots, std::move(log)}};
@@ -156,14 +164,18 @@ std::optional<std::string> Reader::admit(const std::shared_ptr<link::Channel>& c
     return "this driver speaks protocol version " + std::to_string(link::kProtocolVersion) + ", the agent " +
            std::to_string(hello.version);
   }
-  const auto user = link::peer_user(channel->fd());
-  if (!user) return user.error().what;
+  const auto peer = link::peer_of(channel->fd());
+  if (!peer) return peer.error().what;
+  if (!slot::may_use({peer->user, peer->groups}, ::geteuid(), slot::group_id(kGroupName))) {
+    return "user " + std::to_string(peer->user) + " may not put cards into this reader: not in group " +
+           kGroupName;
+  }
   if (!channel->set_deadline(kCommandDeadline)) return "the connection is gone";
   std::optional<std::string> refusal = "there is no slot";
   {
     const std::lock_guard lock{mutex_};
     for (const auto& place : places_) {
-      const auto refused = place->slot.insert(*user, Clock::now());
+      const auto refused = place->slot.insert(peer->user, Clock::now());
       if (refused) {
         refusal = refused->reason;
         continue;
@@ -256,17 +268,19 @@ Result<Bytes> Reader::transmit(unsigned slot, BytesView command) {
   auto& place = *places_.at(slot);
   const std::lock_guard busy{place.in_use};
   CARDEA_TRY(const auto channel, channel_of(place));
-  auto answer = ask(*channel, command);
+  auto answer = ask(*channel, command, ++place.asked);
   if (!answer) take_out(place, channel, answer.error().what);
   return answer;
 }
 
-Result<Bytes> Reader::ask(link::Channel& channel, BytesView command) {
-  CARDEA_CHECK(channel.send(link::FrameType::transmit, command));
+Result<Bytes> Reader::ask(link::Channel& channel, BytesView command, std::uint32_t number) {
+  CARDEA_CHECK(channel.send(link::FrameType::transmit, command, number));
   CARDEA_TRY(auto answer, channel.receive());
   if (answer.type != link::FrameType::response || answer.payload.size() < 2) {
     return fail(Errc::invalid, "the agent answered with something that is no response");
   }
+  // What was said before it was asked for must not pass for the answer to this command.
+  if (answer.number != number) return fail(Errc::invalid, "the agent answered what it was not asked");
   return std::move(answer.payload);
 }
 

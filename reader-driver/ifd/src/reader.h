@@ -29,6 +29,10 @@ inline constexpr unsigned kMaxSlots = 16;
 /// Errors: `invalid` with a sentence for the log.
 Result<DeviceName> parse_device_name(const std::string& text);
 
+/// Whose members may put cards into the reader, besides root and the user that pcscd runs as. Nobody else
+/// when there is no such group.
+inline constexpr const char* kGroupName = "cardea";
+
 /// How long an agent may take for one command. Longer than the agent's own limits, so that it can explain
 /// itself first.
 inline constexpr std::chrono::seconds kCommandDeadline{40};
@@ -75,6 +79,7 @@ class Reader {
     bool changed = false;                    // guarded by mutex_; since the watching thread waited
     std::optional<std::thread::id> watcher;  // guarded by mutex_; the thread of pcscd that waits for changes
     std::mutex in_use;                       // held for the length of one command
+    std::uint32_t asked = 0;                 // guarded by in_use; number of the last command
   };
 
   Reader(link::Descriptor listener, link::Descriptor wake, unsigned slots, Log log);
@@ -91,7 +96,7 @@ class Reader {
   std::optional<std::string> admit(const std::shared_ptr<link::Channel>& channel, const link::Hello& hello);
   void take_out(Place& place, const std::shared_ptr<link::Channel>& channel, const std::string& why);
   Result<std::shared_ptr<link::Channel>> channel_of(Place& place);
-  static Result<Bytes> ask(link::Channel& channel, BytesView command);
+  static Result<Bytes> ask(link::Channel& channel, BytesView command, std::uint32_t number);
   void poke();
 
   link::Descriptor listener_;

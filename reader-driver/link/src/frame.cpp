@@ -7,6 +7,8 @@ namespace cardea::link {
 namespace {
 
 constexpr std::size_t kLengthSize = 4;
+/// The part of the head that the length counts.
+constexpr std::size_t kCountedHead = kHeadSize - kLengthSize;
 constexpr std::size_t kMaxLabel = 255;
 
 bool known(std::uint8_t type) {
@@ -26,27 +28,39 @@ bool known(std::uint8_t type) {
 
 }  // namespace
 
-std::array<std::uint8_t, 5> encode_head(FrameType type, std::size_t payload_size) {
-  const auto length = static_cast<std::uint32_t>(1 + payload_size);
-  const auto octet = [length](unsigned shift) { return static_cast<std::uint8_t>(length >> shift); };
-  return {octet(24), octet(16), octet(8), octet(0), static_cast<std::uint8_t>(type)};
+std::array<std::uint8_t, kHeadSize> encode_head(FrameType type, std::size_t payload_size,
+                                                std::uint32_t number) {
+  const auto length = static_cast<std::uint32_t>(kCountedHead + payload_size);
+  const auto octet = [](std::uint32_t value, unsigned shift) {
+    return static_cast<std::uint8_t>(value >> shift);
+  };
+  return {octet(length, 24),
+          octet(length, 16),
+          octet(length, 8),
+          octet(length, 0),
+          static_cast<std::uint8_t>(type),
+          octet(number, 24),
+          octet(number, 16),
+          octet(number, 8),
+          octet(number, 0)};
 }
 
-Bytes encode(FrameType type, BytesView payload) {
-  return concat({encode_head(type, payload.size()), payload});
+Bytes encode(FrameType type, BytesView payload, std::uint32_t number) {
+  return concat({encode_head(type, payload.size(), number), payload});
 }
 
 Result<std::optional<Frame>> take_frame(Bytes& buffer) {
   const BytesView view{buffer};
   if (view.size() < kLengthSize) return std::nullopt;
   const auto length = read_be(view.first(kLengthSize));
-  if (length < 1 || length > 1 + kMaxPayload) return fail(Errc::invalid, "a frame of impossible length");
+  if (length < kCountedHead || length > kCountedHead + kMaxPayload)
+    return fail(Errc::invalid, "a frame of impossible length");
   if (view.size() > kLengthSize && !known(view[kLengthSize]))
     return fail(Errc::invalid, "a frame of unknown type");
   const auto whole = kLengthSize + static_cast<std::size_t>(length);
   if (view.size() < whole) return std::nullopt;
-  Frame out{static_cast<FrameType>(view[kLengthSize]),
-            to_bytes(view.subspan(kLengthSize + 1, static_cast<std::size_t>(length) - 1))};
+  Frame out{static_cast<FrameType>(view[kLengthSize]), to_bytes(view.subspan(kHeadSize, whole - kHeadSize)),
+            static_cast<std::uint32_t>(read_be(view.subspan(kLengthSize + 1, 4)))};
   buffer.erase(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(whole));
   return out;
 }

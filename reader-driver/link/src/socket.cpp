@@ -50,7 +50,7 @@ void Descriptor::close() noexcept {
   fd_ = -1;
 }
 
-Result<Descriptor> listen_on(const std::string& path) {
+Result<Descriptor> listen_on(const std::string& path, mode_t mode) {
   CARDEA_TRY(const auto address, address_of(path));
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0 && !S_ISSOCK(info.st_mode)) {
@@ -62,9 +62,8 @@ Result<Descriptor> listen_on(const std::string& path) {
   if (::bind(out.get(), generic(address), sizeof address) != 0) {
     return fail(Errc::unavailable, path + ": " + reason());
   }
-  // Whoever may not use the reader is turned away by peer credentials, with a sentence.
-  constexpr mode_t kEverybody = 0666;
-  if (::chmod(path.c_str(), kEverybody) != 0 || ::listen(out.get(), kBacklog) != 0) {
+  // In this order: before it listens, nobody gets in, whatever the umask.
+  if (::chmod(path.c_str(), mode) != 0 || ::listen(out.get(), kBacklog) != 0) {
     return fail(Errc::unavailable, path + ": " + reason());
   }
   return out;
@@ -79,13 +78,24 @@ Result<Descriptor> connect_to(const std::string& path) {
   return out;
 }
 
-Result<uid_t> peer_user(int fd) {
+Result<Peer> peer_of(int fd) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
     return fail(Errc::unavailable, "peer credentials: " + reason());
   }
-  return credentials.uid;
+  // The kernel says how many there are when there is no room for them.
+  std::vector<gid_t> groups(16);
+  while (true) {
+    size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int got = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+    const bool all = got == 0;
+    if (!all && errno != ERANGE) return fail(Errc::unavailable, "peer groups: " + reason());
+    groups.resize(size / sizeof(gid_t));
+    if (all) break;
+  }
+  groups.push_back(credentials.gid);
+  return Peer{credentials.uid, std::move(groups)};
 }
 
 Result<void> Channel::set_deadline(std::chrono::milliseconds limit) {
@@ -101,8 +111,8 @@ Result<void> Channel::set_deadline(std::chrono::milliseconds limit) {
   return {};
 }
 
-Result<void> Channel::send(FrameType type, BytesView payload) {
-  auto head = encode_head(type, payload.size());
+Result<void> Channel::send(FrameType type, BytesView payload, std::uint32_t number) {
+  auto head = encode_head(type, payload.size(), number);
   // NOLINTNEXTLINE(*-const-cast): iovec serves both directions
   std::array<iovec, 2> parts{
       {{head.data(), head.size()}, {const_cast<std::uint8_t*>(payload.data()), payload.size()}}};

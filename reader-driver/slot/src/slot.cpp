@@ -5,7 +5,7 @@ namespace cardea::slot {
 std::optional<Refusal> Slot::insert(uid_t user, Time now) {
   if (occupied()) return Refusal{"the slot holds a card already"};
   if (state_ == State::lost) return Refusal{"the card before is being removed; try again at once"};
-  const bool reserved = owner_ && *owner_ != user && user != 0 && now < freed_at_ + kGrace;
+  const bool reserved = owner_ && *owner_ != user && now < freed_at_ + kGrace;
   if (reserved) return Refusal{"the slot was another user's a moment ago; try again in some seconds"};
   owner_ = user;
   state_ = State::present;

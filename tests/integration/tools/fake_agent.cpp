@@ -45,7 +45,7 @@ int serve(link::Channel& channel) {
     if (frame->type != FrameType::transmit) continue;
     if (frame->payload.at(1) == 0x24) ::pause();
     if (frame->payload.at(1) == 0x26) return 0;
-    if (!channel.send(FrameType::response, answer_to(frame->payload, resets))) return 0;
+    if (!channel.send(FrameType::response, answer_to(frame->payload, resets), frame->number)) return 0;
   }
 }
 

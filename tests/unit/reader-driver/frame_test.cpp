@@ -11,13 +11,14 @@ namespace {
 constexpr auto kAtr = "3B 87 80 01 43 61 72 64 65 61 30 06"_hex;
 }
 
-TEST_CASE("a frame is length, type, payload") {
-  CHECK(to_hex(link::encode(FrameType::transmit, "00 A4 04 00"_hex)) == "000000051300A40400");
-  CHECK(to_hex(link::encode(FrameType::reset, {})) == "0000000111");
+TEST_CASE("a frame is length, type, number, payload") {
+  CHECK(to_hex(link::encode(FrameType::transmit, "00 A4 04 00"_hex, 0x01020304)) ==
+        "00000009130102030400A40400");
+  CHECK(to_hex(link::encode(FrameType::reset, {})) == "000000051100000000");
 }
 
 TEST_CASE("frames are taken one by one, and only when they are whole") {
-  const auto one = link::encode(FrameType::transmit, "00 A4 04 00"_hex);
+  const auto one = link::encode(FrameType::transmit, "00 A4 04 00"_hex, 0xFFFFFFFE);
   for (std::size_t cut = 0; cut < one.size(); ++cut) {
     Bytes part(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(cut));
     const auto taken = link::take_frame(part);
@@ -30,6 +31,7 @@ TEST_CASE("frames are taken one by one, and only when they are whole") {
   REQUIRE((first && *first));
   CHECK((*first)->type == FrameType::transmit);
   CHECK(to_hex((*first)->payload) == "00A40400");
+  CHECK((*first)->number == 0xFFFFFFFE);
   const auto second = link::take_frame(two);
   REQUIRE((second && *second));
   CHECK((*second)->type == FrameType::power_off);
@@ -41,7 +43,7 @@ TEST_CASE("the largest command fits; one octet more is refused from its length a
   const auto taken = link::take_frame(largest);
   REQUIRE((taken && *taken));
   CHECK((*taken)->payload.size() == 65544);
-  for (const auto* text : {"00000000", "0001000A", "FFFFFFFF"}) {
+  for (const auto* text : {"00000000", "00000004", "0001000E", "FFFFFFFF"}) {
     auto octets = *from_hex(text);
     const auto refused = link::take_frame(octets);
     REQUIRE(!refused);

@@ -1,6 +1,7 @@
 // The reader with an agent that the test plays, over a real socket.
 #include <doctest/doctest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -121,7 +122,7 @@ TEST_CASE("a command reaches the agent as it is, and the response comes back as 
       Bytes answer = frame->payload;
       answer.resize(std::min<std::size_t>(answer.size(), 65536));
       append(answer, "90 00"_hex);
-      (void)card->send(FrameType::response, answer);
+      (void)card->send(FrameType::response, answer, frame->number);
     }
   }};
   const auto small = bench.reader->transmit(0, kSelect);
@@ -168,19 +169,48 @@ TEST_CASE("an answer that is no response costs the agent its slot") {
   const auto card = bench.insert();
   bench.settle(true);
   std::thread agent{[&] {
-    (void)card->receive();
-    (void)card->send(FrameType::response, "90"_hex);
+    const auto frame = card->receive();
+    if (frame) (void)card->send(FrameType::response, "90"_hex, frame->number);
   }};
   CHECK(!bench.reader->transmit(0, kSelect));
   agent.join();
   bench.settle(false);
 }
 
+TEST_CASE("a response that nobody asked for does not answer the next command") {
+  Bench bench;
+  const auto card = bench.insert();
+  bench.settle(true);
+  std::thread agent{[&] {
+    const auto first = card->receive();
+    if (!first) return;
+    (void)card->send(FrameType::response, "90 00"_hex, first->number);
+    (void)card->send(FrameType::response, "61 01 90 00"_hex, first->number);
+    (void)card->receive();
+  }};
+  const auto answered = bench.reader->transmit(0, kSelect);
+  const auto fooled = bench.reader->transmit(0, kSelect);
+  agent.join();
+  REQUIRE(answered);
+  CHECK(to_hex(*answered) == "9000");
+  REQUIRE(!fooled);
+  CHECK(fooled.error().what == "the agent answered what it was not asked");
+  bench.settle(false);
+}
+
+TEST_CASE("the socket is for its owner and the group only") {
+  Bench bench;
+  struct stat info {};
+  REQUIRE(::stat(bench.path().c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777U) == 0660U);
+}
+
 TEST_CASE("garbage closes its own connection only") {
   Bench bench;
   const auto card = bench.insert();
   bench.settle(true);
-  for (const auto* text : {"FFFFFFFF00", "0000000142", "474554202F20485454502F312E310D0A", "0000000113"}) {
+  for (const auto* text :
+       {"FFFFFFFF00", "000000054200000000", "474554202F20485454502F312E310D0A", "000000051300000000"}) {
     auto socket = link::connect_to(bench.path());
     REQUIRE(socket);
     const auto octets = *from_hex(text);

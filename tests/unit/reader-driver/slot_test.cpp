@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "cardea/slot/access.h"
 #include "cardea/slot/slot.h"
 #include "reader.h"
 
@@ -67,9 +68,29 @@ TEST_CASE("a slot stays its user's for the grace time after the card went") {
   SUBCASE("but not longer") {
     CHECK(!slot.insert(kMallory, kStart + Slot::kGrace));
   }
+  SUBCASE("for root too") {
+    CHECK(slot.insert(0, kStart + Slot::kGrace - 1ns));
+    CHECK(!slot.insert(0, kStart + Slot::kGrace));
+  }
   SUBCASE("the user comes back at any time") {
     CHECK(!slot.insert(kAlice, kStart + 1s));
   }
+}
+
+TEST_CASE("root, the reader's own user and the group may use a reader") {
+  using cardea::slot::may_use;
+  constexpr gid_t kGroup = 70;
+  CHECK(may_use({0, {0}}, kAlice, std::nullopt));
+  CHECK(may_use({kAlice, {100}}, kAlice, std::nullopt));
+  CHECK(may_use({kMallory, {100, kGroup}}, kAlice, kGroup));
+  CHECK(!may_use({kMallory, {100}}, kAlice, kGroup));
+  CHECK(!may_use({kMallory, {100, kGroup}}, kAlice, std::nullopt));
+  CHECK(!may_use({kMallory, {}}, 0, kGroup));
+}
+
+TEST_CASE("groups are found by name") {
+  CHECK(cardea::slot::group_id("root") == gid_t{0});
+  CHECK(!cardea::slot::group_id("no-such-group"));
 }
 
 TEST_CASE("DEVICENAME: path, slots, and what is wrong with others") {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cardea/link/frame.h"
 #include "cardea/result.h"
@@ -37,15 +38,19 @@ class Descriptor {
   int fd_ = -1;
 };
 
-/// Listens on a Unix socket that anybody may connect to (who may stay is decided by peer credentials). A
-/// socket file that nobody listens on is replaced. Errors: `conflict` when somebody does, `unavailable`.
-Result<Descriptor> listen_on(const std::string& path);
+/// Listens on a Unix socket that those may connect to whom `mode` of its file lets write. A socket file that
+/// nobody listens on is replaced. Errors: `conflict` when somebody does, `unavailable`.
+Result<Descriptor> listen_on(const std::string& path, mode_t mode = 0600);
 
 /// Errors: `unavailable` when nobody listens.
 Result<Descriptor> connect_to(const std::string& path);
 
-/// The user at the other end (SO_PEERCRED).
-Result<uid_t> peer_user(int fd);
+/// Who is at the other end: as the kernel noted at connect (SO_PEERCRED, SO_PEERGROUPS).
+struct Peer {
+  uid_t user = 0;
+  std::vector<gid_t> groups;  ///< primary and supplementary
+};
+Result<Peer> peer_of(int fd);
 
 /// Frames over one connected socket: one write a frame, reads through a buffer. One thread sends and receives
 /// at a time. Errors of both: `unavailable` when the other end is gone or the deadline has passed, `invalid`
@@ -57,7 +62,7 @@ class Channel {
   /// How long one `receive` or `send` may take; no limit by default.
   Result<void> set_deadline(std::chrono::milliseconds limit);
 
-  Result<void> send(FrameType type, BytesView payload = {});
+  Result<void> send(FrameType type, BytesView payload = {}, std::uint32_t number = 0);
   Result<Frame> receive();
 
   /// Wakes whoever is in `receive`, for ever.

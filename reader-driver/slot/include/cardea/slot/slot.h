@@ -25,8 +25,7 @@ struct Refusal {
 /// One slot's decisions, without sockets and clocks: what state it is in and who may put a card into it.
 ///
 /// A slot belongs to the user whose card is in it, and for `kGrace` after that card was taken out, so that
-/// nobody slips a card of their own into a reader that an application is about to use again. Root may always
-/// have a free slot.
+/// nobody slips a card of their own into a reader that an application is about to use again: root neither.
 ///
 /// A card that went is `lost` until pcscd has looked: the next one waits until then. Otherwise a card that
 /// leaves and comes back between two looks would not have left at all for an application that believes a PIN
