@@ -23,6 +23,9 @@ namespace {
 
 constexpr std::chrono::seconds kSweepEvery{5};
 constexpr unsigned kAdminThreads = 2;
+/// Both servers stop one after the other, and service managers lose patience after 15 seconds.
+constexpr std::chrono::seconds kAdminGrace{2};
+constexpr std::chrono::seconds kPublicGrace{10};
 
 unsigned thread_count(const config::Server& server) {
   if (server.threads != 0) return server.threads;
@@ -124,12 +127,26 @@ class RunningDaemon final : public Daemon {
     auto database = store::Database::open({settings_.server.data_directory / "cardea.db"});
     if (!database) return because("the database cannot be opened", std::move(database).error());
     database_ = *std::move(database);
+    CARDEA_CHECK(keep_token());
     auto options = vault_options(settings_);
     if (!options) return because("the vault cannot be opened", std::move(options).error());
     auto vault = vault::Vault::open(*std::move(options));
     if (!vault) return because("the vault cannot be opened", std::move(vault).error());
     vault_ = *std::move(vault);
     return {};
+  }
+
+  /// A token is made at the first start only: a new one beside cards whose keys the old one protects would
+  /// hide the loss until the first signature fails, and would be in the way of a backup.
+  Result<void> keep_token() {
+    if (!settings_.vault.module.empty()) return {};
+    const auto token = settings_.server.data_directory / "softhsm" / "token";
+    if (std::error_code ignored; std::filesystem::exists(token, ignored)) return {};
+    CARDEA_TRY(const auto organisations, database_->organisations());
+    if (organisations.empty()) return {};
+    return fail(Errc::corrupt, "the vault cannot be opened: " + token.string() +
+                                   " is gone, and the database holds cards of it: restore it from a backup; "
+                                   "its keys cannot be made again");
   }
 
   Result<void> compose() {
@@ -168,6 +185,7 @@ class RunningDaemon final : public Daemon {
     open.port = settings_.server.port;
     open.threads = thread_count(settings_.server);
     open.max_connections = limits.connections;
+    open.grace = kPublicGrace;
     CARDEA_TRY(open.tls, tls_context());
     CARDEA_TRY(public_, http::Server::start(open, http::make_router({http::public_routes(application)})));
 
@@ -175,6 +193,7 @@ class RunningDaemon final : public Daemon {
     local.unix_socket = settings_.server.data_directory / "admin.sock";
     local.threads = kAdminThreads;
     local.max_connections = 64;
+    local.grace = kAdminGrace;
     CARDEA_TRY(admin_, http::Server::start(local, http::make_router({http::admin_routes(application),
                                                                      http::public_routes(application)})));
     return {};
