@@ -1,0 +1,159 @@
+"""The data directory's file system is full while the server runs: writing is refused, reading goes on, nothing acknowledged is lost."""
+
+import shutil
+import subprocess
+from hashlib import sha256
+
+import pytest
+
+import piv
+from cardea_stack import FACTORY_PIN, Stack
+from faultlib import STATUS, connect_patiently, tries_left
+from pcsc import Connection, verify_command
+
+DIGEST = sha256(b"letter").digest()
+NOT_ENOUGH_MEMORY = "6A84"  # ISO/IEC 7816-4, 5.6: not enough memory space in the file
+
+
+@pytest.fixture(scope="module")
+def stack(scratch):
+    """A stack whose data directory is a file system of 12 MiB, in this process's own mount namespace."""
+    directory = scratch / "full"
+    running = Stack(directory)
+    running.data.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=0700", "none", str(running.data)], check=True)
+    try:
+        yield running.start()
+    finally:
+        running.kill()
+        subprocess.run(["umount", "-l", str(running.data)], check=False)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def fill(stack):
+    """Takes what room is left, to the last octet."""
+    with open(stack.data / "filler", "ab", buffering=0) as filler:
+        size = 1 << 20
+        while size:
+            try:
+                if filler.write(bytes(size)) < size:
+                    size //= 2
+            except OSError:
+                size //= 2
+
+
+def make_room(stack):
+    (stack.data / "filler").unlink()
+
+
+def value(number):
+    return bytes([number & 0xFF, number >> 8]) * 1400
+
+
+def put(connection, number):
+    """One of the objects 5FC10D…5FC120, in turn; (tag, value, status word)."""
+    tag = f"5FC1{0x0D + number % 16:02X}"
+    return tag, value(number), piv.put_object(connection, tag, value(number))
+
+
+def write_until_refused(connection, acknowledged):
+    """Pages that the database already has are still good for some writes: goes on until one is refused."""
+    for number in range(20_000):
+        tag, octets, sw = put(connection, number)
+        if sw != "9000":
+            return tag, sw
+        acknowledged[tag] = octets
+    raise AssertionError("the disk is never full")
+
+
+def assert_all_there(connection, acknowledged):
+    for tag, octets in acknowledged.items():
+        assert piv.get_object(connection, tag) == octets, tag
+
+
+def test_disk_full(stack):
+    """[A3] Full: writes answer 6A84, reads and signatures go on; with room again everything works and all that was acknowledged is there."""
+    made = stack.new_card("piv-yubikey5")
+    acknowledged = {}
+    with Connection() as connection:
+        piv.authenticate(connection)
+        piv.generate(connection)
+        for number in range(16):
+            tag, octets, sw = put(connection, number)
+            assert sw == "9000"
+            acknowledged[tag] = octets
+        fill(stack)
+        tag, sw = write_until_refused(connection, acknowledged)
+        assert sw == NOT_ENOUGH_MEMORY, sw
+        for _ in range(3):
+            fill(stack)
+            assert put(connection, 7)[2] == NOT_ENOUGH_MEMORY
+        assert_all_there(connection, acknowledged)
+        assert connection.sw(STATUS) == "63C3"
+        assert stack.https("/healthz").status == 200
+
+        make_room(stack)
+        tag, octets, sw = put(connection, 4711)
+        assert sw == "9000", "with room again the next write works"
+        acknowledged[tag] = octets
+        assert_all_there(connection, acknowledged)
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        assert piv.sign_p256(connection, DIGEST)[1] == "9000"
+    assert stack.https("/readyz").status == 200
+
+    stack.server.kill()
+    stack.start_server()
+    with connect_patiently() as connection:
+        assert_all_there(connection, acknowledged)
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        assert piv.sign_p256(connection, DIGEST)[1] == "9000"
+    made.remove()
+
+
+def test_disk_full_and_wrong_pins(stack):
+    """[C3] A try that cannot be written down is not answered as a try: no right PIN is accepted for free, no counter is above the truth."""
+    made = stack.new_card("piv-yubikey5")
+    counted = refused = 0
+    with Connection() as connection:
+        piv.authenticate(connection)
+        fill(stack)
+        write_until_refused(connection, {})
+        for _ in range(2):
+            fill(stack)
+            sw = connection.sw(verify_command("000000"))
+            if sw == f"63C{2 - counted}":
+                counted += 1
+            else:
+                assert sw in (NOT_ENOUGH_MEMORY, "6F00"), sw
+                refused += 1
+        assert tries_left(connection) <= 3 - counted
+        make_room(stack)
+    print(f"wrong tries on a full disk: {counted} counted, {refused} refused")
+    stack.server.kill()
+    stack.start_server()
+    with connect_patiently() as connection:
+        assert 3 - counted - refused <= tries_left(connection) <= 3 - counted
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        assert tries_left(connection) == 3
+    made.remove()
+
+
+def test_restart_on_a_full_disk(stack):
+    """[A3] Killed and started again without room: the server starts and reads what is there; with room it writes."""
+    made = stack.new_card("piv-yubikey5")
+    acknowledged = {}
+    with Connection() as connection:
+        piv.authenticate(connection)
+        for number in range(4):
+            tag, octets, sw = put(connection, number)
+            assert sw == "9000"
+            acknowledged[tag] = octets
+        fill(stack)
+    stack.server.kill()
+    stack.start_server()
+    with connect_patiently() as connection:
+        assert_all_there(connection, acknowledged)
+        make_room(stack)
+        piv.authenticate(connection)
+        assert put(connection, 3)[2] == "9000"
+    made.remove()
