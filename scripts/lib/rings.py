@@ -4,6 +4,7 @@ A ring is a set of tests with one purpose (tests/README.md). Each reports (passe
 at all counts as failed.
 """
 
+import concurrent.futures
 import json
 import os
 import re
@@ -136,7 +137,7 @@ def other_build(preset, targets=()):
 
 
 def sanitized(preset, labels):
-    if not other_build(preset):
+    if not other_build(preset, ["cardea_tests"]):
         return Count(failed=1)
     return native(labels, ROOT / "build" / preset, {
         "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -145,7 +146,7 @@ def sanitized(preset, labels):
 
 def fuzz():
     """Each libFuzzer target for CARDEA_FUZZ_SECONDS (default 20) over its seeds."""
-    if not other_build("fuzz"):
+    if not other_build("fuzz", ["cardea_fuzzers"]):
         return Count(failed=1)
     seconds = os.environ.get("CARDEA_FUZZ_SECONDS", "20")
     seeds = ROOT / "build" / "fuzz" / "seeds"
@@ -153,8 +154,8 @@ def fuzz():
     maker = BUILD / "bin" / "cardea_transcripts"
     if maker.exists():
         run([str(maker), "--seeds", str(seeds)], "fuzz-seeds")
-    total = Count()
-    for program in sorted((ROOT / "build" / "fuzz" / "bin").glob("*fuzz*")):
+
+    def fuzz_one(program):
         with tempfile.TemporaryDirectory() as corpus:
             command = [str(program), f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-verbosity=0",
                        f"-artifact_prefix={LOGS}/", corpus]
@@ -163,7 +164,11 @@ def fuzz():
             status, text = run(command, program.name, timeout=int(seconds) + 300)
         if status != 0:
             print(f"  {program.name}: exit status {status}\n{tail(text)}")
-        total += Count(passed=int(status == 0), failed=int(status != 0))
+        return Count(passed=int(status == 0), failed=int(status != 0))
+
+    programs = sorted((ROOT / "build" / "fuzz" / "bin").glob("*fuzz*"))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        total = sum(pool.map(fuzz_one, programs), Count())
     if total.passed + total.failed == 0:
         print("  no fuzz target was built")
         total.failed += 1
