@@ -36,6 +36,7 @@ def card(stack):
 
 def time_of_a_try(connection):
     """How long a wrong try takes here and now, in seconds; the counter is full afterwards."""
+    assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
     began = time.monotonic()
     for left in (2, 1):
         assert connection.sw(WRONG) == f"63C{left}"
