@@ -16,9 +16,12 @@ struct Kind {
 };
 
 constexpr std::array kKinds{
-    Kind{Errc::unavailable, 503, "unavailable"}, Kind{Errc::not_found, 404, "not-found"},
-    Kind{Errc::conflict, 409, "conflict"},       Kind{Errc::denied, 403, "denied"},
-    Kind{Errc::exhausted, 429, "exhausted"},     Kind{Errc::invalid, 400, "invalid"},
+    Kind{Errc::unavailable, 503, "unavailable"},
+    Kind{Errc::not_found, 404, "not-found"},
+    Kind{Errc::conflict, 409, "conflict"},
+    Kind{Errc::denied, 403, "denied"},
+    Kind{Errc::exhausted, 507, "insufficient-storage"},
+    Kind{Errc::invalid, 400, "invalid"},
     Kind{Errc::unsupported, 501, "unsupported"},
 };
 
@@ -33,6 +36,7 @@ constexpr std::array kTitles{
     Title{"conflict", "It exists already, or changed meanwhile"},
     Title{"denied", "Not allowed"},
     Title{"exhausted", "A limit is reached"},
+    Title{"insufficient-storage", "The server has no room left"},
     Title{"invalid", "The request makes no sense as put"},
     Title{"unsupported", "This server cannot do that"},
     Title{"internal", "The server failed"},
@@ -71,6 +75,10 @@ Response problem(const Error& error) {
     if (kind.code == error.code) return problem(kind.status, kind.slug, error.what);
   }
   return problem(500, "internal", "");
+}
+
+Response limited(const Error& error) {
+  return error.code == Errc::exhausted ? problem(429, "exhausted", error.what) : problem(error);
 }
 
 Response unauthorised(std::string_view detail) {
@@ -121,6 +129,8 @@ std::string_view reason_of(int status) {
       return "Service Unavailable";
     case 505:
       return "HTTP Version Not Supported";
+    case 507:
+      return "Insufficient Storage";
     default:
       return "Internal Server Error";
   }

@@ -58,7 +58,7 @@ Response close_session(const Application& app, Request& request) {
 
 /// Whoever has not been recognised gets 401; other failures are what they are.
 Response authentication_problem(const Error& error) {
-  return error.code == Errc::denied ? unauthorised(error.what) : problem(error);
+  return error.code == Errc::denied ? unauthorised(error.what) : limited(error);
 }
 
 Result<identity::Principal> caller(const Application& app, const Request& request) {
@@ -74,7 +74,7 @@ Response open_session(const Application& app, Request& request) {
   const auto card = text_member(*body, "card");
   if (!card) return problem(card.error());
   const auto opened = app.sessions.open(*who, *card);
-  if (!opened) return problem(opened.error());
+  if (!opened) return limited(opened.error());
   return json_response(201, {{"id", opened->id},
                              {"token", opened->token},
                              {"card", opened->card},

@@ -75,7 +75,7 @@ TEST_CASE("problem: each error has its status and type [RFC9457]") {
   CHECK(check(Errc::not_found, 404, "not-found")["detail"] == "a sentence");
   check(Errc::conflict, 409, "conflict");
   check(Errc::denied, 403, "denied");
-  check(Errc::exhausted, 429, "exhausted");
+  check(Errc::exhausted, 507, "insufficient-storage");
   check(Errc::invalid, 400, "invalid");
   check(Errc::unsupported, 501, "unsupported");
   check(Errc::unavailable, 503, "unavailable");
@@ -85,6 +85,16 @@ TEST_CASE("problem: each error has its status and type [RFC9457]") {
   const auto who = unauthorised("who are you");
   CHECK(who.status == 401);
   CHECK(who.headers.front().first == "WWW-Authenticate");
+}
+
+TEST_CASE("problem: a full disk is 507, a limit of the caller's is 429 [RFC6585#4]") {
+  const Error full{Errc::exhausted, "a sentence"};
+  CHECK(problem(full).status == 507);
+  const auto response = limited(full);
+  CHECK(response.status == 429);
+  CHECK(json::parse(response.body)["type"] == "https://cardea.invalid/problems/exhausted");
+  CHECK(json::parse(response.body)["detail"] == "a sentence");
+  CHECK(limited(Error{Errc::denied, ""}).status == 403);
 }
 
 TEST_CASE("problem: text that is not UTF-8 does not break the document") {
