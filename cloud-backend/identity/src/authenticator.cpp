@@ -91,8 +91,7 @@ Result<AccessToken> Authenticator::grant(const TokenRequest& request) {
     return fail(Errc::invalid, "\"client_assertion_type\" is not " + std::string{kAssertion});
   const auto now = clock_.now();
   CARDEA_TRY(const auto device, asserting_device(request, now));
-  CARDEA_TRY(const auto key, proofs_.verify(request.dpop, request.target, {}, now));
-  if (api::thumbprint(key) != device.id) return denied("the DPoP proof is made with another key");
+  CARDEA_CHECK(proofs_.verify(request.dpop, request.target, {}, device.id, now));
   return issuer_.issue(principal_of(device), now);
 }
 
@@ -101,8 +100,7 @@ Result<Principal> Authenticator::authenticate(const RequestTarget& target, const
   if (token.empty()) return denied("an access token is needed (Authorization: DPoP …)");
   const auto now = clock_.now();
   CARDEA_TRY(const auto claims, issuer_.verify(token, now));
-  CARDEA_TRY(const auto key, proofs_.verify(credentials.dpop, target, token, now));
-  if (api::thumbprint(key) != claims.thumbprint) return denied("the DPoP proof is made with another key");
+  CARDEA_CHECK(proofs_.verify(credentials.dpop, target, token, claims.thumbprint, now));
   CARDEA_TRY(const auto device, devices_.find(claims.device));
   if (device.organisation != claims.organisation)
     return denied("the access token is of another organisation");

@@ -77,17 +77,17 @@ bool same_target(std::string_view url, std::string_view host, std::string_view p
          normal_path(url.substr(end)) == normal_path(path);
 }
 
-Result<api::VerifyKey> DpopVerifier::verify(std::string_view proof, const RequestTarget& target,
-                                            std::string_view access_token, store::Time now) {
+Result<void> DpopVerifier::verify(std::string_view proof, const RequestTarget& target,
+                                  std::string_view access_token, std::string_view thumbprint,
+                                  store::Time now) {
   if (proof.empty()) return denied("a DPoP proof is needed");
   CARDEA_TRY(const auto key, key_in(proof));
   CARDEA_TRY(const auto jws, api::verify_jws(proof, key));
   CARDEA_TRY(const auto claims, read_object(jws.payload_json));
   CARDEA_CHECK(check_claims(claims, target, access_token, now));
+  if (api::thumbprint(key) != thumbprint) return denied("the DPoP proof is made with another key");
   // Last, so that a refused proof costs no memory.
-  CARDEA_CHECK(seen_.use(api::thumbprint(key), api::text_member(claims, "jti"),
-                         *time_member(claims, "iat") + kWindow, now));
-  return key;
+  return seen_.use(thumbprint, api::text_member(claims, "jti"), *time_member(claims, "iat") + kWindow, now);
 }
 
 }  // namespace cardea::identity

@@ -23,15 +23,15 @@ struct Proofs {
               {"iat", clock.seconds().count()},
               {"ath", test::sha256_base64url(kAccessToken)}};
 
-  Result<api::VerifyKey> verify(const std::string& proof) {
-    return verifier.verify(proof, kCards, kAccessToken, clock.now());
+  Result<void> verify(const std::string& proof) {
+    return verifier.verify(proof, kCards, kAccessToken, api::thumbprint(key.public_key), clock.now());
   }
-  Result<api::VerifyKey> verify() { return verify(api::sign_jws(header, claims, key)); }
+  Result<void> verify() { return verify(api::sign_jws(header, claims, key)); }
 };
 
 TEST_CASE("DPoP: a proof for this request, made now, is accepted [RFC9449#4.3]") {
   Proofs proofs;
-  CHECK(proofs.verify() == proofs.key.public_key);
+  CHECK(proofs.verify().has_value());
 }
 
 TEST_CASE("DPoP: a proof works once, also in another order of octets [RFC9449#11.1]") {
@@ -121,6 +121,17 @@ TEST_CASE("DPoP: a refused proof does not use up its identifier") {
   CHECK(proofs.verify().has_value());
 }
 
+TEST_CASE("DPoP: a proof with another key is refused and not remembered [RFC9449#7.1]") {
+  Proofs proofs;
+  const auto stranger = api::generate_signing_key();
+  auto header = proofs.header;
+  header["jwk"] = api::to_jwk(stranger.public_key);
+  for (int i = 0; i < 2; ++i)
+    CHECK_FAILS(proofs.verify(api::sign_jws(header, proofs.claims, stranger)), Errc::denied,
+                "the DPoP proof is made with another key");
+  CHECK(proofs.verify().has_value());
+}
+
 TEST_CASE("htu: normalised before it is compared [RFC9449#4.3] [RFC3986#6.2]") {
   CHECK(same_target("https://127.0.0.1:8443/v1/cards", "127.0.0.1:8443", "/v1/cards"));
   CHECK(same_target("HTTPS://Cards.Example/v1/cards", "cards.example", "/v1/cards"));
@@ -137,7 +148,7 @@ TEST_CASE("htu: normalised before it is compared [RFC9449#4.3] [RFC3986#6.2]") {
 }
 
 TEST_CASE("replay cache: full means no, until something may be forgotten") {
-  ReplayCache cache{2};
+  ReplayCache cache{2, 2};
   const store::Time start{std::chrono::seconds{100}};
   const std::chrono::seconds second{1};
   CHECK(cache.use("a", "1", start + second, start).has_value());
@@ -150,8 +161,24 @@ TEST_CASE("replay cache: full means no, until something may be forgotten") {
   CHECK_FAILS(cache.use("a", "2", later + second, later), Errc::denied, "the token was used before");
 }
 
+TEST_CASE("replay cache: one owner's limit leaves room for all others, and is given back with time") {
+  ReplayCache cache{10, 2};
+  const store::Time start{std::chrono::seconds{100}};
+  const std::chrono::seconds second{1};
+  CHECK(cache.use("a", "1", start + second, start).has_value());
+  CHECK(cache.use("a", "2", start + 2 * second, start).has_value());
+  CHECK_FAILS(cache.use("a", "3", start + second, start), Errc::exhausted,
+              "the device uses too many tokens at once");
+  CHECK_FAILS(cache.use("a", "2", start + second, start), Errc::denied, "the token was used before");
+  CHECK(cache.use("b", "3", start + second, start).has_value());
+  const auto later = start + second + std::chrono::milliseconds{1};
+  CHECK(cache.use("a", "3", later + second, later).has_value());
+  CHECK_FAILS(cache.use("a", "4", later + second, later), Errc::exhausted,
+              "the device uses too many tokens at once");
+}
+
 TEST_CASE("replay cache: identifiers belong to their owner") {
-  ReplayCache cache{10};
+  ReplayCache cache{10, 10};
   const store::Time now{std::chrono::seconds{100}};
   CHECK(cache.use("a", "1", now, now).has_value());
   CHECK(cache.use("b", "1", now, now).has_value());

@@ -59,7 +59,8 @@ class Authenticator {
   DeviceDirectory& devices_;
   const card::Clock& clock_;
   DpopVerifier proofs_;
-  ReplayCache assertions_{200'000};
+  // One token request needs one assertion, and a token lasts ten minutes.
+  ReplayCache assertions_{200'000, 500};
 };
 
 }  // namespace cardea::identity

@@ -25,14 +25,16 @@ class DpopVerifier {
  public:
   static constexpr std::chrono::seconds kWindow{60};  ///< how old a proof may be, and how far ahead
 
-  /// The key that made the proof. `access_token` is empty at the token endpoint, where "ath" is not looked
-  /// at. Errors: `denied` with a sentence that says what is wrong; `exhausted` when too many proofs are
-  /// remembered.
-  Result<api::VerifyKey> verify(std::string_view proof, const RequestTarget& target,
-                                std::string_view access_token, store::Time now);
+  /// That the proof was made for this request with the key of `thumbprint`. `access_token` is empty at the
+  /// token endpoint, where "ath" is not looked at. Errors: `denied` with a sentence that says what is wrong;
+  /// `exhausted` when too many proofs are remembered. A proof with any other key is never remembered: keys
+  /// cost nothing, and each would count as another device.
+  Result<void> verify(std::string_view proof, const RequestTarget& target, std::string_view access_token,
+                      std::string_view thumbprint, store::Time now);
 
  private:
-  ReplayCache seen_{200'000};
+  // Within two minutes. Exchanges show no proof, so a device needs a few for each card it opens.
+  ReplayCache seen_{200'000, 2'000};
 };
 
 /// Whether `url` is https, and names `host` and `path` (RFC 9449, section 4.3, "htu"; RFC 3986, section 6.2).
