@@ -45,6 +45,7 @@ bool parse_number(std::string_view text, std::uint64_t& out) {
 }
 
 struct Seen {
+  bool needs_host = true;  ///< HTTP/1.1 (RFC 9112, 3.2)
   bool host = false;
   bool length = false;
 };
@@ -54,7 +55,7 @@ bool refuse(Refusal& refusal, int status, const char* slug, const char* detail) 
   return false;
 }
 
-bool read_request_line(std::string_view line, Request& request, Head& head, Refusal& refusal) {
+bool read_request_line(std::string_view line, Request& request, Head& head, Seen& seen, Refusal& refusal) {
   const auto first = line.find(' ');
   const auto second = first == std::string_view::npos ? first : line.find(' ', first + 1);
   if (second == std::string_view::npos)
@@ -77,7 +78,8 @@ bool read_request_line(std::string_view line, Request& request, Head& head, Refu
   const auto question = target.find('?');
   request.path = target.substr(0, question);
   request.query = question == std::string_view::npos ? std::string_view{} : target.substr(question + 1);
-  head.close = version == "HTTP/1.0";
+  seen.needs_host = version == "HTTP/1.1";
+  head.close = !seen.needs_host;
   return true;
 }
 
@@ -136,12 +138,12 @@ HeadState read_head(std::string_view buffer, std::size_t& scanned, Request& requ
   while (!rest.empty()) {
     const auto line = rest.substr(0, rest.find("\r\n"));
     rest.remove_prefix(line.size() + 2);
-    const bool good = first ? read_request_line(line, request, head, refusal)
+    const bool good = first ? read_request_line(line, request, head, seen, refusal)
                             : read_field(line, request, head, seen, refusal);
     if (!good) return HeadState::bad;
     first = false;
   }
-  if (!seen.host && !head.close) {
+  if (!seen.host && seen.needs_host) {
     refusal = {400, "bad-request", "The request has no Host header."};
     return HeadState::bad;
   }

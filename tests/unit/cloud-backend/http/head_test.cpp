@@ -116,3 +116,11 @@ TEST_CASE("message: decoding") {
   CHECK(form_value("a=1&c", "c").empty());
   CHECK(form_value("", "a").empty());
 }
+
+TEST_CASE(
+    "head: HTTP/1.1 names a host whether or not the connection stays; HTTP/1.0 need not [RFC9112#3.2]") {
+  CHECK(refused("GET / HTTP/1.1\r\n\r\n") == 400);
+  CHECK(refused("GET / HTTP/1.1\r\nConnection: close\r\n\r\n") == 400);
+  CHECK(refused("GET / HTTP/1.0\r\n\r\n") == 0);
+  CHECK(refused("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n") == 0);
+}
