@@ -102,6 +102,7 @@ Result<void> SqliteDatabase::add(const EnrolmentCode& row) {
   return write([&row](Connection& db) -> Result<void> {
     CARDEA_CHECK(rule::organisation_exists(db, row.organisation));
     CARDEA_CHECK(rule::person_exists(db, row.organisation, row.person));
+    db.run("DELETE FROM enrolment_codes WHERE expires_at <= ?", row.created_at);
     if (db.exists("SELECT 1 FROM enrolment_codes WHERE hash = ?", BytesView{row.hash})) {
       return fail(Errc::conflict, "this enrolment code exists already");
     }

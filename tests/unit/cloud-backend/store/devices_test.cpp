@@ -64,6 +64,25 @@ TEST_CASE("an expired code is refused and removed") {
   CHECK_FAILS(it.db->device("d1"), Errc::not_found, "there is no device d1");
 }
 
+TEST_CASE("a new code sweeps away the expired ones, unless it is refused itself") {
+  Furnished it;
+  must(it.db->add(a_code(1, at(1000))));
+  must(it.db->add(a_code(2, at(2000))));
+  auto later = a_code(3, at(3000));
+  later.created_at = at(1000);
+  later.person = "nobody";
+  CHECK_FALSE(it.db->add(later).has_value());
+  CHECK_FAILS(it.db->redeem(Bytes(32, 1), a_device("d1"), at(1000)), Errc::denied,
+              "the enrolment code has expired");
+  must(it.db->add(a_code(1, at(1000))));
+  later.person = "ann";
+  must(it.db->add(later));
+  CHECK_FAILS(it.db->redeem(Bytes(32, 1), a_device("d1"), at(1)), Errc::not_found,
+              "the enrolment code is unknown or was used already");
+  must(it.db->redeem(Bytes(32, 2), a_device("d2"), at(1500)));
+  must(it.db->redeem(Bytes(32, 3), a_device("d3"), at(1500)));
+}
+
 TEST_CASE("a code survives a redemption that fails") {
   Furnished it;
   must(it.db->add(a_device("d1")));

@@ -72,6 +72,7 @@ class Database {
   virtual Result<std::vector<Device>> devices(const std::string& organisation) = 0;
   virtual Result<void> revoke_device(const std::string& id, Time at) = 0;
 
+  /// Removes, in the same transaction, all codes that had expired when this one was made.
   virtual Result<void> add(const EnrolmentCode& row) = 0;
   /// Redeems a code and adds the device in one transaction. `not_found` for an unknown or used code, `denied`
   /// for an expired one (which is removed); organisation, person and role of `device` are taken from the
