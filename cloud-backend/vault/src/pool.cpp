@@ -101,10 +101,11 @@ void Pool::give_back(Lease worker) {
 }
 
 Result<wire::Reply> Pool::exchange(const wire::Request& request) {
+  const auto limit = request.op == wire::Op::generate ? limits_.generation : limits_.timeout;
   for (unsigned attempt = 0;; ++attempt) {
     CARDEA_TRY(auto worker, borrow());
     const auto began = std::chrono::steady_clock::now();
-    auto reply = worker->process.exchange(request);
+    auto reply = worker->process.exchange(request, limit);
     ++worker->operations;
     const bool broken = !reply || reply->leaving;
     const bool worn =
@@ -126,7 +127,7 @@ Result<wire::Reply> Pool::exchange(const wire::Request& request) {
     } else {
       work_for_mechanic_.notify_one();
     }
-    const bool hung = std::chrono::steady_clock::now() - began >= limits_.timeout;
+    const bool hung = std::chrono::steady_clock::now() - began >= limit;
     if (!broken || attempt > 0 || hung) {
       if (!reply) return fail(Errc::unavailable, reply.error().what);
       return reply;

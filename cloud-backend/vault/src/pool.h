@@ -24,6 +24,7 @@ class Pool {
     std::uint64_t operations = 500'000;
     std::uint64_t bytes = 256U << 20U;
     std::chrono::milliseconds timeout{10'000};
+    std::chrono::milliseconds generation{60'000};
   };
 
   /// `hello` is said to each new worker.

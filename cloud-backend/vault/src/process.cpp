@@ -95,17 +95,20 @@ Result<Process> Process::spawn(const Start& start) {
     ::close(pair[0]);
     return fail(Errc::unavailable, "the signer program " + start.program.string() + " cannot be started");
   }
-  return Process{pid, pair[0]};
+  return Process{pid, pair[0], start.timeout};
 }
 
 Process::Process(Process&& other) noexcept
-    : pid_{std::exchange(other.pid_, -1)}, descriptor_{std::exchange(other.descriptor_, -1)} {}
+    : pid_{std::exchange(other.pid_, -1)},
+      descriptor_{std::exchange(other.descriptor_, -1)},
+      limit_{other.limit_} {}
 
 Process& Process::operator=(Process&& other) noexcept {
   if (this != &other) {
     end();
     pid_ = std::exchange(other.pid_, -1);
     descriptor_ = std::exchange(other.descriptor_, -1);
+    limit_ = other.limit_;
   }
   return *this;
 }
@@ -119,6 +122,12 @@ void Process::end() noexcept {
   }
   descriptor_ = -1;
   pid_ = -1;
+}
+
+Result<wire::Reply> Process::exchange(const wire::Request& request, std::chrono::milliseconds limit) {
+  if (limit != limit_) limit_wait(descriptor_, limit);
+  limit_ = limit;
+  return exchange(request);
 }
 
 Result<wire::Reply> Process::exchange(const wire::Request& request) {

@@ -30,18 +30,22 @@ class Process {
   Process& operator=(Process&& other) noexcept;
   ~Process() { end(); }
 
-  /// One request, one reply. An error of this function means that the process is of no more use; one inside
-  /// the reply does not.
+  /// One request, one reply, within the time that `spawn` was told. An error of this function means that the
+  /// process is of no more use; one inside the reply does not.
   Result<wire::Reply> exchange(const wire::Request& request);
+  /// The same within another time.
+  Result<wire::Reply> exchange(const wire::Request& request, std::chrono::milliseconds limit);
 
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
-  Process(pid_t pid, int descriptor) : pid_{pid}, descriptor_{descriptor} {}
+  Process(pid_t pid, int descriptor, std::chrono::milliseconds limit)
+      : pid_{pid}, descriptor_{descriptor}, limit_{limit} {}
   void end() noexcept;
 
   pid_t pid_;
   int descriptor_;
+  std::chrono::milliseconds limit_;  ///< as it is set on the descriptor
 };
 
 }  // namespace cardea::vault

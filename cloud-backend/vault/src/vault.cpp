@@ -18,7 +18,7 @@ class PooledVault final : public Vault {
         pool_{std::move(start),
               std::move(hello),
               {options_.workers, options_.recycle_after_operations, options_.recycle_above_bytes,
-               options_.timeout}} {}
+               options_.timeout, options_.generation}} {}
 
   Result<void> wait_until_ready() { return pool_.wait_until_ready(); }
 

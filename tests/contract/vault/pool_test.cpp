@@ -200,6 +200,27 @@ TEST_CASE("a stopped worker is given up after the time limit and replaced [B12]"
   CHECK(vault->check().has_value());
 }
 
+TEST_CASE("making a key has a time limit of its own") {
+  auto options = shared_token().options();
+  options.workers = 1;
+  SUBCASE("longer than that of an operation: RSA-4096") {
+    options.timeout = std::chrono::milliseconds{1'000};
+    const auto vault = vault::Vault::open(std::move(options)).value();
+    const auto keys = vault->keys_of("acme", "card-1");
+    CHECK(keys->generate({0x9A, 1}, card::Algorithm::rsa4096).has_value());
+    CHECK(vault->stats().restarts == 0);
+  }
+  SUBCASE("which ends too") {
+    options.generation = std::chrono::milliseconds{500};
+    const auto vault = vault::Vault::open(std::move(options)).value();
+    const auto keys = vault->keys_of("acme", "card-1");
+    stop(signers().at(0));
+    const auto refused = keys->generate({0x9A, 1}, card::Algorithm::p256);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error() == Error{Errc::unavailable, "the signer did not answer in time"});
+  }
+}
+
 TEST_CASE("workers are replaced on schedule, and nobody notices") {
   auto options = shared_token().options();
   options.recycle_after_operations = 5;

@@ -27,6 +27,7 @@ struct Options {
   std::uint64_t recycle_after_operations = 500'000;
   std::uint64_t recycle_above_bytes = 256U << 20U;
   std::chrono::milliseconds timeout{10'000};  ///< for one operation; then the worker is killed and replaced
+  std::chrono::milliseconds generation{60'000};  ///< the same for making a key: RSA takes as long as it takes
 };
 
 struct Stats {
