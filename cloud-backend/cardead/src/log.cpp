@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <exception>
+#include <nlohmann/json.hpp>
 
 namespace cardea::cardead {
 namespace {
@@ -22,20 +23,9 @@ spdlog::level::level_enum native(Level level) {
   return spdlog::level::err;
 }
 
+/// Octets that are no UTF-8 become U+FFFD: a line that cannot be read back is a line lost.
 void append_json_text(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (u < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(u));
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
+  out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// A value that could be taken for more than one, or for the end of the line, is put in quotes.

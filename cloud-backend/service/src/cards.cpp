@@ -144,7 +144,7 @@ Result<void> Cards::assign(const std::string& card, const std::optional<std::str
   }
   CARDEA_CHECK(world_.database.assign(row.id, person_id));
   // Whoever holds it open may not be the one who may.
-  sessions_.end_all_of_card(row.id, SessionEnd::card_blocked);
+  sessions_.end_all_of_card(row.id, SessionEnd::card_assigned);
   return note(row, actor, "card.assign", true, fmt::format(R"({{"holder":"{}"}})", person_id.value_or("")));
 }
 

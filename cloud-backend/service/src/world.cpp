@@ -104,6 +104,8 @@ std::string_view name(SessionEnd reason) {
       return "idle";
     case SessionEnd::lifetime:
       return "lifetime";
+    case SessionEnd::card_assigned:
+      return "card assigned";
     case SessionEnd::card_blocked:
       return "card blocked";
     case SessionEnd::card_deleted:

@@ -194,6 +194,13 @@ TEST_CASE("sessions: block, unblock, delete, revoke [D9]") {
     REQUIRE(f.cards.unblock(card.id, "administrator"));
     CHECK(f.sessions.open(f.caller("ra"), card.id));
   }
+  SUBCASE("assign") {
+    REQUIRE(f.cards.assign(card.id, "bob", "administrator"));
+    CHECK(f.ear.last_end == SessionEnd::card_assigned);
+    CHECK(service::name(SessionEnd::card_assigned) == "card assigned");
+    CHECK(f.sessions.open(f.caller("anns"), card.id).error().code == Errc::not_found);
+    CHECK(f.sessions.open(f.caller("bobs"), card.id));
+  }
   SUBCASE("delete") {
     REQUIRE(f.cards.remove(card.id, "administrator"));
     CHECK(f.ear.last_end == SessionEnd::card_deleted);

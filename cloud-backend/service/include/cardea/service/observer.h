@@ -27,6 +27,7 @@ enum class SessionEnd : std::uint8_t {
   lifetime,
   card_blocked,
   card_deleted,
+  card_assigned,
   device_revoked,
   shutdown
 };
