@@ -16,12 +16,15 @@ bool named(const api::CardSummary& card, const std::string& id_or_label) {
 }  // namespace
 
 Agent::Agent(State::Device device, std::string ifd_socket)
-    : device_{std::move(device)},
+    : Agent{std::move(device), std::move(ifd_socket), api::make_openssl_connector()} {}
+
+Agent::Agent(State::Device device, std::string ifd_socket, std::unique_ptr<api::HttpConnector> connector)
+    : device_{std::make_shared<const State::Device>(std::move(device))},
       ifd_socket_{std::move(ifd_socket)},
-      connector_{api::make_openssl_connector()} {}
+      connector_{std::move(connector)} {}
 
 api::Client Agent::new_client() const {
-  return api::Client{connector_->connect(device_.address()), device_.server.text, device_.key};
+  return api::Client{connector_->connect(device_->address()), device_->server.text, device_->key};
 }
 
 Result<std::vector<api::CardSummary>> Agent::cards() {
@@ -40,24 +43,25 @@ Result<api::CardSummary> Agent::find(const std::string& id_or_label) {
 Result<InsertedCard::Status> Agent::insert(const std::string& id_or_label) {
   CARDEA_TRY(const auto card, find(id_or_label));
   std::shared_ptr<InsertedCard> inserted;
-  std::shared_ptr<InsertedCard> refused;  // ends outside the lock
   {
     const std::lock_guard lock{mutex_};
+    if (stopped_) return fail(Errc::unavailable, "the agent is stopping");
     auto& place = inserted_[card.id];
-    if (place && place->status().phase == Phase::refused) refused = std::move(place);
-    if (!place) place = std::make_shared<InsertedCard>(card, new_client(), ifd_socket_);
+    if (!place || place->status().phase == Phase::refused) {
+      place = std::make_shared<InsertedCard>(card, new_client(), device_, ifd_socket_);
+    }
     inserted = place;
   }
   auto status = inserted->wait_until_settled(kSettleLimit);
   if (status.phase == Phase::refused) {
-    (void)eject(card.id);
+    forget(card.id, inserted);
     return fail(Errc::denied, status.detail);
   }
   return status;
 }
 
 Result<void> Agent::eject(const std::string& id_or_label) {
-  std::shared_ptr<InsertedCard> ejected;  // ends outside the lock
+  std::shared_ptr<InsertedCard> ejected;
   {
     const std::lock_guard lock{mutex_};
     const auto at = std::find_if(inserted_.begin(), inserted_.end(), [&](const auto& entry) {
@@ -67,7 +71,38 @@ Result<void> Agent::eject(const std::string& id_or_label) {
     ejected = std::move(at->second);
     inserted_.erase(at);
   }
+  ejected->eject();
+  (void)ejected->wait_until_over(std::chrono::steady_clock::now() + kFarewell);
   return {};
+}
+
+/// Unless another one has taken its place meanwhile.
+void Agent::forget(const std::string& id, const std::shared_ptr<InsertedCard>& card) {
+  const std::lock_guard lock{mutex_};
+  const auto at = inserted_.find(id);
+  if (at != inserted_.end() && at->second == card) inserted_.erase(at);
+}
+
+bool Agent::stopped_within(std::chrono::milliseconds limit) const {
+  std::unique_lock lock{mutex_};
+  return stopping_.wait_for(lock, limit, [this] { return stopped_; });
+}
+
+bool Agent::stop() {
+  const auto end = std::chrono::steady_clock::now() + kFarewell;
+  decltype(inserted_) all;
+  {
+    const std::lock_guard lock{mutex_};
+    stopped_ = true;
+    all.swap(inserted_);
+  }
+  stopping_.notify_all();
+  for (const auto& [id, card] : all)
+    card->eject();
+  bool over = true;
+  for (const auto& [id, card] : all)
+    over = card->wait_until_over(end) && over;
+  return over;
 }
 
 std::vector<InsertedCard::Status> Agent::status() const {

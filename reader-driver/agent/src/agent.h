@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,6 +18,9 @@ class Agent {
  public:
   Agent(State::Device device, std::string ifd_socket);
 
+  /// As above, with connections of another kind.
+  Agent(State::Device device, std::string ifd_socket, std::unique_ptr<api::HttpConnector> connector);
+
   /// What the server lets this workstation open.
   Result<std::vector<api::CardSummary>> cards();
 
@@ -23,20 +28,33 @@ class Agent {
   /// `denied` with the server's sentence, `conflict` when a label fits several cards, `unavailable`.
   Result<InsertedCard::Status> insert(const std::string& id_or_label);
 
-  /// Errors: `not_found` when no such card is inserted.
+  /// Takes the card out at once, and waits a moment for the server to hear of it. Errors: `not_found` when no
+  /// such card is inserted.
   Result<void> eject(const std::string& id_or_label);
 
+  /// Ejects all cards and inserts none from now on. Returns within `kFarewell`; false when the server has not
+  /// answered by then and threads are still waiting for it.
+  [[nodiscard]] bool stop();
+  /// Waits for `stop`, at most `limit`; whether it was called.
+  [[nodiscard]] bool stopped_within(std::chrono::milliseconds limit) const;
+
+  /// How long the server may take to hear that a card was ejected.
+  static constexpr std::chrono::milliseconds kFarewell{1500};
+
   [[nodiscard]] std::vector<InsertedCard::Status> status() const;
-  [[nodiscard]] const State::Device& device() const { return device_; }
+  [[nodiscard]] const State::Device& device() const { return *device_; }
 
  private:
   api::Client new_client() const;
+  void forget(const std::string& id, const std::shared_ptr<InsertedCard>& card);
   Result<api::CardSummary> find(const std::string& id_or_label);
 
-  const State::Device device_;
+  const std::shared_ptr<const State::Device> device_;
   const std::string ifd_socket_;
   const std::unique_ptr<api::HttpConnector> connector_;
   mutable std::mutex mutex_;
+  mutable std::condition_variable stopping_;
+  bool stopped_ = false;                                           // guarded by mutex_
   std::map<std::string, std::shared_ptr<InsertedCard>> inserted_;  // by card id; guarded by mutex_
 };
 

@@ -22,7 +22,8 @@ constexpr std::size_t kMaxLine = 1U << 20U;
 constexpr int kLookAround = 200;  // milliseconds between looks at the stop token
 
 bool send_line(int fd, const nlohmann::json& value) {
-  const auto line = value.dump() + "\n";
+  // Labels and names may hold anything: what is no UTF-8 is replaced, and does not throw.
+  const auto line = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   std::string_view rest{line};
   while (!rest.empty()) {
     const auto n = ::send(fd, rest.data(), rest.size(), MSG_NOSIGNAL);
@@ -52,11 +53,20 @@ bool heard(int fd) {
   return peer && (peer->user == 0 || peer->user == ::geteuid());
 }
 
+Result<nlohmann::json> answer_to(const nlohmann::json& request, const Handler& handler) {
+  if (!request.is_object()) return fail(Errc::invalid, "not a JSON object");
+  try {
+    return handler(request);
+  } catch (const nlohmann::json::exception&) {
+    return fail(Errc::invalid, "not a request: a member has another type");
+  }
+}
+
 void serve_one(const link::Descriptor& client, const Handler& handler) {
   const auto line = receive_line(client.get());
   if (!line) return;
   const auto request = nlohmann::json::parse(*line, nullptr, false);
-  const auto answer = request.is_object() ? handler(request) : fail(Errc::invalid, "not a JSON object");
+  const auto answer = answer_to(request, handler);
   const nlohmann::json reply =
       answer ? nlohmann::json{{"ok", *answer}}
              : nlohmann::json{{"error", answer.error().what}, {"code", answer.error().code}};

@@ -3,8 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
 
-#include "cardea/apdu/response.h"
+#include "cardea/link/socket.h"
 
 namespace cardea::agent {
 
@@ -31,49 +35,137 @@ std::string_view name(Phase phase) {
       return "inserted";
     case Phase::refused:
       return "refused";
+    case Phase::ejected:
+      return "ejected";
   }
   return "unknown";
 }
 
-InsertedCard::InsertedCard(api::CardSummary card, api::Client client, std::string ifd_socket)
-    : card_{std::move(card)}, client_{std::move(client)}, ifd_socket_{std::move(ifd_socket)} {
-  thread_ = std::thread{[this] { run(); }};
+/// What the thread and the InsertedCard share; goes away with the later of the two.
+class InsertedCard::Worker {
+ public:
+  Worker(api::CardSummary card, api::Client client, std::shared_ptr<const void> client_needs,
+         std::string ifd_socket)
+      : card_{std::move(card)},
+        client_needs_{std::move(client_needs)},
+        client_{std::move(client)},
+        ifd_socket_{std::move(ifd_socket)} {}
+
+  /// The thread.
+  void run() noexcept;
+
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] Status wait_until_settled(std::chrono::milliseconds limit) const;
+  [[nodiscard]] bool wait_until_over(Clock::time_point end) const;
+  void eject();
+
+ private:
+  void insert_again_and_again();
+  void serve_one_insertion();
+  void serve(link::Channel& channel);
+  Result<void> ensure_session();
+  void give_session_up(Errc why);
+  void close_abandoned();
+  Result<std::shared_ptr<link::Channel>> put_into_reader();
+  Result<Bytes> answer(const Bytes& command);
+  void reset_at_power_off();
+  Result<api::ExchangeReply> exchange(std::vector<api::Step> steps);
+  Result<api::ExchangeReply> send(const api::Exchange& numbered);
+  void enter(Phase phase, std::string detail);
+  void pause();
+  [[nodiscard]] bool stopping() const;
+
+  const api::CardSummary card_;
+  const std::shared_ptr<const void> client_needs_;  // before the client: outlives it
+  api::Client client_;
+  const std::string ifd_socket_;
+
+  // Used by the card's thread only.
+  std::optional<api::CardSession> session_;
+  std::vector<api::CardSession> abandoned_;
+  std::uint64_t sequence_ = 0;
+  std::optional<api::Exchange> unconfirmed_;  // a reset that the server may not have heard of
+  bool reset_owed_ = true;
+  std::chrono::milliseconds patience_{0};
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  Phase phase_ = Phase::waiting_for_server;  // guarded by mutex_
+  std::string detail_;                       // guarded by mutex_
+  bool stop_ = false;                        // guarded by mutex_
+  bool over_ = false;                        // guarded by mutex_
+  std::shared_ptr<link::Channel> channel_;   // guarded by mutex_
+};
+
+InsertedCard::InsertedCard(api::CardSummary card, api::Client client,
+                           std::shared_ptr<const void> client_needs, std::string ifd_socket)
+    : worker_{std::make_shared<Worker>(std::move(card), std::move(client), std::move(client_needs),
+                                       std::move(ifd_socket))} {
+  std::thread{[worker = worker_] { worker->run(); }}.detach();
 }
 
 InsertedCard::~InsertedCard() {
   eject();
-  thread_.join();
 }
 
 InsertedCard::Status InsertedCard::status() const {
+  return worker_->status();
+}
+
+InsertedCard::Status InsertedCard::wait_until_settled(std::chrono::milliseconds limit) const {
+  return worker_->wait_until_settled(limit);
+}
+
+void InsertedCard::eject() {
+  worker_->eject();
+}
+
+bool InsertedCard::wait_until_over(Clock::time_point end) const {
+  return worker_->wait_until_over(end);
+}
+
+InsertedCard::Status InsertedCard::Worker::status() const {
   const std::lock_guard lock{mutex_};
   return {card_, phase_, detail_};
 }
 
-InsertedCard::Status InsertedCard::wait_until_settled(std::chrono::milliseconds limit) const {
+InsertedCard::Status InsertedCard::Worker::wait_until_settled(std::chrono::milliseconds limit) const {
   std::unique_lock lock{mutex_};
-  changed_.wait_for(lock, limit, [this] { return phase_ == Phase::inserted || phase_ == Phase::refused; });
+  changed_.wait_for(lock, limit, [this] {
+    return phase_ != Phase::waiting_for_server && phase_ != Phase::waiting_for_reader;
+  });
   return {card_, phase_, detail_};
 }
 
-void InsertedCard::eject() {
+bool InsertedCard::Worker::wait_until_over(Clock::time_point end) const {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_until(lock, end, [this] { return over_; });
+}
+
+void InsertedCard::Worker::eject() {
   {
     const std::lock_guard lock{mutex_};
+    if (stop_) return;
     stop_ = true;
     if (channel_) channel_->shut_down();
+    if (phase_ != Phase::refused) {
+      phase_ = Phase::ejected;
+      detail_.clear();
+      spdlog::info("card={} {}", card_.id, name(phase_));
+    }
   }
   changed_.notify_all();
 }
 
-bool InsertedCard::stopping() const {
+bool InsertedCard::Worker::stopping() const {
   const std::lock_guard lock{mutex_};
   return stop_;
 }
 
-void InsertedCard::enter(Phase phase, std::string detail) {
+void InsertedCard::Worker::enter(Phase phase, std::string detail) {
   {
     const std::lock_guard lock{mutex_};
-    if (phase_ == phase && detail_ == detail) return;
+    if (stop_ || (phase_ == phase && detail_ == detail)) return;
     phase_ = phase;
     detail_ = std::move(detail);
     spdlog::info("card={} {}{}{}", card_.id, name(phase_), detail_.empty() ? "" : ": ", detail_);
@@ -82,19 +174,34 @@ void InsertedCard::enter(Phase phase, std::string detail) {
 }
 
 /// Before the next attempt: longer each time, cut short by ejection.
-void InsertedCard::pause() {
+void InsertedCard::Worker::pause() {
   patience_ = std::clamp(patience_ * 2, kFirstPause, kLongestPause);
   std::unique_lock lock{mutex_};
   changed_.wait_for(lock, patience_, [this] { return stop_; });
 }
 
-void InsertedCard::run() {
+void InsertedCard::Worker::run() noexcept {
+  try {
+    insert_again_and_again();
+    if (session_) (void)client_.close_session(*session_);
+    close_abandoned();
+  } catch (const std::exception& error) {
+    enter(Phase::refused, error.what());
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    over_ = true;
+  }
+  changed_.notify_all();
+}
+
+void InsertedCard::Worker::insert_again_and_again() {
   while (!stopping()) {
     if (const auto opened = ensure_session(); !opened) {
       const auto code = opened.error().code;
       if (code == Errc::denied || code == Errc::not_found || code == Errc::conflict) {
         enter(Phase::refused, opened.error().what);
-        break;
+        return;
       }
       enter(Phase::waiting_for_server, opened.error().what);
       pause();
@@ -102,17 +209,31 @@ void InsertedCard::run() {
     }
     serve_one_insertion();
   }
-  if (session_) (void)client_.close_session(*session_);
 }
 
-Result<void> InsertedCard::ensure_session() {
+Result<void> InsertedCard::Worker::ensure_session() {
   if (session_) return {};
   CARDEA_TRY(session_, client_.open_session(card_.id));
   sequence_ = 0;
+  unconfirmed_.reset();
+  close_abandoned();  // the server is there again
   return {};
 }
 
-Result<std::shared_ptr<link::Channel>> InsertedCard::put_into_reader() {
+/// A session that failed may still be open at the server: it is closed as soon as the server answers again.
+void InsertedCard::Worker::give_session_up(Errc why) {
+  const bool gone = why == Errc::not_found || why == Errc::denied;
+  if (session_ && !gone) abandoned_.push_back(*std::move(session_));
+  session_.reset();
+}
+
+void InsertedCard::Worker::close_abandoned() {
+  for (const auto& session : abandoned_)
+    (void)client_.close_session(session);
+  abandoned_.clear();
+}
+
+Result<std::shared_ptr<link::Channel>> InsertedCard::Worker::put_into_reader() {
   CARDEA_TRY(auto socket, link::connect_to(ifd_socket_));
   auto channel = std::make_shared<link::Channel>(std::move(socket));
   CARDEA_CHECK(channel->set_deadline(kHelloLimit));
@@ -131,7 +252,7 @@ Result<std::shared_ptr<link::Channel>> InsertedCard::put_into_reader() {
 }
 
 /// From insertion to removal.
-void InsertedCard::serve_one_insertion() {
+void InsertedCard::Worker::serve_one_insertion() {
   const auto channel = put_into_reader();
   if (!channel) {
     enter(Phase::waiting_for_reader, channel.error().what);
@@ -139,20 +260,28 @@ void InsertedCard::serve_one_insertion() {
     return;
   }
   enter(Phase::inserted, "");
-  patience_ = std::chrono::milliseconds{0};
   reset_owed_ = true;
+  serve(**channel);
+  (*channel)->shut_down();
+  const std::lock_guard lock{mutex_};
+  channel_.reset();
+}
+
+void InsertedCard::Worker::serve(link::Channel& channel) {
   while (true) {
-    const auto frame = (*channel)->receive();
-    if (!frame) break;  // pcscd has gone, or the card was ejected
+    const auto frame = channel.receive();
+    if (!frame) {  // pcscd has gone, or the card was ejected
+      enter(Phase::waiting_for_reader, "the reader has let the card go");
+      pause();
+      return;
+    }
     switch (frame->type) {
       case link::FrameType::power_on:
       case link::FrameType::reset:
         reset_owed_ = true;
         continue;
       case link::FrameType::power_off:
-        // At once, and not with the next command, which may never come: nothing that was verified outlives
-        // the power.
-        reset_owed_ = !exchange({api::ResetStep{}});
+        reset_at_power_off();
         continue;
       case link::FrameType::transmit:
         break;
@@ -161,20 +290,20 @@ void InsertedCard::serve_one_insertion() {
     }
     const auto response = answer(frame->payload);
     if (!response) {
-      // The card is taken out, for the application too; a new session brings it back.
-      session_.reset();
+      // The card is taken out, for the application too, and at once; a new session brings it back.
+      channel.shut_down();
+      give_session_up(response.error().code);
       enter(Phase::waiting_for_server, response.error().what);
-      break;
+      pause();
+      return;
     }
-    if (!(*channel)->send(link::FrameType::response, *response, frame->number)) break;
+    patience_ = std::chrono::milliseconds{0};
+    if (!channel.send(link::FrameType::response, *response, frame->number)) return;
   }
-  (*channel)->shut_down();
-  const std::lock_guard lock{mutex_};
-  channel_.reset();
 }
 
 /// A reset that is owed rides in front of the command.
-Result<Bytes> InsertedCard::answer(const Bytes& command) {
+Result<Bytes> InsertedCard::Worker::answer(const Bytes& command) {
   std::vector<api::Step> steps;
   if (reset_owed_) steps.emplace_back(api::ResetStep{});
   steps.emplace_back(api::CommandStep{command});
@@ -183,15 +312,32 @@ Result<Bytes> InsertedCard::answer(const Bytes& command) {
   return std::move(reply.results.back().response);
 }
 
-Result<api::ExchangeReply> InsertedCard::exchange(std::vector<api::Step> steps) {
-  const api::Exchange numbered{++sequence_, std::move(steps)};
+/// At once, and not with the next command, which may never come: nothing that was verified outlives the
+/// power.
+void InsertedCard::Worker::reset_at_power_off() {
+  const auto done = exchange({api::ResetStep{}});
+  reset_owed_ = !done;
+  // It has its number and may have been run: the same again, before anything else is said.
+  if (!done && done.error().code == Errc::unavailable && !unconfirmed_) {
+    unconfirmed_ = api::Exchange{sequence_, {api::ResetStep{}}};
+  }
+}
+
+Result<api::ExchangeReply> InsertedCard::Worker::exchange(std::vector<api::Step> steps) {
+  if (unconfirmed_) {
+    CARDEA_CHECK(send(*unconfirmed_));
+    unconfirmed_.reset();
+  }
+  return send({++sequence_, std::move(steps)});
+}
+
+/// Sends an exchange, and once more where it is uncertain whether the server has run it.
+Result<api::ExchangeReply> InsertedCard::Worker::send(const api::Exchange& numbered) {
   const auto began = Clock::now();
   auto reply = client_.exchange(*session_, numbered);
-  if (!reply && reply.error().code == Errc::unavailable && Clock::now() - began < kQuickFailure) {
+  if (!reply && reply.error().code == Errc::unavailable && Clock::now() - began < kQuickFailure &&
+      !stopping()) {
     reply = client_.exchange(*session_, numbered);
-  }
-  if (reply && reply->results.size() != numbered.steps.size()) {
-    return fail(Errc::corrupt, "the server answered another number of steps than it was asked");
   }
   return reply;
 }

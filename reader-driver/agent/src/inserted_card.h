@@ -1,14 +1,11 @@
 #pragma once
 
-#include <condition_variable>
+#include <chrono>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
-#include <thread>
+#include <string_view>
 
 #include "cardea/api/client.h"
-#include "cardea/link/socket.h"
 
 namespace cardea::agent {
 
@@ -18,6 +15,7 @@ enum class Phase : std::uint8_t {
   waiting_for_reader,  ///< the driver is not there or its slots are taken; tried again and again
   inserted,            ///< in the reader
   refused,             ///< the server will not have it; over
+  ejected,             ///< taken out by its user; over
 };
 
 std::string_view name(Phase phase);
@@ -26,6 +24,8 @@ std::string_view name(Phase phase);
 /// a slot of the driver and answers each command by one exchange, inline, with nothing in between. Whatever
 /// breaks is built again until the card is ejected: a lost server or session takes the card out, which
 /// applications understand, and brings it back.
+///
+/// The thread may outlive this object: a request that hangs keeps nobody waiting.
 class InsertedCard {
  public:
   struct Status {
@@ -34,49 +34,29 @@ class InsertedCard {
     std::string detail;  ///< why it is where it is; empty when inserted
   };
 
-  /// `client` is this card's alone.
-  InsertedCard(api::CardSummary card, api::Client client, std::string ifd_socket);
+  /// `client` is this card's alone; what it refers to (its key) is kept alive by `client_needs`.
+  InsertedCard(api::CardSummary card, api::Client client, std::shared_ptr<const void> client_needs,
+               std::string ifd_socket);
   InsertedCard(const InsertedCard&) = delete;
   InsertedCard& operator=(const InsertedCard&) = delete;
-  /// Ejects, and waits for the thread.
+  /// Ejects, and waits for nothing.
   ~InsertedCard();
 
   [[nodiscard]] Status status() const;
 
-  /// Waits until the card is inserted or refused, at most `limit`; where it stands then.
+  /// Waits until the card is inserted, refused or ejected, at most `limit`; where it stands then.
   Status wait_until_settled(std::chrono::milliseconds limit) const;
 
   /// Takes the card out now and for good; a command under way is cut off for the application.
   void eject();
 
+  /// After `eject`: waits until the session at the server is closed and the thread at its end, at most until
+  /// `end`. False when it is still busy then, with a server that does not answer.
+  [[nodiscard]] bool wait_until_over(std::chrono::steady_clock::time_point end) const;
+
  private:
-  void run();
-  void serve_one_insertion();
-  Result<void> ensure_session();
-  Result<std::shared_ptr<link::Channel>> put_into_reader();
-  Result<Bytes> answer(const Bytes& command);
-  Result<api::ExchangeReply> exchange(std::vector<api::Step> steps);
-  void enter(Phase phase, std::string detail);
-  void pause();
-  bool stopping() const;
-
-  const api::CardSummary card_;
-  api::Client client_;
-  const std::string ifd_socket_;
-
-  // Used by the card's thread only.
-  std::optional<api::CardSession> session_;
-  std::uint64_t sequence_ = 0;
-  bool reset_owed_ = true;
-  std::chrono::milliseconds patience_{0};
-
-  mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
-  Phase phase_ = Phase::waiting_for_server;  // guarded by mutex_
-  std::string detail_;                       // guarded by mutex_
-  bool stop_ = false;                        // guarded by mutex_
-  std::shared_ptr<link::Channel> channel_;   // guarded by mutex_
-  std::thread thread_;
+  class Worker;
+  std::shared_ptr<Worker> worker_;
 };
 
 }  // namespace cardea::agent

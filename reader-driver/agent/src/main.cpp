@@ -138,8 +138,18 @@ Result<json> handle(agent::Agent& daemon, const json& request) {
   return fail(Errc::invalid, "no such verb: " + verb);
 }
 
-/// Inserts at start what the command line asks for; what cannot be reached yet is retried by the card's own
-/// thread.
+/// Asks until the server has answered or the agent stops: at login the network may not be there yet.
+template <class Call>
+auto ask_patiently(agent::Agent& daemon, const std::string& what, Call call) -> decltype(call()) {
+  constexpr std::chrono::seconds kLongestPause{10};
+  for (std::chrono::seconds pause{1};; pause = std::min(pause * 2, kLongestPause)) {
+    auto answer = call();
+    if (!answer) spdlog::warn("{}: {}", what, answer.error().what);
+    if (answer || answer.error().code != Errc::unavailable || daemon.stopped_within(pause)) return answer;
+  }
+}
+
+/// Inserts at start what the command line asks for.
 void insert_at_start(agent::Agent& daemon, const std::vector<std::string>& wanted) {
   std::vector<std::string> names;
   for (const auto& name : wanted) {
@@ -147,17 +157,21 @@ void insert_at_start(agent::Agent& daemon, const std::vector<std::string>& wante
       names.push_back(name);
       continue;
     }
-    const auto cards = daemon.cards();
-    if (!cards) spdlog::error("listing the cards: {}", cards.error().what);
-    if (cards) {
-      for (const auto& card : *cards)
-        names.push_back(card.id);
-    }
+    const auto cards = ask_patiently(daemon, "listing the cards", [&] { return daemon.cards(); });
+    if (!cards) continue;
+    for (const auto& card : *cards)
+      names.push_back(card.id);
   }
-  for (const auto& name : names) {
-    if (const auto status = daemon.insert(name); !status)
-      spdlog::error("inserting {}: {}", name, status.error().what);
-  }
+  for (const auto& name : names)
+    (void)ask_patiently(daemon, "inserting " + name, [&] { return daemon.insert(name); });
+}
+
+/// Whether nobody but the caller has the agent any more; those who are just leaving get a moment to do so.
+bool left_alone(const std::shared_ptr<agent::Agent>& daemon) {
+  constexpr std::chrono::milliseconds kStep{10};
+  for (int i = 0; i < 20 && daemon.use_count() > 1; ++i)
+    std::this_thread::sleep_for(kStep);
+  return daemon.use_count() == 1;
 }
 
 int run(const agent::State& state, const std::string& ifd_socket, const std::vector<std::string>& wanted,
@@ -180,25 +194,33 @@ int run(const agent::State& state, const std::string& ifd_socket, const std::vec
   if (auto prepared = state.prepare(); !prepared) return explain(prepared.error());
   auto device = state.load();
   if (!device) return explain(device.error());
-  agent::Agent daemon{std::move(*device), ifd_socket};
-  spdlog::info("device={} server={} reader={}", daemon.device().device, daemon.device().server.text,
+  // Shared with threads that a server which does not answer may keep busy for longer than we wait for them.
+  auto daemon = std::make_shared<agent::Agent>(std::move(*device), ifd_socket);
+  spdlog::info("device={} server={} reader={}", daemon->device().device, daemon->device().server.text,
                ifd_socket);
 
   Result<void> served;
   std::jthread control{[&](const std::stop_token& stop) {
     served = agent::serve_control(
-        state.control_socket(), [&daemon](const json& request) { return handle(daemon, request); }, stop);
+        state.control_socket(), [daemon](const json& request) { return handle(*daemon, request); }, stop);
     // Without its control socket the daemon is of no use: end the process the way a signal would.
     if (!served) ::kill(::getpid(), SIGTERM);
   }};
-  std::jthread starter{[&] { insert_at_start(daemon, wanted); }};
+  std::thread{[daemon, wanted] { insert_at_start(*daemon, wanted); }}.detach();
   int number = 0;
   ::sigwait(&ending, &number);
   spdlog::info("stopping on signal {}", number);
   control.request_stop();
+  const bool quiet = daemon->stop();
   control.join();
-  starter.join();
-  return served ? kDone : explain(served.error());
+  const int code = served ? kDone : explain(served.error());
+  // What is still waiting for the server would meet a process that takes itself apart.
+  if (!quiet || !left_alone(daemon)) {
+    spdlog::warn("the server has not answered; leaving without it");
+    spdlog::default_logger()->flush();
+    std::_Exit(code);
+  }
+  return code;
 }
 
 // -- the tool

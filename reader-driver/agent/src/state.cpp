@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "cardea/api/json.h"
 #include "cardea/link/socket.h"
 
 namespace cardea::agent {
@@ -29,10 +30,12 @@ tl::unexpected<Error> file_error(const std::filesystem::path& path, int number) 
 Result<void> replace_file(const std::filesystem::path& path, BytesView content) {
   const auto beside = path.string() + ".new";
   {
-    const link::Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+    ::unlink(beside.c_str());  // what a crash left, with whatever mode
+    const link::Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
     if (!file) return file_error(beside, errno);
     while (!content.empty()) {
       const auto n = ::write(file.get(), content.data(), content.size());
+      if (n < 0 && errno == EINTR) continue;
       if (n < 0) return file_error(beside, errno);
       content = content.subspan(static_cast<std::size_t>(n));
     }
@@ -101,10 +104,12 @@ Result<void> State::prepare() const {
 
 Result<api::SigningKey> State::key() const {
   const auto path = directory_ / "device.key";
-  SecretBytes seed{kSeedSize};
   if (const link::Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}; file) {
+    SecretBytes seed{kSeedSize};
+    struct stat info {};
+    const bool fits = ::fstat(file.get(), &info) == 0 && info.st_size == static_cast<off_t>(kSeedSize);
     const auto got = ::read(file.get(), seed.expose().data(), seed.size());
-    if (got != static_cast<ssize_t>(seed.size())) {
+    if (!fits || got != static_cast<ssize_t>(seed.size())) {
       return fail(Errc::corrupt, path.string() + ": not a device key; remove it and enrol again");
     }
     return api::signing_key_from_seed(seed);
@@ -142,13 +147,14 @@ Result<State::Device> State::load() const {
   std::ifstream in{path};
   if (!in) return fail(Errc::not_found, "this workstation is not enrolled; run: cardea-agent enrol");
   const auto content = nlohmann::json::parse(in, nullptr, false);
-  if (!content.is_object()) return fail(Errc::corrupt, path.string() + ": damaged; enrol again");
+  const auto server = parse_server_url(api::text_member(content, "server"));
   Device out;
-  CARDEA_TRY(out.server, parse_server_url(content.value("server", "")));
-  out.device = content.value("device", "");
-  out.organisation = content.value("organisation", "");
-  out.person = content.value("person", "");
-  out.ca_file = content.value("ca_file", "");
+  out.device = api::text_member(content, "device");
+  if (!server || out.device.empty()) return fail(Errc::corrupt, path.string() + ": damaged; enrol again");
+  out.server = *server;
+  out.organisation = api::text_member(content, "organisation");
+  out.person = api::text_member(content, "person");
+  out.ca_file = api::text_member(content, "ca_file");
   CARDEA_TRY(out.key, key());
   return out;
 }
