@@ -214,22 +214,20 @@ def test_enrolment_with_unknown_code(stack):
     body = json.dumps({"code": "AAAA-BBBB-CCCC-DDDD-EEEE", "public_key": {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
                        "name": "x", "platform": "linux"}).encode()
     status, problem = request(stack, "POST", "/v1/enrolments", body, {"Content-Type": "application/json"})
-    assert status in (403, 404)
-    assert problem["type"].startswith(PROBLEM)
+    assert (status, problem["type"]) == (403, PROBLEM + "denied")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"code": 7}', b'{"code":"A","code":"B"}', b"\xff\xfe", b'{"code":"' + b"A" * 5000 + b'"}'])
 def test_enrolment_malformed(stack, body):
     """[C1] A body that is no enrolment."""
     status, problem = request(stack, "POST", "/v1/enrolments", body, {"Content-Type": "application/json"})
-    assert status in (400, 403, 404, 413, 422)
-    assert problem["type"].startswith(PROBLEM)
+    assert (status, problem["type"]) == (400, PROBLEM + "invalid")
 
 
 def test_body_too_large(stack):
     """[F6] Refused by its announced length."""
     answer = raw(stack, b"POST /v1/enrolments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 413") or answer == b"", answer[:80]
+    assert answer.startswith(b"HTTP/1.1 413 "), answer[:80]
     assert stack.https("/healthz").status == 200
 
 

@@ -53,6 +53,20 @@ def issued(stack, tmp_path_factory):
     return card, keys
 
 
+@pytest.fixture(scope="session")
+def written_to(stack):
+    card = stack.new_card("piv-yubikey5")
+    card.eject()
+    return card
+
+
+@pytest.fixture
+def used_card(written_to):
+    """A card in the reader on which other tests have left keys and objects, PIN and PUK being the factory's."""
+    yield written_to.insert()
+    written_to.eject()
+
+
 @pytest.fixture
 def provisioned(issued):
     """That card in the reader for one test; {slot: public key file}."""

@@ -95,7 +95,7 @@ def test_wrong_management_key(cms, card, tool, tmp_path):
     other.touch(mode=0o600)
     other.write_text("00112233445566778899AABBCCDDEEFF0011223344556677\n", encoding="utf-8")
     refused = cms("issue", "--current-management-key-file", other, plan="piv-p256", status=1)
-    assert "management key" in refused.stderr
+    assert "wrong management key: the card answers 6982" in refused.stderr
     tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", FACTORY_PIN)
     assert "CHUID:\tNo data available" in tool("yubico-piv-tool", "-r", READER, "-a", "status").stdout
     (tmp_path / "state.json").unlink(missing_ok=True)
@@ -106,7 +106,7 @@ def test_blocked_pin(cms, card, tool):
     """[A2] [C3] With the PIN blocked the card is not issued, and no try of the PUK is spent."""
     for _ in range(3):
         tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", "000000", status=1)
-    assert "blocked" in cms("issue", plan="piv-p256", status=1).stderr
+    assert "the PIN of the card is blocked" in cms("issue", plan="piv-p256", status=1).stderr
     assert card.stack.cli("card", "show", card.id)["pins"]["puk"]["tries_left"] == 3
 
 

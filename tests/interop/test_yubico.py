@@ -20,14 +20,14 @@ def test_status(card, yubico):
 
 @pytest.mark.parametrize("slot", SLOTS)
 @pytest.mark.parametrize("algorithm, name", [("ECCP256", "ASN1 OID: prime256v1"), ("ECCP384", "ASN1 OID: secp384r1")])
-def test_generate(card, yubico, tool, tmp_path, slot, algorithm, name):
+def test_generate(used_card, yubico, tool, slot, algorithm, name):
     """[A7] A key generated on the card; its public key is well-formed."""
     yubico("-a", "generate", "-s", slot, "-A", algorithm, "-o", "public.pem")
     assert name in tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-text", "-noout").stdout.splitlines()
     tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-pubcheck", "-noout")
 
 
-def test_generate_rsa(card, yubico, tool):
+def test_generate_rsa(used_card, yubico, tool):
     """[A7] RSA-2048."""
     yubico("-a", "generate", "-s", "9a", "-A", "RSA2048", "-o", "public.pem")
     assert "(2048 bit)" in tool("openssl", "pkey", "-pubin", "-in", "public.pem", "-text", "-noout").stdout
@@ -37,7 +37,7 @@ def test_generate_rsa(card, yubico, tool):
     (["rsa", "-pkeyopt", "rsa_keygen_bits:2048"], "RSA2048"),
     (["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "ECCP256"), (["ec", "-pkeyopt", "ec_paramgen_curve:P-384"], "ECCP384"),
 ])
-def test_import_key_and_certificate(card, yubico, pkcs11, tool, tmp_path, make, algorithm):
+def test_import_key_and_certificate(used_card, yubico, tool, tmp_path, make, algorithm):
     """[A3][A6] A key made elsewhere is imported with its certificate, and the card signs and decrypts with it."""
     tool("openssl", "genpkey", "-algorithm", *make, "-out", "key.pem")
     tool("openssl", "req", "-x509", "-key", "key.pem", "-subj", "/CN=imported", "-days", "30", "-out", "certificate.pem")
@@ -113,7 +113,7 @@ def test_reset(card, yubico):
     yubico("-a", "verify-pin", "-P", FACTORY_PIN)
 
 
-def test_write_and_read_object(card, yubico, tmp_path):
+def test_write_and_read_object(used_card, yubico, tmp_path):
     """[A3] Any object of the 5FC1 range, byte for byte, also a large one."""
     for size in (1, 200, 3000):
         (tmp_path / "object").write_bytes(bytes(range(256)) * 12 + b"x" * (size % 7))
@@ -133,7 +133,7 @@ def test_ykman_info(card, ykman):
 
 @pytest.mark.parametrize("slot", SLOTS)
 @pytest.mark.parametrize("algorithm", ["ECCP256", "ECCP384"])
-def test_ykman_keys_and_certificates(card, ykman, tool, slot, algorithm):
+def test_ykman_keys_and_certificates(used_card, ykman, tool, slot, algorithm):
     """[A3][A7] Generate a key, a request and a self-signed certificate in each kind of slot; export; delete."""
     ykman("piv", "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", algorithm, slot, "public.pem")
     ykman("piv", "certificates", "request", "-P", FACTORY_PIN, "-s", "CN=request", slot, "public.pem", "request.pem")
@@ -147,7 +147,7 @@ def test_ykman_keys_and_certificates(card, ykman, tool, slot, algorithm):
 
 
 @pytest.mark.parametrize("policy", ["NEVER", "ONCE", "ALWAYS"])
-def test_ykman_pin_policy(card, ykman, policy):
+def test_ykman_pin_policy(used_card, ykman, policy):
     """[A6] The PIN policy of a key is kept, reported (F7) and obeyed."""
     ykman("piv", "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", "ECCP256", "--pin-policy", policy, "9a", "public.pem")
     number = {"NEVER": "01", "ONCE": "02", "ALWAYS": "03"}[policy]
@@ -193,7 +193,7 @@ def test_ykman_unblock(card, ykman, yubico):
     yubico("-a", "verify-pin", "-P", "123321")
 
 
-def test_ykman_import(card, ykman, tool):
+def test_ykman_import(used_card, ykman, tool):
     """[A3] A key and a certificate made elsewhere, RSA with its five components in one extended APDU."""
     tool("openssl", "genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "key.pem")
     tool("openssl", "req", "-x509", "-key", "key.pem", "-subj", "/CN=imported", "-days", "30", "-out", "certificate.pem")
