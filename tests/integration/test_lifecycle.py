@@ -8,6 +8,7 @@ from cardea_stack import FACTORY_PIN, CliError
 from pcsc import Connection, PcscError, verify_command
 
 YUBIKEY_ATR = "3BFD1300008131FE158073C021C057597562694B657940"
+SECOND_READER = "Cardea 00 01"
 NIST_ATR = "3B888131FE450073C84013009000FB"
 
 
@@ -57,7 +58,7 @@ def test_reset_and_leave(stack, card):
 
 
 def test_block_ends_the_session_and_unblock_restores(stack, card):
-    """[D9] A blocked card leaves the reader at once and cannot be inserted; unblocked it is as before."""
+    """[D9] A blocked card answers nothing more, leaves the reader and cannot be inserted; unblocked it is as before."""
     with Connection() as connection:
         assert connection.sw("00200080") == "63C3"
     stack.cli("card", "block", card.id)
@@ -102,12 +103,51 @@ def test_audit_has_each_key_use(stack, card):
     assert all(row["actor"] for row in rows)
 
 
-def test_same_card_on_two_devices(stack, card, scratch):
-    """[A5] A second session of the same card is independent: its own PIN state, the same objects."""
-    with Connection() as connection:
-        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
-        sessions = stack.cli("session", "list")
-        assert len([s for s in sessions if s["card"] == card.id]) == 1
+def test_one_session_while_inserted(stack, card):
+    """[C4] An inserted card has one session, however many applications come and go; ejected, it has none."""
+    for _ in range(3):
+        with Connection() as connection:
+            assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+    assert [s["card"] for s in stack.cli("session", "list")] == [card.id]
+    card.eject()
+    assert stack.cli("session", "list") == []
+
+
+@pytest.fixture
+def second_device(stack):
+    """A second agent, enrolled by itself, at a reader with two slots; its state directory."""
+    state = stack.directory / "agent2"
+    stack.pcscd.stop()
+    stack.start_pcscd(slots=2)
+    if not state.exists():
+        stack.enrol(state=state, name="second workstation")
+    agent = stack.run_agent(state)
+    yield state
+    agent.stop()
+    stack.pcscd.stop()
+    stack.start_pcscd()
+
+
+def test_same_card_on_two_devices(second_device, stack, card):
+    """[A5] Live on both: each has its own login; objects and the counter of tries are one and the same."""
+    stack.agent_cli("insert", card.id, state=second_device)
+    stack.wait_for_card(present=True, reader=SECOND_READER)
+    assert [s["card"] for s in stack.cli("session", "list")] == [card.id, card.id]
+    assert len({s["device"] for s in stack.cli("session", "list")}) == 2
+    with Connection() as here, Connection(SECOND_READER) as there:
+        assert here.sw(verify_command(FACTORY_PIN)) == "9000"
+        assert (here.sw("00200080"), there.sw("00200080")) == ("9000", "63C3")
+        piv.authenticate(here)
+        assert piv.put_object(here, "5FC102", b"seen by both") == "9000"
+        assert piv.get_object(there, "5FC102") == b"seen by both"
+        assert there.sw(verify_command("000000")) == "63C2"
+        assert here.sw("00200080") == "9000"
+        here.reconnect()
+        assert here.sw("00200080") == "63C2"
+    stack.agent_cli("eject", card.id, state=second_device)
+    stack.wait_for_card(present=False, reader=SECOND_READER)
+    with Connection() as here:
+        assert here.sw("00200080") == "63C2"
 
 
 def test_delete_is_a_dry_run_first(stack):

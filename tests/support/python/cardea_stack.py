@@ -136,12 +136,12 @@ class Stack:
         context = ssl.create_default_context(cafile=str(self.data / "tls" / "ca.pem"))
         return urllib.request.urlopen(f"https://127.0.0.1:{self.port}{path}", context=context, timeout=10)
 
-    def start_pcscd(self):
+    def start_pcscd(self, slots=1):
         configuration = self.directory / "reader.conf.d"
         configuration.mkdir(exist_ok=True)
         (configuration / "cardea").write_text(
             'FRIENDLYNAME "Cardea"\n'
-            f"DEVICENAME   unix:{self.ifd_socket}\n"
+            f"DEVICENAME   unix:{self.ifd_socket}:{slots}\n"
             f"LIBPATH      {self.lib / 'libifdcardea.so'}\n"
             "CHANNELID    1\n", encoding="utf-8")
         # What a killed pcscd leaves behind keeps the next one from starting.
@@ -162,11 +162,15 @@ class Stack:
         self._run(command, input_text=code + "\n")
 
     def start_agent(self):
-        self.agent = Child("cardea-agent", [self.bin / "cardea-agent", "--state-dir", self.agent_state, "run",
-                                            "--ifd-socket", self.ifd_socket], self.directory / "agent.log",
-                           self._environment).start()
-        wait_until(lambda: self.agent_cli("status", check=False) is not None, 20, "the agent answers")
+        self.agent = self.run_agent(self.agent_state)
         return self.agent
+
+    def run_agent(self, state):
+        """An agent of its own for each state directory, all at the one driver."""
+        agent = Child("cardea-agent", [self.bin / "cardea-agent", "--state-dir", state, "run", "--ifd-socket", self.ifd_socket],
+                      self.directory / f"{Path(state).name}.log", self._environment).start()
+        wait_until(lambda: self.agent_cli("status", check=False, state=state) is not None, 20, "the agent answers")
+        return agent
 
     # -- using ---------------------------------------------------------------------------------------------------
 
@@ -184,8 +188,8 @@ class Stack:
         text = self._run([self.bin / "cardea", "--socket", self.data / "admin.sock", *arguments, "--json"], check=check)
         return json.loads(text) if text else None
 
-    def agent_cli(self, *arguments, check=True):
-        text = self._run([self.bin / "cardea-agent", "--state-dir", self.agent_state, *arguments, "--json"], check=check)
+    def agent_cli(self, *arguments, check=True, state=None):
+        text = self._run([self.bin / "cardea-agent", "--state-dir", state or self.agent_state, *arguments, "--json"], check=check)
         return json.loads(text) if text else None
 
     def new_card(self, profile="piv-yubikey5", insert=True):
@@ -195,7 +199,7 @@ class Stack:
         card = Card(self, made["id"], label)
         return card.insert() if insert else card
 
-    def wait_for_card(self, present, timeout=20):
+    def wait_for_card(self, present, timeout=20, reader=READER):
         """By SCardGetStatusChange, as any application would wait."""
         from smartcard import scard  # pcscd must be up before the module is used
 
@@ -205,7 +209,7 @@ class Stack:
             state = scard.SCARD_STATE_UNAWARE
             wanted = scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
             for _ in range(20):
-                result, states = scard.SCardGetStatusChange(context, timeout * 1000, [(READER, state)])
+                result, states = scard.SCardGetStatusChange(context, timeout * 1000, [(reader, state)])
                 assert result == scard.SCARD_S_SUCCESS, \
                     f"waiting for present={present}: {scard.SCardGetErrorMessage(result)}"
                 state = states[0][1]
