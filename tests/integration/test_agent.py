@@ -77,6 +77,14 @@ def test_not_enrolled(tmp_path):
     assert done.stderr.endswith("start one with: cardea-agent run\n")
 
 
+def test_enrol_needs_a_server_url(tmp_path):
+    done = subprocess.run([AGENT, "--state-dir", tmp_path / "state", "enrol", "--server", "http://h", "--code-file", "-"], input="code\n",
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert "http://h: the server must be https://HOST or https://HOST:PORT" in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
 @pytest.fixture
 def stopped_server(stack):
     """A card in the reader, and a server that has stopped in the middle of a command."""

@@ -262,7 +262,12 @@ int main_with(int argc, char** argv) {
   EnrolOptions enrolment;
   auto* enrol_verb =
       app.add_subcommand("enrol", "make this workstation known to a server, with a one-time code");
-  enrol_verb->add_option("--server", enrolment.server, "https://HOST:PORT")->required();
+  enrol_verb->add_option("--server", enrolment.server, "https://HOST:PORT")
+      ->required()
+      ->check([](const std::string& text) {
+        const auto url = agent::parse_server_url(text);
+        return url ? std::string{} : url.error().what;
+      });
   enrol_verb->add_option("--ca", enrolment.ca,
                          "PEM file with the server's certificate authority; default: the system's");
   enrol_verb

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -50,7 +51,11 @@ Result<DeviceName> parse_device_name(const std::string& text) {
 
 Result<std::unique_ptr<Reader>> Reader::open(DeviceName name, Log log) {
   std::error_code ignored;  // listening says what is wrong
-  std::filesystem::create_directories(std::filesystem::path{name.path}.parent_path(), ignored);
+  const auto folder = std::filesystem::path{name.path}.parent_path();
+  if (std::filesystem::create_directories(folder, ignored)) {
+    constexpr mode_t kMayPass = 0755;  // whatever pcscd's umask: the socket says who may connect
+    (void)::chmod(folder.c_str(), kMayPass);
+  }
   constexpr mode_t kOwnerAndGroup = 0660;
   CARDEA_TRY(auto listener, link::listen_on(name.path, kOwnerAndGroup));
   const auto group = slot::group_id(kGroupName);
