@@ -22,6 +22,7 @@ namespace cardea::cardead {
 namespace {
 
 constexpr std::chrono::seconds kSweepEvery{5};
+constexpr std::chrono::hours kRenewEvery{24};
 constexpr unsigned kAdminThreads = 2;
 /// Both servers stop one after the other, and service managers lose patience after 15 seconds.
 constexpr std::chrono::seconds kAdminGrace{2};
@@ -108,6 +109,17 @@ class RunningDaemon final : public Daemon {
   [[nodiscard]] std::uint16_t port() const override { return public_->port(); }
   [[nodiscard]] std::filesystem::path ca_file() const override { return ca_file_; }
   void stop() override { stop_everything(); }
+
+  Result<void> renew_certificate() override {
+    auto tls = tls_context();
+    if (!tls) {
+      log_.write(Level::error, "tls.renew", {{"success", "false"}, {"reason", tls.error().what}});
+      return tl::unexpected{std::move(tls).error()};
+    }
+    public_->replace_tls(*std::move(tls));
+    log_.write(Level::info, "tls.renew", {{"success", "true"}});
+    return {};
+  }
 
   Result<void> run() {
     CARDEA_CHECK(prepare_directory(settings_.server.data_directory));
@@ -251,8 +263,14 @@ class RunningDaemon final : public Daemon {
     std::mutex mutex;
     std::condition_variable_any never;
     std::unique_lock lock{mutex};
-    while (!never.wait_for(lock, stop, kSweepEvery, [&stop] { return stop.stop_requested(); }))
+    auto looked = std::chrono::steady_clock::now();
+    while (!never.wait_for(lock, stop, kSweepEvery, [&stop] { return stop.stop_requested(); })) {
       sessions_->sweep();
+      if (const auto now = std::chrono::steady_clock::now(); now - looked >= kRenewEvery) {
+        looked = now;
+        (void)renew_certificate();  // has said in the log what went wrong
+      }
+    }
   }
 
   void stop_everything() {

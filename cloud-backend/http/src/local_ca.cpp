@@ -30,8 +30,6 @@ using Bio = std::unique_ptr<BIO, Freer<BIO, BIO_free_all>>;
 
 constexpr long kDay = 24L * 3600L;
 constexpr long kCaLife = 3650 * kDay;
-constexpr long kServerLife = 90 * kDay;
-constexpr long kRenewBefore = 30 * kDay;
 
 tl::unexpected<Error> openssl_failure(const char* what) {
   return fail(Errc::unavailable, std::string{"the local CA cannot "} + what + ": " + openssl_text());
@@ -136,13 +134,14 @@ std::vector<std::string> all_names(const std::vector<std::string>& more) {
   return names;
 }
 
-/// Good for another while, for this key, from this CA, and for every name.
-bool still_good(X509* certificate, EVP_PKEY* key, X509* ca, const std::vector<std::string>& names) {
+/// Good for a third of its time, for this key, from this CA, and for every name.
+bool still_good(X509* certificate, EVP_PKEY* key, X509* ca, const std::vector<std::string>& names,
+                std::chrono::seconds life) {
   if (certificate == nullptr || key == nullptr) return false;
   int days = 0;
   int seconds = 0;
   if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) != 1) return false;
-  if (days * kDay + seconds < kRenewBefore) return false;
+  if (days * kDay + seconds < life.count() / 3) return false;
   if (X509_check_private_key(certificate, key) != 1) return false;
   if (X509_verify(certificate, X509_get0_pubkey(ca)) != 1) return false;
   return std::all_of(names.begin(), names.end(), [certificate](const std::string& name) {
@@ -154,7 +153,7 @@ bool still_good(X509* certificate, EVP_PKEY* key, X509* ca, const std::vector<st
 }  // namespace
 
 Result<LocalCa> ensure_local_ca(const std::filesystem::path& directory,
-                                const std::vector<std::string>& more_names) {
+                                const std::vector<std::string>& more_names, std::chrono::seconds life) {
   ERR_clear_error();
   std::error_code error;
   std::filesystem::create_directories(directory, error);
@@ -190,7 +189,7 @@ Result<LocalCa> ensure_local_ca(const std::filesystem::path& directory,
   const Key old_key{read_pem(files.key, PEM_read_bio_PrivateKey)};
   const Certificate old{read_pem(files.certificate, PEM_read_bio_X509)};
   ERR_clear_error();
-  if (still_good(old.get(), old_key.get(), ca.get(), names)) return files;
+  if (still_good(old.get(), old_key.get(), ca.get(), names, life)) return files;
 
   std::string alternative;
   for (const auto& name : names) {
@@ -199,7 +198,7 @@ Result<LocalCa> ensure_local_ca(const std::filesystem::path& directory,
   const Key key{EVP_EC_gen("P-256")};
   if (!key) return openssl_failure("make a key");
   const auto certificate = make_certificate({"Cardea server",
-                                             kServerLife,
+                                             life.count(),
                                              {{NID_basic_constraints, "critical,CA:FALSE"},
                                               {NID_key_usage, "critical,digitalSignature"},
                                               {NID_ext_key_usage, "serverAuth"},

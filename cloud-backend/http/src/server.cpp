@@ -30,9 +30,9 @@ class EpollServer final : public Server {
       : options_{std::move(options)},
         handler_{std::move(handler)},
         rules_{options_.max_body, options_.handshake, options_.idle, options_.request},
-        tls_{options_.tls ? static_cast<SSL_CTX*>(options_.tls->native()) : nullptr},
         listener_{listener},
-        port_{bound_port(listener)} {}
+        port_{bound_port(listener)},
+        tls_{options_.tls} {}
 
   EpollServer(const EpollServer&) = delete;
   EpollServer& operator=(const EpollServer&) = delete;
@@ -61,6 +61,11 @@ class EpollServer final : public Server {
 
   [[nodiscard]] ServerStats stats() const override {
     return {accepted_, refused_, open_, handshake_failures_, timeouts_};
+  }
+
+  void replace_tls(std::shared_ptr<TlsContext> tls) override {
+    const std::lock_guard lock{mutex_};
+    tls_.swap(tls);
   }
 
   void stop() override {
@@ -144,7 +149,10 @@ class EpollServer final : public Server {
       const int yes = 1;
       (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     }
-    auto owner = std::make_unique<Connection>(fd, tls_, rules_, handler_, stopping_);
+    // A connection holds on to its SSL_CTX by itself from here.
+    const auto tls = current_tls();
+    auto owner = std::make_unique<Connection>(fd, tls ? static_cast<SSL_CTX*>(tls->native()) : nullptr,
+                                              rules_, handler_, stopping_);
     auto& connection = *owner;
     {
       const std::lock_guard lock{mutex_};
@@ -153,6 +161,11 @@ class EpollServer final : public Server {
     }
     // Nothing is here yet as a rule: let epoll say when, and keep accepting.
     if (!watch(fd, EPOLL_CTL_ADD, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, &connection)) forget(connection);
+  }
+
+  std::shared_ptr<TlsContext> current_tls() {
+    const std::lock_guard lock{mutex_};
+    return tls_;
   }
 
   /// No descriptor is left: give up the spare one, take the connection and close it, so that the client is
@@ -202,7 +215,6 @@ class EpollServer final : public Server {
   const ServerOptions options_;
   const Handler handler_;
   const ConnectionRules rules_;
-  SSL_CTX* const tls_;
   int listener_;
   std::uint16_t port_;
   int epoll_ = -1;
@@ -213,6 +225,7 @@ class EpollServer final : public Server {
   std::atomic<bool> finished_{false};
 
   std::mutex mutex_;
+  std::shared_ptr<TlsContext> tls_;
   std::condition_variable emptied_;
   std::condition_variable keeper_wake_;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;

@@ -1,95 +1,22 @@
 #include "cardea/http/server.h"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <stdexcept>
 #include <string>
 #include <thread>
 
+#include "peer.h"
+
 using namespace cardea;
 using namespace cardea::http;
+using namespace cardea::http::test;
 
 namespace {
-
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardea-http-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::filesystem::path path;
-};
-
-/// A client that sends exactly what it is told.
-class Peer {
- public:
-  explicit Peer(const std::filesystem::path& socket) : fd_{::socket(AF_UNIX, SOCK_STREAM, 0)} {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const auto& name = socket.native();
-    std::copy(name.begin(), name.end(), &address.sun_path[0]);
-    REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  }
-  explicit Peer(std::uint16_t port) : fd_{::socket(AF_INET, SOCK_STREAM, 0)} {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  }
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-  ~Peer() { ::close(fd_); }
-
-  void send(const std::string& text) const {
-    std::size_t sent = 0;
-    while (sent < text.size()) {
-      const auto n = ::send(fd_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-      if (n <= 0) return;  // the server has hung up, which the test will notice
-      sent += static_cast<std::size_t>(n);
-    }
-  }
-  /// All until the text ends with `end`, or until the server closes.
-  std::string until(const std::string& end) const {
-    std::string text;
-    char c = 0;
-    while ((end.empty() || text.size() < end.size() ||
-            text.compare(text.size() - end.size(), end.size(), end) != 0) &&
-           ::recv(fd_, &c, 1, 0) == 1) {
-      text += c;
-    }
-    return text;
-  }
-  std::string rest() const { return until(""); }
-  [[nodiscard]] int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-Response echo(Request& request) {
-  if (request.path == "/throw") throw std::runtime_error{"inside"};
-  Response response;
-  response.content_type = "text/plain";
-  response.body =
-      std::string{request.method} + " " + std::string{request.path} + " " + std::string{request.body};
-  return response;
-}
 
 struct Local {
   TempDir dir;
@@ -104,11 +31,6 @@ struct Local {
   }
   [[nodiscard]] std::filesystem::path socket() const { return dir.path / "s"; }
 };
-
-const std::string kGet = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
-const std::string kAnswer =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\nCache-Control: no-store\r\n\r\nGET "
-    "/a ";
 
 }  // namespace
 
@@ -278,99 +200,4 @@ TEST_CASE("server: stopping lets the running request finish and hangs up on idle
   go_on.notify_all();
   CHECK(busy.rest().find("GET /a ") != std::string::npos);
   stopper.join();
-}
-
-TEST_CASE("server: TLS 1.3 with a certificate of the local CA, and nothing older [F1]") {
-  const TempDir dir;
-  const auto files = ensure_local_ca(dir.path, {"cards.example"}).value();
-  ServerOptions options;
-  options.address = "127.0.0.1";
-  options.tls = TlsContext::load(files.certificate, files.key, {}).value();
-  const auto server = *Server::start(options, echo);
-  REQUIRE(server->port() != 0);
-
-  ServerOptions same = options;
-  same.port = server->port();
-  const auto taken = Server::start(same, echo);
-  REQUIRE_FALSE(taken);
-  CHECK(taken.error().code == Errc::conflict);
-  CHECK(taken.error().what ==
-        "cannot listen on 127.0.0.1 port " + std::to_string(server->port()) + ": Address already in use");
-
-  const auto connect = [&](int newest, const char* name) {
-    const Peer peer{server->port()};
-    SSL_CTX* context = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_max_proto_version(context, newest);
-    REQUIRE(SSL_CTX_load_verify_locations(context, files.ca.c_str(), nullptr) == 1);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-    SSL* ssl = SSL_new(context);
-    SSL_set1_host(ssl, name);
-    SSL_set_fd(ssl, peer.fd());
-    std::string answer;
-    if (SSL_connect(ssl) == 1) {
-      SSL_write(ssl, kGet.data(), static_cast<int>(kGet.size()));
-      std::array<char, 1024> buffer{};
-      const int n = SSL_read(ssl, buffer.data(), static_cast<int>(buffer.size()));
-      if (n > 0) answer.assign(buffer.data(), static_cast<std::size_t>(n));
-    }
-    SSL_free(ssl);
-    SSL_CTX_free(context);
-    return answer;
-  };
-  CHECK(connect(TLS1_3_VERSION, "localhost") == kAnswer);  // in one record
-  CHECK(connect(TLS1_3_VERSION, "cards.example") == kAnswer);
-  CHECK(connect(TLS1_3_VERSION, "other.example").empty());
-  CHECK(connect(TLS1_2_VERSION, "localhost").empty());
-
-  const Peer plain{server->port()};
-  plain.send(kGet);
-  CHECK(plain.rest().find("200 OK") == std::string::npos);
-  CHECK(server->stats().handshake_failures >= 1);
-}
-
-TEST_CASE("server: clients without a certificate of the named CA are not let in") {
-  const TempDir dir;
-  const auto files = ensure_local_ca(dir.path, {}).value();
-  ServerOptions options;
-  options.address = "127.0.0.1";
-  options.tls = TlsContext::load(files.certificate, files.key, files.ca).value();
-  const auto server = *Server::start(options, echo);
-  const Peer peer{server->port()};
-  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
-  SSL* ssl = SSL_new(context);
-  SSL_set_fd(ssl, peer.fd());
-  char octet = 0;
-  // In TLS 1.3 the client believes to be connected before the server has looked at its (missing) certificate.
-  CHECK((SSL_connect(ssl) != 1 || SSL_read(ssl, &octet, 1) <= 0));
-  SSL_free(ssl);
-  SSL_CTX_free(context);
-}
-
-TEST_CASE("local CA: made once, kept, and the server's certificate follows the names") {
-  const TempDir dir;
-  const auto read = [](const std::filesystem::path& file) {
-    const auto size = std::filesystem::file_size(file);
-    std::string text(size, '\0');
-    FILE* in = std::fopen(file.c_str(), "r");
-    REQUIRE(std::fread(text.data(), 1, size, in) == size);
-    std::fclose(in);
-    return text;
-  };
-  const auto first = ensure_local_ca(dir.path / "tls", {}).value();
-  for (const auto& key : {first.key, dir.path / "tls" / "ca.key"}) {
-    struct stat info {};
-    REQUIRE(::stat(key.c_str(), &info) == 0);
-    CHECK((info.st_mode & 0777U) == 0600U);
-  }
-  const auto ca = read(first.ca);
-  const auto certificate = read(first.certificate);
-  REQUIRE(ensure_local_ca(dir.path / "tls", {}));
-  CHECK(read(first.certificate) == certificate);
-  REQUIRE(ensure_local_ca(dir.path / "tls", {"192.0.2.7", "a.example"}));
-  CHECK(read(first.certificate) != certificate);
-  CHECK(read(first.ca) == ca);
-
-  std::filesystem::resize_file(first.ca, 10);
-  CHECK(ensure_local_ca(dir.path / "tls", {}).error().code == Errc::corrupt);
-  CHECK(TlsContext::load(first.certificate, dir.path / "tls" / "ca.key", {}).error().code == Errc::corrupt);
 }

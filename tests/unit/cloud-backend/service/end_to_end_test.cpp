@@ -317,3 +317,29 @@ TEST_CASE("end to end: what keeps the server from starting is said in a sentence
           std::string::npos);
   }
 }
+
+TEST_CASE("end to end: a renewed certificate is used without a restart, a damaged one is not") {
+  const Server server;
+  const auto tls = server.dir.path / "data" / "tls";
+  const auto trusts = [&server](const std::filesystem::path& ca) {
+    api::ServerAddress address;
+    address.host = "127.0.0.1";
+    address.port = server.daemon->port();
+    address.ca_file = ca;
+    const auto reply = api::make_openssl_connector()->connect(address)->send({"GET", "/healthz", {}, {}, {}});
+    return reply.has_value() && reply->status == 200;
+  };
+  const auto old_ca = server.dir.path / "old.pem";
+  std::filesystem::copy_file(tls / "ca.pem", old_ca);
+  std::filesystem::remove_all(tls);
+  CHECK(trusts(old_ca));
+  REQUIRE(server.daemon->renew_certificate());
+  CHECK_FALSE(trusts(old_ca));
+  CHECK(trusts(tls / "ca.pem"));
+
+  const auto new_ca = server.dir.path / "new.pem";
+  std::filesystem::copy_file(tls / "ca.pem", new_ca);
+  std::filesystem::resize_file(tls / "ca.pem", 10);
+  CHECK(server.daemon->renew_certificate().error().code == Errc::corrupt);
+  CHECK(trusts(new_ca));
+}

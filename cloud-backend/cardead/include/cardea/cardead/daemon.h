@@ -24,6 +24,11 @@ class Daemon {
   /// CA certificate of the server's own certificate; empty where the settings name a certificate.
   [[nodiscard]] virtual std::filesystem::path ca_file() const = 0;
 
+  /// Looks whether the server's certificate has to be renewed (local CA) or has been (an operator's files),
+  /// and uses it for new connections. Done every day without being asked. A certificate that cannot be used
+  /// leaves the old one in place and a line in the log. Errors: those of the files.
+  virtual Result<void> renew_certificate() = 0;
+
   /// Finishes running exchanges, ends sessions, closes. Idempotent; the destructor does it too.
   virtual void stop() = 0;
 

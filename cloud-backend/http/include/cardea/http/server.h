@@ -54,6 +54,10 @@ class Server {
   [[nodiscard]] virtual std::uint16_t port() const = 0;
   [[nodiscard]] virtual ServerStats stats() const = 0;
 
+  /// The certificate of connections that are accepted from now on; those that are open keep theirs. For a
+  /// server that was started with TLS.
+  virtual void replace_tls(std::shared_ptr<TlsContext> tls) = 0;
+
   /// Accepts no more, lets running requests finish within the grace period, closes. Idempotent; the
   /// destructor does it too.
   virtual void stop() = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -35,11 +36,14 @@ struct LocalCa {
   std::filesystem::path ca;           ///< ca.pem: what clients are given
 };
 
-/// Makes, at the first start, a CA (P-256, ten years, key of mode 0600) and a server certificate (P-256, 90
-/// days) for localhost, 127.0.0.1, ::1 and `names` inside `directory`; renews the server certificate when a
-/// third of its time is left or the names have changed. Errors: `corrupt` (a file is damaged), `unavailable`
-/// (cannot write).
-Result<LocalCa> ensure_local_ca(const std::filesystem::path& directory,
-                                const std::vector<std::string>& names);
+/// How long a server certificate of the local CA is good for.
+inline constexpr std::chrono::seconds kServerCertificateLife = std::chrono::hours{90 * 24};
+
+/// Makes, at the first start, a CA (P-256, ten years, key of mode 0600) and a server certificate (P-256, of
+/// `life`) for localhost, 127.0.0.1, ::1 and `names` inside `directory`; renews the server certificate when
+/// less than a third of `life` is left or the names have changed. Errors: `corrupt` (a file is damaged),
+/// `unavailable` (cannot write).
+Result<LocalCa> ensure_local_ca(const std::filesystem::path& directory, const std::vector<std::string>& names,
+                                std::chrono::seconds life = kServerCertificateLife);
 
 }  // namespace cardea::http
