@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cardea/link/socket.h"
+#include "cardea/secret.h"
 
 namespace cardea::agent {
 
@@ -67,7 +68,7 @@ class InsertedCard::Worker {
   void give_session_up(Errc why);
   void close_abandoned();
   Result<std::shared_ptr<link::Channel>> put_into_reader();
-  Result<Bytes> answer(const Bytes& command);
+  Result<Bytes> answer(Bytes command);
   void reset_at_power_off();
   Result<api::ExchangeReply> exchange(std::vector<api::Step> steps);
   Result<api::ExchangeReply> send(const api::Exchange& numbered);
@@ -237,8 +238,8 @@ Result<std::shared_ptr<link::Channel>> InsertedCard::Worker::put_into_reader() {
   CARDEA_TRY(auto socket, link::connect_to(ifd_socket_));
   auto channel = std::make_shared<link::Channel>(std::move(socket));
   CARDEA_CHECK(channel->set_deadline(kHelloLimit));
-  CARDEA_CHECK(channel->send(link::FrameType::hello,
-                             link::encode(link::Hello{link::kProtocolVersion, session_->atr, card_.label})));
+  const link::Hello hello{link::kProtocolVersion, session_->atr, card_.label.substr(0, link::kMaxLabel)};
+  CARDEA_CHECK(channel->send(link::FrameType::hello, link::encode(hello)));
   CARDEA_TRY(const auto reply, channel->receive());
   if (reply.type != link::FrameType::welcome) {
     return fail(Errc::unavailable,
@@ -269,7 +270,7 @@ void InsertedCard::Worker::serve_one_insertion() {
 
 void InsertedCard::Worker::serve(link::Channel& channel) {
   while (true) {
-    const auto frame = channel.receive();
+    auto frame = channel.receive();
     if (!frame) {  // pcscd has gone, or the card was ejected
       enter(Phase::waiting_for_reader, "the reader has let the card go");
       pause();
@@ -288,7 +289,7 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
       default:
         continue;
     }
-    const auto response = answer(frame->payload);
+    const auto response = answer(std::move(frame->payload));
     if (!response) {
       // The card is taken out, for the application too, and at once; a new session brings it back.
       channel.shut_down();
@@ -303,10 +304,10 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
 }
 
 /// A reset that is owed rides in front of the command.
-Result<Bytes> InsertedCard::Worker::answer(const Bytes& command) {
+Result<Bytes> InsertedCard::Worker::answer(Bytes command) {
   std::vector<api::Step> steps;
   if (reset_owed_) steps.emplace_back(api::ResetStep{});
-  steps.emplace_back(api::CommandStep{command});
+  steps.emplace_back(api::CommandStep{std::move(command)});
   CARDEA_TRY(auto reply, exchange(std::move(steps)));
   reset_owed_ = false;
   return std::move(reply.results.back().response);
@@ -328,7 +329,12 @@ Result<api::ExchangeReply> InsertedCard::Worker::exchange(std::vector<api::Step>
     CARDEA_CHECK(send(*unconfirmed_));
     unconfirmed_.reset();
   }
-  return send({++sequence_, std::move(steps)});
+  api::Exchange numbered{++sequence_, std::move(steps)};
+  auto reply = send(numbered);
+  for (auto& step : numbered.steps) {
+    if (auto* command = std::get_if<api::CommandStep>(&step)) wipe(command->apdu);  // a PIN may be in it
+  }
+  return reply;
 }
 
 /// Sends an exchange, and once more where it is uncertain whether the server has run it.

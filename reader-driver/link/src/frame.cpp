@@ -1,6 +1,7 @@
 #include "cardea/link/frame.h"
 
 #include "cardea/apdu/atr.h"
+#include "cardea/secret.h"
 
 namespace cardea::link {
 
@@ -9,7 +10,6 @@ namespace {
 constexpr std::size_t kLengthSize = 4;
 /// The part of the head that the length counts.
 constexpr std::size_t kCountedHead = kHeadSize - kLengthSize;
-constexpr std::size_t kMaxLabel = 255;
 
 bool known(std::uint8_t type) {
   switch (static_cast<FrameType>(type)) {
@@ -61,6 +61,7 @@ Result<std::optional<Frame>> take_frame(Bytes& buffer) {
   if (view.size() < whole) return std::nullopt;
   Frame out{static_cast<FrameType>(view[kLengthSize]), to_bytes(view.subspan(kHeadSize, whole - kHeadSize)),
             static_cast<std::uint32_t>(read_be(view.subspan(kLengthSize + 1, 4)))};
+  wipe(std::span{buffer}.first(whole));  // a PIN may be in it
   buffer.erase(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(whole));
   return out;
 }

@@ -10,7 +10,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 #include <system_error>
+
+#include "cardea/secret.h"
 
 namespace cardea::link {
 
@@ -154,7 +157,9 @@ Result<Frame> Channel::receive() {
       const bool late = errno == EAGAIN || errno == EWOULDBLOCK;
       return fail(Errc::unavailable, late ? "no answer within the deadline" : "receiving: " + reason());
     }
-    append(buffer_, BytesView{piece}.first(static_cast<std::size_t>(got)));
+    const auto arrived = std::span{piece}.first(static_cast<std::size_t>(got));
+    append(buffer_, arrived);
+    wipe(arrived);
   }
 }
 

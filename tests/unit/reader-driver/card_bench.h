@@ -27,9 +27,9 @@ struct CardBench {
   }
   [[nodiscard]] std::string socket() const { return folder / "ifd.sock"; }
 
-  [[nodiscard]] std::unique_ptr<agent::InsertedCard> insert() const {
+  [[nodiscard]] std::unique_ptr<agent::InsertedCard> insert(const std::string& label = "badge") const {
     return std::make_unique<agent::InsertedCard>(
-        api::CardSummary{"c", "badge", "piv-nist", "active", ""},
+        api::CardSummary{"c", label, "piv-nist", "active", ""},
         api::Client{std::make_unique<FakeConnection>(server), "https://cards.example", *key}, key, socket());
   }
   /// As pcscd does: wait, look, until the slot is as wanted.

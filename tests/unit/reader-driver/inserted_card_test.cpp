@@ -180,6 +180,12 @@ TEST_CASE("a card that is blocked while it is in the reader leaves it and stays 
   CHECK(card->status().detail == "the card is blocked");
 }
 
+TEST_CASE("a card may have a label that is too long for the driver's log") {
+  const CardBench bench;
+  const auto card = bench.insert(std::string(300, 'x'));
+  bench.settle(true);
+}
+
 TEST_CASE("[A1] ejection takes the card out and closes its session") {
   const CardBench bench;
   const auto card = bench.insert();

@@ -53,11 +53,13 @@ std::array<std::uint8_t, kHeadSize> encode_head(FrameType type, std::size_t payl
 /// `invalid` for a length that no frame has or an unknown type; the connection is of no further use then.
 Result<std::optional<Frame>> take_frame(Bytes& buffer);
 
+inline constexpr std::size_t kMaxLabel = 255;
+
 /// The agent's first words.
 struct Hello {
   std::uint8_t version = kProtocolVersion;
   Bytes atr;          ///< 2 to 33 octets, a well-formed answer to reset
-  std::string label;  ///< at most 255 octets; for logs
+  std::string label;  ///< at most kMaxLabel octets; for logs
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };
