@@ -1,3 +1,16 @@
+#include <stdexcept>
+
+namespace cardea::config {
+[[noreturn]] static void reader_gave_up() {
+  throw std::logic_error{"toml++"};
+}
+}  // namespace cardea::config
+
+// toml++ 3.3 asserts what a file can break ("[$x]"): the process would end, or with NDEBUG go on into
+// undefined behaviour. Here it is a mistake in the file.
+#undef NDEBUG
+#define TOML_ASSERT(expr) ((expr) ? static_cast<void>(0) : cardea::config::reader_gave_up())
+
 #include <toml++/toml.h>
 
 #include <fmt/format.h>
@@ -239,6 +252,8 @@ Result<Settings> parse(std::string_view toml, const std::string& file) {
     root = toml::parse(toml);
   } catch (const toml::parse_error& e) {
     return fail(Errc::invalid, fmt::format("{}:{}: {}", file, e.source().begin.line, e.description()));
+  } catch (const std::logic_error&) {
+    return fail(Errc::invalid, fmt::format("{}: not TOML: is there a name that needs quotes?", file));
   }
   Settings settings;
   Reader reader{root, file};

@@ -171,3 +171,14 @@ TEST_CASE("config: files that are named must be readable") {
   CHECK(config::load("/tmp").error() == Error{Errc::not_found, "/tmp: cannot be read"});
   CHECK(config::load("/dev/null").value().server.port == 8443);  // empty is good
 }
+
+TEST_CASE("config: what the TOML reader itself gives up on is a mistake in the file") {
+  for (const auto* const text : {"[$x]\n", "[ [ x", "a = [$", "\x01", "$ = 1"}) {
+    CAPTURE(text);
+    const auto settings = config::parse(text, "f");
+    REQUIRE_FALSE(settings);
+    CHECK(settings.error().code == Errc::invalid);
+    CHECK(settings.error().what.substr(0, 2) == "f:");
+  }
+  CHECK(config::parse("[$x]\n", "f").error().what == "f: not TOML: is there a name that needs quotes?");
+}
