@@ -173,7 +173,7 @@ TEST_CASE("config: files that are named must be readable") {
 }
 
 TEST_CASE("config: what the TOML reader itself gives up on is a mistake in the file") {
-  for (const auto* const text : {"[$x]\n", "[ [ x", "a = [$", "\x01", "$ = 1"}) {
+  for (const auto* const text : {"[$x]\n", "[ [ x", "a = [$", "\x01", "$ = 1", " ce\xEF\xBB\xBD"}) {
     CAPTURE(text);
     const auto settings = config::parse(text, "f");
     REQUIRE_FALSE(settings);
