@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,22 @@ import namespace  # noqa: E402
 if os.geteuid() != 0:
     pytest.exit("these rings start pcscd in a namespace of its own and need root", returncode=2)
 namespace.enter()
+
+
+TEST_LIMIT = 300  # seconds; no test takes a third of it
+
+
+@pytest.fixture(autouse=True)
+def no_test_hangs():
+    """A test that waits for ever fails with the line it waits in, and the others still run."""
+
+    def give_up(*_):
+        raise TimeoutError(f"no end within {TEST_LIMIT} s")
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(TEST_LIMIT)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture(scope="session")

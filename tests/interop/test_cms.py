@@ -176,52 +176,6 @@ def test_generated_secrets_open_the_card(clerk, reader):
     clerk.check_blank()
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_card_pulled_out_again_and_again(clerk, reader, seed):
-    """[A2] Whatever command the card is lost in, resuming ends with the card complete, and no certificate made twice."""
-    dice = random.Random(seed)
-    drops = [dice.randint(1, 60) for _ in range(6)]
-    print("drops after", drops)
-    reader.insert(drop_after=drops)
-    attempts, summary = clerk.until_done()
-    assert attempts > 1 and summary["result"] == "issued"
-    clerk.check_issued()
-    assert len((clerk.ca / "index.txt").read_text().splitlines()) == 4
-
-
-def test_card_lost_while_secrets_are_set(clerk, reader, tmp_path):
-    """[A2] The commands that leave no trace on the card: PUK, PIN, management key, each lost after it was carried out."""
-    reader.insert()
-    done = clerk.do("issue", "--keep-secrets")
-    clerk.do("rollback")
-    clerk.state.unlink()
-    assert json.loads(done.stdout)["result"] == "issued"
-    # The three last steps are some ten commands: lose each of them once.
-    for lost in range(1, 11):
-        reader.insert(drop_after=[count_of_commands(clerk, reader) - 10 + lost])
-        _, summary = clerk.until_done()
-        assert summary["result"] == "issued"
-        clerk.check_issued()
-        clerk.state.unlink()
-
-
-def count_of_commands(clerk, reader):
-    """How many commands a whole issuance sends, from pcscd's point of view: found once, by losing none."""
-    if not hasattr(count_of_commands, "value"):
-        low, high = 60, 400
-        while low < high:
-            middle = (low + high + 1) // 2
-            reader.insert(drop_after=[middle])
-            done = clerk.reader.run(clerk.program, *clerk.words("issue", "--execute"), check=False)
-            clerk.state.unlink(missing_ok=True)
-            if done.returncode == 0:
-                high = middle - 1
-            else:
-                low = middle
-        count_of_commands.value = low
-    return count_of_commands.value
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_and_resumed(clerk, reader, seed):
     """[A2] kill -9 of cardea-cms at random points; resuming ends with the card complete."""
