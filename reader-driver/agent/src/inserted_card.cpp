@@ -23,6 +23,8 @@ constexpr std::chrono::milliseconds kLongestPause{1000};
 /// runs it once.
 constexpr std::chrono::seconds kQuickFailure{3};
 constexpr std::chrono::seconds kHelloLimit{5};
+/// After a pause like this the server may have ended the session as idle.
+constexpr std::chrono::seconds kMayHaveEnded{1};
 
 }  // namespace
 
@@ -68,6 +70,7 @@ class InsertedCard::Worker {
   void give_session_up(Errc why);
   void close_abandoned();
   Result<std::shared_ptr<link::Channel>> put_into_reader();
+  Result<void> settle_reset();
   Result<Bytes> answer(Bytes command);
   void reset_at_power_off();
   Result<api::ExchangeReply> exchange(std::vector<api::Step> steps);
@@ -87,6 +90,7 @@ class InsertedCard::Worker {
   std::uint64_t sequence_ = 0;
   std::optional<api::Exchange> unconfirmed_;  // a reset that the server may not have heard of
   bool reset_owed_ = true;
+  Clock::time_point last_exchange_;
   std::chrono::milliseconds patience_{0};
 
   mutable std::mutex mutex_;
@@ -216,6 +220,7 @@ Result<void> InsertedCard::Worker::ensure_session() {
   if (session_) return {};
   CARDEA_TRY(session_, client_.open_session(card_.id));
   sequence_ = 0;
+  last_exchange_ = Clock::now();
   unconfirmed_.reset();
   close_abandoned();  // the server is there again
   return {};
@@ -303,8 +308,28 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
   }
 }
 
+/// Sends the owed reset alone. Where the session has ended, a new one takes its place: a card that is being
+/// reset has nothing to lose with it, and the application need not notice. (With a command in the exchange
+/// this would not be safe: it might have run.)
+Result<void> InsertedCard::Worker::settle_reset() {
+  const auto done = exchange({api::ResetStep{}});
+  if (!done && done.error().code != Errc::not_found) return tl::unexpected{done.error()};
+  if (!done) {
+    session_.reset();
+    CARDEA_CHECK(ensure_session());
+  }
+  reset_owed_ = false;
+  return {};
+}
+
 /// A reset that is owed rides in front of the command.
 Result<Bytes> InsertedCard::Worker::answer(Bytes command) {
+  if (reset_owed_ && Clock::now() - last_exchange_ > kMayHaveEnded) {
+    if (auto settled = settle_reset(); !settled) {
+      wipe(command);
+      return tl::unexpected{std::move(settled).error()};
+    }
+  }
   std::vector<api::Step> steps;
   if (reset_owed_) steps.emplace_back(api::ResetStep{});
   steps.emplace_back(api::CommandStep{std::move(command)});
@@ -340,6 +365,7 @@ Result<api::ExchangeReply> InsertedCard::Worker::exchange(std::vector<api::Step>
 /// Sends an exchange, and once more where it is uncertain whether the server has run it.
 Result<api::ExchangeReply> InsertedCard::Worker::send(const api::Exchange& numbered) {
   const auto began = Clock::now();
+  last_exchange_ = began;
   auto reply = client_.exchange(*session_, numbered);
   if (!reply && reply.error().code == Errc::unavailable && Clock::now() - began < kQuickFailure &&
       !stopping()) {
