@@ -81,8 +81,17 @@ void Pool::replace_workers() {
 Result<Pool::Lease> Pool::borrow() {
   std::unique_lock lock{mutex_};
   const auto nobody_comes = [this] { return stats_.alive == 0 && trouble_; };
+  const auto somebody_waits = [this] {
+    while (!idle_.empty() && !idle_.back()->process.waiting()) {
+      ++stats_.restarts;
+      retire(std::move(idle_.back()));
+      idle_.pop_back();
+      work_for_mechanic_.notify_one();
+    }
+    return !idle_.empty();
+  };
   idle_changed_.wait_for(lock, limits_.timeout,
-                         [&] { return stopping_ || !idle_.empty() || nobody_comes(); });
+                         [&] { return stopping_ || somebody_waits() || nobody_comes(); });
   if (!idle_.empty()) {
     auto worker = std::move(idle_.back());
     idle_.pop_back();
@@ -90,6 +99,12 @@ Result<Pool::Lease> Pool::borrow() {
   }
   if (nobody_comes()) return fail(Errc::unavailable, "no signer runs: " + trouble_->what);
   return fail(Errc::unavailable, "all signers are busy");
+}
+
+void Pool::retire(Lease worker) {
+  --stats_.alive;
+  ++missing_;
+  retired_.push_back(std::move(worker));
 }
 
 void Pool::give_back(Lease worker) {
@@ -108,6 +123,7 @@ Result<wire::Reply> Pool::exchange(const wire::Request& request) {
     auto reply = worker->process.exchange(request, limit);
     ++worker->operations;
     const bool broken = !reply || reply->leaving;
+    const bool hung = broken && std::chrono::steady_clock::now() - began >= limit;
     const bool worn =
         !broken && (worker->operations >= limits_.operations || reply->resident_bytes > limits_.bytes);
     {
@@ -116,10 +132,12 @@ Result<wire::Reply> Pool::exchange(const wire::Request& request) {
       if (!reply || reply->error) ++stats_.failures;
       if (broken) ++stats_.restarts;
       if (worn) ++stats_.recycled;
-      if (broken || worn) {
-        --stats_.alive;
-        ++missing_;
-        retired_.push_back(std::move(worker));
+      if (broken || worn) retire(std::move(worker));
+      // Making an RSA key may take as long as that and nothing be wrong with the others.
+      const bool all_suspect = hung && request.op != wire::Op::generate;
+      for (; all_suspect && !idle_.empty(); idle_.pop_back()) {
+        ++stats_.recycled;
+        retire(std::move(idle_.back()));
       }
     }
     if (worker) {
@@ -127,7 +145,6 @@ Result<wire::Reply> Pool::exchange(const wire::Request& request) {
     } else {
       work_for_mechanic_.notify_one();
     }
-    const bool hung = std::chrono::steady_clock::now() - began >= limit;
     if (!broken || attempt > 0 || hung) {
       if (!reply) return fail(Errc::unavailable, reply.error().what);
       return reply;

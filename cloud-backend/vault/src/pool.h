@@ -38,7 +38,8 @@ class Pool {
 
   /// One request, repeated once on another worker if the first one dies of it. (None of the protocol's
   /// requests leaves anything behind in a worker.) A worker that hangs is replaced too, but the caller has
-  /// waited long enough then.
+  /// waited long enough then; so are the idle ones, for what stopped the one may have stopped them all, and
+  /// nobody else shall wait to find out.
   Result<wire::Reply> exchange(const wire::Request& request);
 
   [[nodiscard]] Stats stats() const;
@@ -52,6 +53,8 @@ class Pool {
 
   Result<Lease> borrow();
   void give_back(Lease worker);
+  /// Under the mutex.
+  void retire(Lease worker);
   /// The mechanic's thread.
   void replace_workers();
   Result<Lease> start_worker();

@@ -1,6 +1,7 @@
 #include "process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -128,6 +129,11 @@ Result<wire::Reply> Process::exchange(const wire::Request& request, std::chrono:
   if (limit != limit_) limit_wait(descriptor_, limit);
   limit_ = limit;
   return exchange(request);
+}
+
+bool Process::waiting() const {
+  pollfd end{descriptor_, POLLIN, 0};
+  return ::poll(&end, 1, 0) == 0;
 }
 
 Result<wire::Reply> Process::exchange(const wire::Request& request) {

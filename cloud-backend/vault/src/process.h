@@ -36,6 +36,9 @@ class Process {
   /// The same within another time.
   Result<wire::Reply> exchange(const wire::Request& request, std::chrono::milliseconds limit);
 
+  /// False once the process has ended, or speaks without being asked: it is of no more use then.
+  [[nodiscard]] bool waiting() const;
+
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
