@@ -22,7 +22,7 @@ def test_kills_during_issuance(stack, dice, tmp_path):
     first = [cms, "issue", "--plan", str(ROOT / "cms-connector/perso/plans/piv-p256.json"), "--subject", "CN=Interrupted Holder", *common]
     resume = [cms, "resume", *common]
 
-    kills = 0
+    kills = hits = 0
     command = first
     for _ in range(60):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
@@ -35,6 +35,7 @@ def test_kills_during_issuance(stack, dice, tmp_path):
         if killer:
             killer.join()
             kills += 1
+            hits += process.returncode != 0
             stack.start_server()
             stack.wait_for_card(present=True, timeout=30)
         if process.returncode == 0 and kills >= 15:
@@ -48,6 +49,7 @@ def test_kills_during_issuance(stack, dice, tmp_path):
             command = first
         else:
             command = resume if (tmp_path / "state.json").exists() else first
+    print(f"{hits} of {kills} kills fell into a running issuance")
     assert process.returncode == 0, err
     assert json.loads(out)
     listing = subprocess.run(["pkcs11-tool", "--module", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "-O"], capture_output=True,

@@ -1,18 +1,27 @@
 """The signer, the agent and pcscd are killed and stopped: the application sees a reset or an error, never a hang."""
 
+import os
 import signal
-import subprocess
+import threading
 import time
+import urllib.error
 from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
 
 import piv
 from cardea_stack import FACTORY_PIN
+from faultlib import alive, connect_patiently, signers
 from pcsc import Connection, PcscError, verify_command
 from processes import wait_until
 
 DIGEST = sha256(b"letter").digest()
+# SCARD_W_REMOVED_CARD, SCARD_E_NO_SMARTCARD, SCARD_E_NOT_TRANSACTED, SCARD_W_RESET_CARD: what an application takes for a card
+# that was pulled out.
+REMOVED = ("0x80100069", "0x8010000C", "0x80100016", "0x80100068")
 
 
 @pytest.fixture
@@ -26,11 +35,6 @@ def signing_card(stack):
     made.remove()
 
 
-def signers(stack):
-    listing = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(stack.server.pid)], capture_output=True, text=True, check=False)
-    return [int(line.split()[0]) for line in listing.stdout.splitlines() if "cardea-signer" in line]
-
-
 def sign_or_explain(connection):
     """'9000', another status word, or the PC/SC error: whatever comes, it comes within the deadline."""
     began = time.monotonic()
@@ -42,42 +46,93 @@ def sign_or_explain(connection):
     return answer
 
 
-def signed_in(seconds=30):
-    end = time.monotonic() + seconds
-    while True:
+def signed_in():
+    connection = connect_patiently()
+    assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+    return connection
+
+
+def readiness(stack):
+    try:
+        return stack.https("/readyz").status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def kill_all(pids, number=signal.SIGKILL):
+    for pid in pids:
         try:
-            connection = Connection()
-            assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
-            return connection
-        except PcscError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
 
 
-def test_signers_killed(stack, signing_card, dice):
-    """[B9] Workers killed while signing: each signature is right or refused, and the next one works."""
-    for _ in range(12):
-        connection = signed_in()
-        victims = signers(stack)
-        assert victims, "no signer runs"
-        for _ in range(dice.randrange(4)):
+def test_idle_signers_killed(stack, signing_card, dice):
+    """[B9] One, some or all workers killed while they wait: nobody notices, and the server is ready again."""
+    with signed_in() as connection:
+        for _ in range(12):
+            for _ in range(dice.randrange(4)):
+                assert sign_or_explain(connection) == "9000"
+            wait_until(lambda: signers(stack.server.pid), 20, "a signer runs")
+            victims = signers(stack.server.pid)
+            victims = dice.sample(victims, dice.randint(1, len(victims)))
+            kill_all(victims)
+            wait_until(lambda gone=victims: not any(map(alive, gone)), 10, "the victims are dead")
             assert sign_or_explain(connection) == "9000"
-        subprocess.run(["kill", "-9", str(dice.choice(victims))], check=False)
-        assert sign_or_explain(connection) in ("9000", "6F00")
+        assert readiness(stack) == 200
+
+
+def test_signers_killed_while_signing(stack, signing_card, dice):
+    """[B9] Workers killed at random moments of a stream of signatures: each is right or refused, and the next one works."""
+    with connect_patiently() as connection:
+        piv.authenticate(connection)
+        point = piv.generate(connection)[-65:]
+        public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+    outcomes = {"9000": 0, "6F00": 0}
+    with signed_in() as connection:
+        for _ in range(25):
+            delay = dice.uniform(0, 0.02)
+            killer = threading.Thread(target=lambda wait=delay: (time.sleep(wait), kill_all(signers(stack.server.pid))))
+            killer.start()
+            while True:
+                last = not killer.is_alive()
+                data, sw = piv.sign_p256(connection, DIGEST)
+                outcomes[sw] += 1
+                if sw == "9000":
+                    public.verify(bytes.fromhex(data)[4:], DIGEST, ec.ECDSA(Prehashed(SHA256())))
+                if last:
+                    break
+            wait_until(lambda: sign_or_explain(connection) == "9000", 20, "signatures work again")
+    print(outcomes)
+    assert readiness(stack) == 200
+
+
+def test_signers_stopped(stack, signing_card):
+    """[B12] All workers hang: one caller waits for the time-out and is refused, all are replaced, nobody else waits."""
+    with signed_in() as connection:
+        victims = signers(stack.server.pid)
+        kill_all(victims, signal.SIGSTOP)
+        assert sign_or_explain(connection) == "6F00"
+        began = time.monotonic()
+        wait_until(lambda: sign_or_explain(connection) == "9000", 20, "signatures work again")
+        assert time.monotonic() - began < 9, "the second caller found a worker that hangs"
+        wait_until(lambda: not any(map(alive, victims)), 10, "the stopped ones are ended")
+    assert readiness(stack) == 200
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_no_orphans(stack, signing_card, how):
+    """[B9] The server ends, killed or in good order: no worker outlives it, not even a stopped one."""
+    workers = signers(stack.server.pid)
+    assert workers
+    os.kill(workers[0], signal.SIGSTOP)
+    stack.server.signal(how)
+    assert stack.server.wait(15) == (-signal.SIGKILL if how == signal.SIGKILL else 0)
+    wait_until(lambda: not any(map(alive, workers)), 10, "all workers are gone")
+    stack.start_server()
+    stack.wait_for_card(present=True, timeout=30)
+    with signed_in() as connection:
         assert sign_or_explain(connection) == "9000"
-        connection.close()
-
-
-def test_signer_stopped(stack, signing_card):
-    """[B12] Workers that hang are replaced within the time-out."""
-    connection = signed_in()
-    for victim in signers(stack):
-        subprocess.run(["kill", "-STOP", str(victim)], check=True)
-    first = sign_or_explain(connection)
-    assert first in ("9000", "6F00")
-    wait_until(lambda: sign_or_explain(connection) == "9000", 60, "signatures work again")
-    connection.close()
 
 
 def test_agent_killed(stack, signing_card, dice):
@@ -88,7 +143,7 @@ def test_agent_killed(stack, signing_card, dice):
             assert sign_or_explain(connection) == "9000"
         stack.agent.kill()
         answer = sign_or_explain(connection)
-        assert answer in ("0x80100069", "0x80100016", "0x8010002F", "0x80100017", "0x80100066", "0x80100067", "0x80100068"), answer
+        assert answer in REMOVED, answer
         connection.close()
         stack.wait_for_card(present=False)
         stack.start_agent()
