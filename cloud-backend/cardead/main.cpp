@@ -15,6 +15,8 @@ namespace {
 constexpr int kStopped = 0;
 constexpr int kUsage = 2;
 constexpr int kCannotStart = 3;
+/// Seconds from the signal to stop: the grace periods of both servers and a little more.
+constexpr unsigned kLastMoment = 13;
 constexpr const char* kDefaultFile = "/etc/cardea/cardead.toml";
 
 std::array<int, 2> stop_pipe{-1, -1};
@@ -71,6 +73,10 @@ int serve(const cardea::config::Settings& settings) {
   char octet = 0;
   while (::read(stop_pipe[0], &octet, 1) < 0) {
   }
+  // What outlasts the grace period (making an RSA key may take a minute) is cut off; the store withstands
+  // that at any moment, and the signers end with their server.
+  (void)::signal(SIGALRM, [](int) { ::_exit(kStopped); });
+  (void)::alarm(kLastMoment);
   (*daemon)->stop();
   return kStopped;
 }

@@ -1,5 +1,7 @@
 """SIGTERM while exchanges run: each is answered or cleanly refused, the exit status is 0 within 15 seconds."""
 
+import os
+import signal
 import socket
 import ssl
 import threading
@@ -100,16 +102,37 @@ def test_stop_during_generation(stack, algorithm):
     made.remove()
 
 
-def test_stop_with_slow_strangers(stack):
-    """[F6] Half a request on the administrators' socket and half on the public port: they do not hold up the end."""
+def test_stop_with_slow_strangers_and_a_key_that_takes_long(stack):
+    """[F6] Half a request on each socket, and a key that stopped signers never finish: nobody holds up the end."""
+    made = stack.new_card("piv-yubikey5")
     context = ssl.create_default_context(cafile=str(stack.data / "tls" / "ca.pem"))
     half = b"POST /v1/admin/organisations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
-    with socket.socket(socket.AF_UNIX) as local, socket.create_connection(("127.0.0.1", stack.port)) as plain, \
+    with connect_patiently() as connection, socket.socket(socket.AF_UNIX) as local, \
+            socket.create_connection(("127.0.0.1", stack.port)) as plain, \
             context.wrap_socket(socket.create_connection(("127.0.0.1", stack.port)), server_hostname="127.0.0.1") as public:
         local.connect(str(stack.data / "admin.sock"))
         local.sendall(half)
         public.sendall(half.replace(b"/v1/admin/organisations", b"/v1/enrolments"))
         plain.sendall(b"\x16")
         assert stack.https("/healthz").status == 200  # by now the server has read what was sent before
+        piv.authenticate(connection)
+        for worker in signers(stack.server.pid):
+            os.kill(worker, signal.SIGSTOP)
+        result = []
+
+        def generate():
+            try:
+                result.append(connection.sw("0047009A05AC0380010700"))
+            except PcscError as error:
+                result.append(error)
+
+        maker = threading.Thread(target=generate)
+        maker.start()
+        time.sleep(0.2)  # long enough for the command to reach a signer; the test holds without it too
         print(f"stopped in {stop_in_time(stack):.2f} s")
+        maker.join(30)
+        assert not maker.is_alive(), "the application hangs"
+        assert isinstance(result[0], PcscError) or result[0] == "6F00", result
     stack.start_server()
+    stack.wait_for_card(present=True, timeout=30)
+    made.remove()
