@@ -14,6 +14,7 @@
 #include "cardea/signer/worker.h"
 #include "cardea/vault/worker_protocol.h"
 #include "sandbox.h"
+#include "token_copy.h"
 
 namespace {
 
@@ -105,12 +106,14 @@ Result<void> run() {
   CARDEA_TRY(const auto first, next_request());
   const auto gate = Gate::of_environment();
   gate.enter_alone();
+  cardea::signer::restore_tokens();
   if (first.op == wire::Op::init_token || first.op == wire::Op::make_tenant) {
     if (auto done = provision(first); !done) return refuse(std::move(done).error());
     return say(wire::Reply{});
   }
   auto session = log_in(first);
   if (!session) return refuse(std::move(session).error());
+  cardea::signer::copy_tokens();
   gate.leave();
   return serve(*session, gate);
 }
