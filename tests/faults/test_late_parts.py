@@ -45,7 +45,8 @@ def test_server_comes_later(stack, wanted):
     assert stack.server.stop() == 0
     before = len(stack.agent.text())
     start_agent(stack, "all" if wanted == "all" else card.label)
-    wait_until(lambda: "error" in stack.agent.text()[before:], 20, "the agent says that it cannot reach the server")
+    asked = "listing the cards:" if wanted == "all" else f"inserting {card.label}:"
+    wait_until(lambda: asked in stack.agent.text()[before:], 20, "the agent says that it cannot reach the server")
     stack.start_server()
     stack.wait_for_card(present=True, timeout=30)
     assert place(stack, card) == ("inserted", "")

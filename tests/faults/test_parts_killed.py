@@ -59,6 +59,21 @@ def readiness(stack):
         return error.code
 
 
+def pool_size(stack):
+    """Workers that the server believes to be alive; those that are just starting do not count."""
+    text = stack.https("/metrics").read().decode()
+    return int(float(next(line.split()[1] for line in text.splitlines() if line.startswith("cardea_signers "))))
+
+
+def unreadiness(stack):
+    """What /readyz says when it does not say that the server is ready."""
+    try:
+        stack.https("/readyz")
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+    return "the server is ready"
+
+
 def kill_all(pids, number=signal.SIGKILL):
     for pid in pids:
         try:
@@ -69,11 +84,13 @@ def kill_all(pids, number=signal.SIGKILL):
 
 def test_idle_signers_killed(stack, signing_card, dice):
     """[B9] One, some or all workers killed while they wait: nobody notices, and the server is ready again."""
+    full = len(signers(stack.server.pid))
     with signed_in() as connection:
         for _ in range(12):
             for _ in range(dice.randrange(4)):
                 assert sign_or_explain(connection) == "9000"
-            wait_until(lambda: signers(stack.server.pid), 20, "a signer runs")
+            # One that is killed while it starts is another matter: then the server has reason to say so.
+            wait_until(lambda: pool_size(stack) == full, 20, "all signers have started")
             victims = signers(stack.server.pid)
             victims = dice.sample(victims, dice.randint(1, len(victims)))
             kill_all(victims)
@@ -102,7 +119,10 @@ def test_signers_killed_while_signing(stack, signing_card, dice):
                     public.verify(bytes.fromhex(data)[4:], DIGEST, ec.ECDSA(Prehashed(SHA256())))
                 if last:
                     break
-            wait_until(lambda: sign_or_explain(connection) == "9000", 20, "signatures work again")
+            try:
+                wait_until(lambda: sign_or_explain(connection) == "9000", 20, "signatures work again")
+            except AssertionError as error:
+                raise AssertionError(f"{error}; {sign_or_explain(connection)}; {unreadiness(stack)}") from error
     print(outcomes)
     assert readiness(stack) == 200
 
