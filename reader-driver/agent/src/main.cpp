@@ -189,7 +189,7 @@ int run(const agent::State& state, const std::string& ifd_socket, const std::vec
   for (const int number : {SIGTERM, SIGINT, SIGHUP})
     sigaddset(&ending, number);
   ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
+  (void)::signal(SIGPIPE, SIG_IGN);
 
   if (auto prepared = state.prepare(); !prepared) return explain(prepared.error());
   auto device = state.load();

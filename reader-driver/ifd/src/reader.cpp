@@ -49,7 +49,7 @@ Result<DeviceName> parse_device_name(const std::string& text) {
   return out;
 }
 
-Result<std::unique_ptr<Reader>> Reader::open(DeviceName name, Log log) {
+Result<std::unique_ptr<Reader>> Reader::open(const DeviceName& name, Log log) {
   std::error_code ignored;  // listening says what is wrong
   const auto folder = std::filesystem::path{name.path}.parent_path();
   if (std::filesystem::create_directories(folder, ignored)) {

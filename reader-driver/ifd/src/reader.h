@@ -44,7 +44,7 @@ class Reader {
   using Log = std::function<void(const std::string&)>;
 
   /// Errors: those of link::listen_on.
-  static Result<std::unique_ptr<Reader>> open(DeviceName name, Log log);
+  static Result<std::unique_ptr<Reader>> open(const DeviceName& name, Log log);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
   ~Reader();

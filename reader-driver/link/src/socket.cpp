@@ -163,7 +163,7 @@ Result<Frame> Channel::receive() {
   }
 }
 
-void Channel::shut_down() noexcept {
+void Channel::shut_down() const noexcept {
   ::shutdown(fd(), SHUT_RDWR);
 }
 

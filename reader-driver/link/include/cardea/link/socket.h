@@ -66,7 +66,7 @@ class Channel {
   Result<Frame> receive();
 
   /// Wakes whoever is in `receive`, for ever.
-  void shut_down() noexcept;
+  void shut_down() const noexcept;
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
