@@ -28,6 +28,13 @@ Connection::Connection(int fd, SSL_CTX* tls, const ConnectionRules& rules, const
 }
 
 Connection::Wants Connection::advance() {
+  turns_.fetch_add(1, std::memory_order_acquire);
+  const auto wants = run();
+  turns_.fetch_add(1, std::memory_order_release);
+  return wants;
+}
+
+Connection::Wants Connection::run() {
   idle_ = false;
   for (;;) {
     IoResult result;

@@ -51,6 +51,7 @@ class Connection {
     deadline_ = (Clock::now() + time).time_since_epoch().count();
   }
   void wait_for_ever() { deadline_ = Clock::time_point::max().time_since_epoch().count(); }
+  Wants run();
   bool take_request();
   void answer(const Response& response, bool head_only);
   void refuse(const Refusal& refusal);
@@ -74,6 +75,9 @@ class Connection {
   bool close_after_ = false;
   bool refused_ = false;
   std::size_t drained_ = 0;
+  // Epoll hands a connection from thread to thread. The kernel orders that, but neither the language nor
+  // ThreadSanitizer knows: this does.
+  std::atomic<std::uint64_t> turns_{0};
   std::atomic<Clock::rep> deadline_{0};
   std::atomic<bool> idle_{true};
 };

@@ -115,10 +115,11 @@ class EpollServer final : public Server {
   }
 
   void serve(Connection& connection, int operation) {
+    const int fd = connection.fd();  // asked before the hand-over: then another thread may be at work already
     const auto wants = connection.advance();
     if (wants != Connection::Wants::close) {
       const std::uint32_t events = wants == Connection::Wants::read ? EPOLLIN : EPOLLOUT;
-      if (watch(connection.fd(), operation, events | EPOLLRDHUP | EPOLLONESHOT, &connection)) return;
+      if (watch(fd, operation, events | EPOLLRDHUP | EPOLLONESHOT, &connection)) return;
     }
     if (!connection.shook_hands()) ++handshake_failures_;
     forget(connection);
