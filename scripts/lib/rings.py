@@ -141,7 +141,7 @@ def sanitized(preset, labels):
         return Count(failed=1)
     return native(labels, ROOT / "build" / preset, {
         "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-        "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"})
+        "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/support/tsan.supp"})
 
 
 def fuzz():
