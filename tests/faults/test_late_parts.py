@@ -79,7 +79,7 @@ def test_driver_comes_later(stack):
 
 
 def test_idle_session(stack):
-    """[C8] The server has ended the idle session: the next application finds a working card, not a removal."""
+    """[C4] The server has ended the idle session: the next application finds a working card, not a removal."""
     card = stack.new_card()
     with Connection() as connection:
         piv.authenticate(connection)

@@ -49,9 +49,9 @@ class Card {
   [[nodiscard]] Digest state_digest() const;
 
   /// Whether the volatile state holds something that this session was given and another has to earn for
-  /// itself: a verified PIN, an authenticated administrator, a challenge that waits for its answer, parts of a
-  /// chain, pending data of an effectful command. A name that is made of the digest for a cache outside needs
-  /// a salt of the session then, so that what one PIN opened is never answered to another session.
+  /// itself: a verified PIN, an authenticated administrator, a challenge that waits for its answer, parts of
+  /// a chain, pending data of an effectful command. A name that is made of the digest for a cache outside
+  /// needs a salt of the session then, so that what one PIN opened is never answered to another session.
   [[nodiscard]] bool has_security_status() const;
 
   [[nodiscard]] const Profile& profile() const;
