@@ -92,7 +92,7 @@ def test_idle_session(stack):
 
 
 def test_idle_session_with_a_verified_pin(stack):
-    """[C8] A PIN that was verified does not outlive its session: the application sees the card removed, and nothing signs without PIN."""
+    """[C4] A PIN that was verified does not outlive its session: the application sees the card removed, and nothing signs without PIN."""
     card = stack.new_card()
     with Connection() as connection:
         piv.authenticate(connection)
@@ -107,7 +107,7 @@ def test_idle_session_with_a_verified_pin(stack):
 
 
 def test_device_revoked(stack):
-    """[C8] A revoked workstation: the command fails, the card leaves the reader for good, and the agent says why."""
+    """[C4] A revoked workstation: the command fails, the card leaves the reader for good, and the agent says why."""
     card = stack.new_card()
     device = stack.agent_cli("status")["device"]
     with Connection() as connection:
