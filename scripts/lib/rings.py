@@ -87,15 +87,22 @@ def summary(name, status, text):
     return count
 
 
-def pytest(folder, timeout=1500):
-    """A folder of Python tests; each test is one."""
+def pytest(folder, apart=False, timeout=1500):
+    """A folder of Python tests; each test is one. `apart`: every file in a process, and so a namespace, of its own, where files
+    start pcscds of their own."""
+    if apart:
+        files = sorted((ROOT / "tests" / folder).glob("test_*.py"))
+        return sum((pytest_run(path, f"{folder}-{path.stem}", timeout) for path in files), Count())
+    return pytest_run(ROOT / "tests" / folder, folder, timeout)
+
+
+def pytest_run(path, name, timeout):
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("CARDEA_FAIL_FAST") else "-q", "-p",
-                   "no:cacheprovider", f"--junitxml={report}", "--durations=8", str(ROOT / "tests" / folder)]
-        status, text = run(command, f"pytest-{folder}", timeout)
+        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", "--durations=8", str(path)]
+        status, text = run(command, f"pytest-{name}", timeout)
         if not report.exists():
-            print(f"  {folder}: pytest did not finish (exit status {status})\n{tail(text, 60)}")
+            print(f"  {name}: pytest did not finish (exit status {status})\n{tail(text, 60)}")
             return Count(failed=1)
         suite = ElementTree.parse(report).getroot().find("testsuite")
         tests, failed, skipped = (int(suite.get(key)) for key in ("tests", "failures", "skipped"))
@@ -201,9 +208,9 @@ RINGS = {
     "vectors": (True, "known answers from others", lambda: native(["vector", "vectors"])),
     "contract": (True, "each port's laws over every implementation", lambda: native(["contract"])),
     "model": (True, "random sequences against a model", lambda: native(["model"])),
-    "integration": (True, "pcscd, driver, agent, server, SoftHSM", lambda: pytest("integration")),
+    "integration": (True, "pcscd, driver, agent, server, SoftHSM", lambda: pytest("integration", apart=True)),
     "interop": (True, "unmodified third-party programs", lambda: pytest("interop")),
-    "faults": (True, "kills, stops, full disks", lambda: pytest("faults")),
+    "faults": (True, "kills, stops, full disks", lambda: pytest("faults", apart=True)),
     "fuzz": (True, "each fuzz target for some seconds", fuzz),
     "asan": (True, "unit, transcripts, contract and model under address and undefined-behaviour sanitizers",
              lambda: sanitized("asan", ["unit", "transcript", "transcripts", "vector", "vectors", "contract", "model"])),
