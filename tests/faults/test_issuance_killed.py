@@ -29,7 +29,7 @@ def test_kills_during_issuance(stack, dice, tmp_path):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
         killer = None
         if kills < 15:
-            delay = dice.uniform(0.02, 0.4)
+            delay = dice.uniform(0.005, 0.16)
             killer = threading.Thread(target=lambda: (time.sleep(delay), stack.server.kill()))
             killer.start()
         out, err = process.communicate(timeout=120)
