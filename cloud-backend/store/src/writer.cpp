@@ -1,10 +1,21 @@
 #include "writer.h"
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
 
 namespace cardea::store {
+
+namespace {
+
+/// In a crowd, transactions begin at least this far apart.
+constexpr std::chrono::microseconds kApart{1500};
+/// So many different threads among the last eight pieces of work are a crowd. One client alone meets two or
+/// three: its requests are served by whichever threads are free.
+constexpr std::ptrdiff_t kCrowd = 4;
+
+}  // namespace
 
 /// Lives on the stack of its caller until it is answered.
 struct Writer::Job {
@@ -12,6 +23,7 @@ struct Writer::Job {
 
   const Work& work;
   const Published& published;
+  const std::thread::id caller = std::this_thread::get_id();
   Result<void> result;
 
   std::mutex mutex;
@@ -35,8 +47,8 @@ Result<void> Writer::run(const Work& work, const Published& published) {
   {
     const std::lock_guard lock{mutex_};
     queue_.push_back(&job);
+    if (!gathering_) wake_.notify_one();
   }
-  wake_.notify_one();
   std::unique_lock lock{job.mutex};
   job.answered.wait(lock, [&job] { return job.done; });
   return std::move(job.result);
@@ -49,8 +61,16 @@ void Writer::loop() {
       std::unique_lock lock{mutex_};
       wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
+      if (crowded()) {
+        gathering_ = true;
+        wake_.wait_until(lock, last_begun_ + kApart, [this] { return stopping_; });
+        gathering_ = false;
+      }
       jobs.swap(queue_);
     }
+    last_begun_ = std::chrono::steady_clock::now();
+    for (const Job* job : jobs)
+      recent_callers_[calls_++ % recent_callers_.size()] = job->caller;
     process(jobs);
     for (Job* job : jobs) {
       // Notified under the lock: once it is released the caller may take the job away.
@@ -60,6 +80,12 @@ void Writer::loop() {
     }
     jobs.clear();
   }
+}
+
+bool Writer::crowded() const {
+  auto callers = recent_callers_;
+  std::ranges::sort(callers);
+  return std::unique(callers.begin(), callers.end()) - callers.begin() >= kCrowd;
 }
 
 void Writer::process(const std::vector<Job*>& jobs) {
