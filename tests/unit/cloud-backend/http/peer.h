@@ -14,24 +14,11 @@
 #include <string>
 
 #include "cardea/http/message.h"
+#include "cardea/test/temp_dir.h"
 
 namespace cardea::http::test {
 
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardea-http-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::filesystem::path path;
-};
+using cardea::test::TempDir;
 
 /// A client that sends exactly what it is told.
 class Peer {

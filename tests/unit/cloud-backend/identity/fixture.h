@@ -16,6 +16,7 @@
 #include "cardea/card/ports/clock.h"
 #include "cardea/identity/authenticator.h"
 #include "cardea/identity/enrolment.h"
+#include "cardea/test/temp_dir.h"
 
 namespace cardea::identity::test {
 
@@ -28,25 +29,7 @@ inline void must(const Result<void>& result) {
   if (!result) FAIL(result.error().what);
 }
 
-/// A directory of its own for each test, removed afterwards.
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardea-identity-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::filesystem::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
+using cardea::test::TempDir;
 
 /// Moves when it is told to.
 class Clock final : public card::Clock {

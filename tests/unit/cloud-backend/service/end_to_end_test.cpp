@@ -11,8 +11,8 @@
 #include "cardea/api/client.h"
 #include "cardea/cardead/daemon.h"
 #include "cardea/hex.h"
+#include "cardea/test/temp_dir.h"
 #include "client.h"
-#include "temp_dir.h"
 
 using namespace cardea;
 using cardea::test::TempDir;

@@ -11,7 +11,7 @@
 #include "cardea/service/cards.h"
 #include "cardea/test/ports.h"
 #include "cardea/test/software_key_vault.h"
-#include "temp_dir.h"
+#include "cardea/test/temp_dir.h"
 
 namespace cardea::test {
 

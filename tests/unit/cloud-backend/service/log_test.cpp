@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "temp_dir.h"
+#include "cardea/test/temp_dir.h"
 
 using namespace cardea;
 using cardead::Level;

@@ -10,28 +10,11 @@
 #include <utility>
 
 #include "cardea/store/database.h"
+#include "cardea/test/temp_dir.h"
 
 namespace cardea::store::test {
 
-/// A directory of its own for each test, removed afterwards.
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardea-store-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::filesystem::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
+using cardea::test::TempDir;
 
 inline Time at(std::int64_t milliseconds) {
   return Time{std::chrono::milliseconds{milliseconds}};

@@ -13,7 +13,7 @@ namespace cardea::test {
 class TempDir {
  public:
   TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardea-server-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "cardea-test-XXXXXX").string();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     path = name;
   }
@@ -23,6 +23,8 @@ class TempDir {
     std::error_code ignored;
     std::filesystem::remove_all(path, ignored);
   }
+
+  [[nodiscard]] std::filesystem::path operator/(const char* name) const { return path / name; }
 
   std::filesystem::path path;
 };
