@@ -13,7 +13,10 @@ install_packages() {
   local list=$1 name missing=()
   while read -r name; do
     [ -n "$name" ] || continue
-    dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null | grep -q '^ii' || missing+=("$name")
+    dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null | grep -q '^ii' && continue
+    # Node.js packages from elsewhere bring npm along, and exclude Debian's.
+    dpkg-query -W -f '${db:Status-Abbrev} , ${Provides},\n' 2>/dev/null | grep -q "^ii .*[ ,]$name[, ]" && continue
+    missing+=("$name")
   done < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' "$list")
   [ ${#missing[@]} -eq 0 ] && return 0
   command -v apt-get >/dev/null || die "these Debian packages are needed: ${missing[*]}"
@@ -37,6 +40,16 @@ install_packages() {
     tail -n 20 "${TMPDIR:-/tmp}/cardea-install.log" >&2
     die "installation failed"
   fi
+}
+
+# Node packages of the tests, as their lock file says, into build/node. Nothing to do when they are there.
+install_node_packages() {
+  local from="$cardea_root/tests/support/node" to="$cardea_root/build/node"
+  cmp -s "$from/package-lock.json" "$to/installed-lock.json" && return 0
+  mkdir -p "$to"
+  cp "$from/package.json" "$from/package-lock.json" "$to/"
+  (cd "$to" && npm ci --ignore-scripts --no-audit --no-fund --silent) || die "npm cannot fetch the packages of tests/support/node"
+  cp "$from/package-lock.json" "$to/installed-lock.json"
 }
 
 # Configures (where needed) and builds a preset; further arguments are targets.

@@ -29,10 +29,13 @@ struct HmacSha512 {
 
 template <class Hmac>
 Secret<Hmac::kSize> hmac(BytesView key, std::initializer_list<BytesView> parts) {
+  // libsodium asks for pointers that are not null, even to nothing.
+  constexpr std::array<std::uint8_t, 1> kNothing{};
   typename Hmac::State state;
-  Hmac::init(state, key);
-  for (const auto part : parts)
-    Hmac::update(state, part);
+  Hmac::init(state, key.empty() ? BytesView{kNothing}.first(0) : key);
+  for (const auto part : parts) {
+    if (!part.empty()) Hmac::update(state, part);
+  }
   Secret<Hmac::kSize> mac;
   Hmac::final(state, mac.expose().data());
   sodium_memzero(&state, sizeof state);
@@ -67,8 +70,9 @@ SecretBytes expand(BytesView key, BytesView info, std::size_t size) {
 Sha256 sha256(std::initializer_list<BytesView> parts) {
   crypto_hash_sha256_state state;
   crypto_hash_sha256_init(&state);
-  for (const auto part : parts)
-    crypto_hash_sha256_update(&state, part.data(), part.size());
+  for (const auto part : parts) {
+    if (!part.empty()) crypto_hash_sha256_update(&state, part.data(), part.size());
+  }
   Sha256 hash{};
   crypto_hash_sha256_final(&state, hash.data());
   sodium_memzero(&state, sizeof state);
@@ -78,8 +82,9 @@ Sha256 sha256(std::initializer_list<BytesView> parts) {
 Sha512 sha512(std::initializer_list<BytesView> parts) {
   crypto_hash_sha512_state state;
   crypto_hash_sha512_init(&state);
-  for (const auto part : parts)
-    crypto_hash_sha512_update(&state, part.data(), part.size());
+  for (const auto part : parts) {
+    if (!part.empty()) crypto_hash_sha512_update(&state, part.data(), part.size());
+  }
   Sha512 hash{};
   crypto_hash_sha512_final(&state, hash.data());
   sodium_memzero(&state, sizeof state);
