@@ -14,6 +14,9 @@ constexpr CK_KEY_TYPE kAes = CKK_AES;
 constexpr CK_KEY_TYPE kGenericSecret = CKK_GENERIC_SECRET;
 constexpr CK_ULONG kKeyOctets = 32;
 constexpr std::string_view kBindingPurpose = "cardea binding 1";
+constexpr std::string_view kSecretPurpose = "cardea secret 1";
+constexpr std::size_t kMaxLabel = 64;
+constexpr std::size_t kMaxSecret = 512;
 
 Result<CK_OBJECT_HANDLE> find_one(const Session& session, const std::string& label) {
   CARDEA_TRY(const auto found, session.find({attribute(CKA_CLASS, kSecretKey), attribute(CKA_TOKEN, kYes),
@@ -21,6 +24,20 @@ Result<CK_OBJECT_HANDLE> find_one(const Session& session, const std::string& lab
   if (found.empty()) return fail(Errc::not_found, "the token has no key named \"" + label + "\"");
   if (found.size() > 1) return fail(Errc::conflict, "the token has two keys named \"" + label + "\"");
   return found.front();
+}
+
+Result<Secret<32>> hmac(const Session& session, CK_OBJECT_HANDLE key, BytesView message) {
+  CK_MECHANISM mechanism{CKM_SHA256_HMAC, nullptr, 0};
+  auto code = session.module()->C_SignInit(session.handle(), &mechanism, key);
+  if (code != CKR_OK) return tl::unexpected{pkcs11_error("C_SignInit with the MAC key", code)};
+  Secret<32> mac;
+  CK_ULONG size = mac.size();
+  code =
+      session.module()->C_Sign(session.handle(), octets(message), message.size(), mac.expose().data(), &size);
+  if (code != CKR_OK || size != mac.size()) {
+    return tl::unexpected{pkcs11_error("C_Sign with the MAC key", code)};
+  }
+  return mac;
 }
 
 // A session object of the security officer: public and copyable, so that the user's session can take it over.
@@ -126,16 +143,28 @@ Result<TenantKeys> find_tenant_keys(const Session& session, const std::string& t
   CARDEA_TRY(out.kek, find_one(session, kek_label(tenant, version)));
   CARDEA_TRY(out.kek_id, session.get(out.kek, CKA_ID));
   CARDEA_TRY(const auto mac, find_one(session, mac_label(tenant, version)));
+  CARDEA_TRY(out.binding, hmac(session, mac, as_bytes(kBindingPurpose)));
+  return out;
+}
 
-  CK_MECHANISM mechanism{CKM_SHA256_HMAC, nullptr, 0};
-  auto code = session.module()->C_SignInit(session.handle(), &mechanism, mac);
-  if (code != CKR_OK) return tl::unexpected{pkcs11_error("C_SignInit with the MAC key", code)};
-  CK_ULONG size = out.binding.size();
-  const auto purpose = as_bytes(kBindingPurpose);
-  code = session.module()->C_Sign(session.handle(), octets(purpose), purpose.size(),
-                                  out.binding.expose().data(), &size);
-  if (code != CKR_OK || size != out.binding.size()) {
-    return tl::unexpected{pkcs11_error("C_Sign with the MAC key", code)};
+Result<SecretBytes> expand_tenant_secret(const Session& session, const std::string& tenant, BytesView label,
+                                         std::size_t size) {
+  if (label.empty() || label.size() > kMaxLabel || size == 0 || size > kMaxSecret) {
+    return fail(Errc::invalid, "a tenant's secret has a label and 1 to 512 octets");
+  }
+  CARDEA_TRY(const auto mac, find_one(session, mac_label(tenant, kCurrentKek)));
+  Bytes message = to_bytes(as_bytes(kSecretPurpose));
+  message.push_back(static_cast<std::uint8_t>(label.size()));
+  append(message, label);
+  append_be16(message, static_cast<std::uint16_t>(size));
+  message.push_back(0);
+  SecretBytes out{size};
+  for (std::size_t done = 0; done < size;) {
+    ++message.back();
+    CARDEA_TRY(const auto block, hmac(session, mac, message));
+    const auto n = std::min(block.size(), size - done);
+    std::copy_n(block.expose().begin(), n, out.expose().begin() + static_cast<std::ptrdiff_t>(done));
+    done += n;
   }
   return out;
 }

@@ -44,6 +44,8 @@ Result<Worker::Reply> Worker::run(const Request& request) {
       return ecdh(request);
     case Op::encrypt_block:
       return encrypt_block(request);
+    case Op::tenant_secret:
+      return tenant_secret(request);
     case Op::hello:
     case Op::init_token:
     case Op::make_tenant:
@@ -69,6 +71,16 @@ Result<Worker::Reply> Worker::status() {
 Result<Worker::Reply> Worker::find_tenant(const Request& request) {
   CARDEA_CHECK(tenant_keys(request.tenant, kCurrentKek));
   return Reply{};
+}
+
+Result<Worker::Reply> Worker::tenant_secret(const Request& request) {
+  const auto bad = [] { return fail(Errc::invalid, "a tenant's secret has a label and 1 to 512 octets"); };
+  if (request.fields.size() != 2 || request.fields[1].size() != 2) return bad();
+  Reply reply;
+  CARDEA_TRY(reply.output,
+             expand_tenant_secret(session_, request.tenant, request.fields[0].expose(),
+                                  static_cast<std::size_t>(read_be(request.fields[1].expose()))));
+  return reply;
 }
 
 Result<const TenantKeys*> Worker::tenant_keys(const std::string& tenant, std::uint32_t version) {

@@ -48,6 +48,21 @@ class PooledVault final : public Vault {
     return find(organisation);
   }
 
+  Result<SecretBytes> tenant_secret(const std::string& organisation, std::string_view label,
+                                    std::size_t size) override {
+    wire::Request request;
+    request.op = wire::Op::tenant_secret;
+    request.tenant = organisation;
+    const std::array<std::uint8_t, 2> octets{static_cast<std::uint8_t>(size >> 8U),
+                                             static_cast<std::uint8_t>(size)};
+    if (size > 0xFFFF) return fail(Errc::invalid, "a tenant's secret has at most 512 octets");
+    request.fields.emplace_back(as_bytes(label));
+    request.fields.emplace_back(BytesView{octets});
+    CARDEA_TRY(auto reply, pool_.exchange(request));
+    if (reply.error) return tl::unexpected{std::move(*reply.error)};
+    return std::move(reply.output);
+  }
+
   std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation, const std::string& card) override {
     return make_key_vault(pool_, organisation, card);
   }
@@ -81,6 +96,10 @@ class PooledVault final : public Vault {
 };
 
 }  // namespace
+
+Result<SecretBytes> Vault::tenant_secret(const std::string&, std::string_view, std::size_t) {
+  return fail(Errc::unsupported, "this vault makes no secrets for tenants");
+}
 
 Result<std::unique_ptr<Vault>> Vault::open(Options options) {
   if (options.signer.empty()) options.signer = default_signer();

@@ -26,6 +26,12 @@ std::string mac_label(const std::string& tenant, std::uint32_t version);
 /// Errors: `not_found` when the tenant has no key of this version.
 Result<TenantKeys> find_tenant_keys(const Session& session, const std::string& tenant, std::uint32_t version);
 
+/// Octets made of the tenant's MAC key inside the HSM, always the same ones for a label and a size:
+/// HMAC-SHA-256(MAC key, "cardea secret 1" | label x8 | size 2 | n 1) for n = 1, 2, …, cut to `size`. Errors:
+/// `not_found`, `invalid` (a label of 1 to 64 octets, a size of 1 to 512).
+Result<SecretBytes> expand_tenant_secret(const Session& session, const std::string& tenant, BytesView label,
+                                         std::size_t size);
+
 /// Makes the tenant's keys, unless they are there. Needs both PINs: only the security officer may set
 /// CKA_TRUSTED.
 Result<void> make_tenant_keys(const Module& module, CK_SLOT_ID slot, const std::string& tenant,

@@ -34,6 +34,7 @@ class Worker {
   Result<Reply> ecdsa_sign(const Request& request);
   Result<Reply> ecdh(const Request& request);
   Result<Reply> encrypt_block(const Request& request);
+  Result<Reply> tenant_secret(const Request& request);
 
   /// The tenant's keys, looked up once: they are token objects, which stay.
   Result<const TenantKeys*> tenant_keys(const std::string& tenant, std::uint32_t version);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cardea/card/ports/key_vault.h"
@@ -53,6 +54,13 @@ class Vault {
   /// `not_found` when they are missing and the security officer's PIN is not known here (vault/README.md says
   /// what to do then).
   virtual Result<void> ensure_tenant(const std::string& organisation) = 0;
+
+  /// `size` octets (1 to 512) that only this tenant's keys in the HSM can make, and always the same ones for
+  /// a label (1 to 64 octets): seeds and keys that several of a tenant's servers must share, which nobody
+  /// reads out of a database. The caller keeps them in locked memory. Errors: `not_found` before
+  /// `ensure_tenant`, `invalid`, `unsupported`.
+  virtual Result<SecretBytes> tenant_secret(const std::string& organisation, std::string_view label,
+                                            std::size_t size);
 
   /// The card-os port for one card; the vault outlives it.
   virtual std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation,

@@ -34,6 +34,7 @@ enum class Op : std::uint8_t {
   encrypt_block = 11,    ///< fields: block → output
   init_token = 12,       ///< first message of a one-shot worker; fields: module, label, SO PIN, user PIN
   make_tenant = 13,      ///< first message of a one-shot worker; fields: module, label, SO PIN, user PIN
+  tenant_secret = 14,    ///< fields: label, size (2 octets) → output
 };
 
 struct Request {
