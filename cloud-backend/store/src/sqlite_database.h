@@ -47,6 +47,16 @@ class SqliteDatabase final : public Database {
   Result<void> add(const EnrolmentCode& row) override;
   Result<Device> redeem(const Bytes& code_hash, Device device, Time now) override;
 
+  Result<void> set(const std::string& card, const RecoveryAnswers& row) override;
+  Result<RecoveryAnswers> recovery_answers(const std::string& card) override;
+  Result<void> set(const std::string& card, const std::vector<RecoveryCode>& codes) override;
+  Result<std::size_t> recovery_codes(const std::string& card) override;
+  Result<Bytes> recovery_copy(const std::string& card, const Bytes& name) override;
+  Result<void> add(const RecoveryLink& row, std::size_t most_a_day) override;
+  Result<RecoveryLink> recovery_link(const Bytes& hash, Time now) override;
+  Result<RecoveryLink> spend_recovery_attempt(const Bytes& hash, Time now) override;
+  Result<void> end_recovery(const Bytes& hash, const std::optional<Bytes>& code, Time now) override;
+
   Result<void> append(const AuditRow& row) override;
   Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
 

@@ -79,6 +79,26 @@ class Database {
   /// code.
   virtual Result<Device> redeem(const Bytes& code_hash, Device device, Time now) = 0;
 
+  /// In place of what was there. Errors: `not_found`, `invalid`.
+  virtual Result<void> set(const std::string& card, const RecoveryAnswers& row) = 0;
+  virtual Result<RecoveryAnswers> recovery_answers(const std::string& card) = 0;
+  /// All codes of a card, in place of those that were there.
+  virtual Result<void> set(const std::string& card, const std::vector<RecoveryCode>& codes) = 0;
+  /// How many codes are left.
+  virtual Result<std::size_t> recovery_codes(const std::string& card) = 0;
+  /// The copy of an unused code. Errors: `not_found`.
+  virtual Result<Bytes> recovery_copy(const std::string& card, const Bytes& name) = 0;
+
+  /// Errors: `exhausted` when the card got `most_a_day` links within 24 hours before this one was made.
+  virtual Result<void> add(const RecoveryLink& row, std::size_t most_a_day) = 0;
+  /// A link that may be tried. Errors: `not_found` for an unknown or ended one, `denied` for an expired one.
+  virtual Result<RecoveryLink> recovery_link(const Bytes& hash, Time now) = 0;
+  /// Takes one attempt, durably, before anything is compared; what is left then. Errors: as above;
+  /// `exhausted` when none is left.
+  virtual Result<RecoveryLink> spend_recovery_attempt(const Bytes& hash, Time now) = 0;
+  /// Ends the link and, where a code was used, the code; `conflict` when another call was first.
+  virtual Result<void> end_recovery(const Bytes& hash, const std::optional<Bytes>& code, Time now) = 0;
+
   /// Appends one line; `row.number` is chosen here.
   virtual Result<void> append(const AuditRow& row) = 0;
   virtual Result<std::vector<AuditRow>> audit(const AuditQuery& query) = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -63,6 +64,33 @@ struct EnrolmentCode {
   DeviceRole role = DeviceRole::user;
   Time created_at;
   Time expires_at;
+};
+
+/// What a holder left behind for the day the PIN is forgotten: three copies of the card's secret, each of
+/// which two answers open (cardea/api/recovery.h).
+struct RecoveryAnswers {
+  Bytes nonce;                           ///< of the function's key, 16 octets
+  Bytes ksf;                             ///< stretching, 9 octets
+  std::array<Bytes, 3> copies;           ///< of answers 0 and 1, 0 and 2, 1 and 2
+  std::array<std::string, 3> questions;  ///< as the holder is asked
+  Time created_at;
+};
+
+/// A printed code: its name, and the copy of the card's secret that it opens.
+struct RecoveryCode {
+  Bytes name;  ///< 32 octets, no secret
+  Bytes copy;
+};
+
+/// Permission to try, for a short while; only its SHA-256 is kept.
+struct RecoveryLink {
+  Bytes hash;
+  std::string card;
+  std::string actor;  ///< who asked for it
+  Time created_at;
+  Time expires_at;
+  unsigned attempts = 0;         ///< left
+  std::optional<Time> ended_at;  ///< used, or taken back
 };
 
 /// One line of the audit log.
