@@ -53,6 +53,8 @@ class Applet {
 
   /// Whether the volatile state lets this session do what a fresh one may not: see Card.
   [[nodiscard]] virtual bool has_security_status() const = 0;
+  /// See Card::holder_verified.
+  [[nodiscard]] virtual bool holder_verified() const { return false; }
 };
 
 }  // namespace cardea::card

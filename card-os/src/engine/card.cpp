@@ -55,6 +55,7 @@ class Card::Impl {
   }
 
   [[nodiscard]] bool has_security_status() const { return pipeline_.has_security_status(); }
+  [[nodiscard]] bool holder_verified() const { return pipeline_.holder_verified(); }
 
   [[nodiscard]] const Profile& profile() const { return profile_; }
 
@@ -81,6 +82,10 @@ Digest Card::state_digest() const {
 }
 bool Card::has_security_status() const {
   return impl_->has_security_status();
+}
+
+bool Card::holder_verified() const {
+  return impl_->holder_verified();
 }
 const Profile& Card::profile() const {
   return impl_->profile();

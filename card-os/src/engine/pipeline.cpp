@@ -168,4 +168,8 @@ bool Pipeline::has_security_status() const {
   return std::ranges::any_of(applets_, [](const auto& applet) { return applet->has_security_status(); });
 }
 
+bool Pipeline::holder_verified() const {
+  return std::ranges::any_of(applets_, [](const auto& applet) { return applet->holder_verified(); });
+}
+
 }  // namespace cardea::card

@@ -23,6 +23,7 @@ class Pipeline {
   /// The canonical volatile state.
   void append_state(Bytes& out) const;
   [[nodiscard]] bool has_security_status() const;
+  [[nodiscard]] bool holder_verified() const;
 
  private:
   Outcome get_response(const Command& command);

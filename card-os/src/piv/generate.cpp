@@ -48,7 +48,7 @@ CardResult<Reply> Piv::generate(const Command& command) {
   CARDEA_TRY(const auto request, parse(command, profile_.yubico));
   if (!ports_.keys.supports(request.algorithm)) return refuse(sw::kWrongData);
   CARDEA_TRY(const auto old, load_key(command.p2));
-  CARDEA_TRY(const auto slot, next_slot(command.p2, old));
+  CARDEA_TRY(const auto slot, next_slot(command.p2, old, request.policies.pin));
 
   CARDEA_TRY(auto handle, lift(ports_.keys.generate(slot, request.algorithm)));
   const KeyRecord fresh{std::move(handle), KeyOrigin::generated, request.policies.pin, request.policies.touch,

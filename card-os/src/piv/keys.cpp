@@ -44,10 +44,12 @@ CardResult<std::optional<KeyRecord>> Piv::load_key(std::uint8_t reference) {
 }
 
 /// Where the next key of a slot goes. Versions grow, also over a reset to the factory state.
-CardResult<KeySlot> Piv::next_slot(std::uint8_t reference, const std::optional<KeyRecord>& old) {
-  if (old) return KeySlot{reference, old->handle.slot.version + 1};
+CardResult<KeySlot> Piv::next_slot(std::uint8_t reference, const std::optional<KeyRecord>& old,
+                                   PinPolicy pin_policy) {
+  const bool holder_only = pin_policy != PinPolicy::never;
+  if (old) return KeySlot{reference, old->handle.slot.version + 1, holder_only};
   CARDEA_TRY(const auto card, lift(load_card_record(ports_.store)));
-  return KeySlot{reference, card.key_versions + 1};
+  return KeySlot{reference, card.key_versions + 1, holder_only};
 }
 
 /// Puts a key into its slot. The old one is discarded once it is certain that nothing refers to it; if that

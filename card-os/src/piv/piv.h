@@ -26,6 +26,7 @@ class Piv final : public Applet {
   Step run(const Command& command) override;
   void append_state(Bytes& out) const override;
   [[nodiscard]] bool has_security_status() const override;
+  [[nodiscard]] bool holder_verified() const override { return state_.verified.has_value(); }
 
   /// For `dispatch`.
   CardResult<void> allows(Access access);
@@ -71,7 +72,8 @@ class Piv final : public Applet {
   CardResult<const ManagementKey*> management_key();
   CardResult<bool> is_administrator();
   CardResult<std::optional<KeyRecord>> load_key(std::uint8_t reference);
-  CardResult<KeySlot> next_slot(std::uint8_t reference, const std::optional<KeyRecord>& old);
+  CardResult<KeySlot> next_slot(std::uint8_t reference, const std::optional<KeyRecord>& old,
+                                PinPolicy pin_policy);
   CardResult<void> replace_key(const KeyRecord& fresh, const std::optional<KeyRecord>& old);
 
   // administrator.cpp

@@ -64,7 +64,7 @@ CardResult<Reply> Piv::import_key(const Command& command) {
   CARDEA_TRY(const auto policies, read_policies(*objects, command.p2));
 
   CARDEA_TRY(const auto old, load_key(command.p2));
-  CARDEA_TRY(const auto slot, next_slot(command.p2, old));
+  CARDEA_TRY(const auto slot, next_slot(command.p2, old, policies.pin));
   Result<KeyHandle> handle = fail(Errc::unsupported, "not an asymmetric algorithm");
   if (is_rsa(*algorithm)) {
     CARDEA_TRY(const auto parts, read_rsa(*objects, field_size(*algorithm) / 2));

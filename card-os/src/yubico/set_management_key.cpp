@@ -33,7 +33,7 @@ CardResult<Reply> Piv::set_management_key(const Command& command) {
   if (!ports_.keys.supports(request.algorithm)) return refuse(sw::kWrongData);
   CARDEA_TRY(const auto* present, management_key());
   const std::optional<KeyRecord> old{present->record};
-  CARDEA_TRY(const auto slot, next_slot(kManagementKey, old));
+  CARDEA_TRY(const auto slot, next_slot(kManagementKey, old, PinPolicy::never));
 
   CARDEA_TRY(auto handle, lift(ports_.keys.import_symmetric(slot, request.algorithm, request.key)));
   const auto touch = command.p2 == kWithTouch ? TouchPolicy::always : TouchPolicy::never;

@@ -54,6 +54,11 @@ class Card {
   /// needs a salt of the session then, so that what one PIN opened is never answered to another session.
   [[nodiscard]] bool has_security_status() const;
 
+  /// Whether a PIN of the holder was verified in this session and has not been given up since (by log-out,
+  /// reset, a wrong PIN, a change of application). What the holder has lent the server for this session ends
+  /// with it. A PIN that was replaced elsewhere since still counts here; the card refuses key use then.
+  [[nodiscard]] bool holder_verified() const;
+
   [[nodiscard]] const Profile& profile() const;
 
  private:

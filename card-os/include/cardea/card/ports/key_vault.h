@@ -13,6 +13,10 @@ namespace cardea::card {
 struct KeySlot {
   std::uint8_t reference = 0;  ///< key reference of the card edge, e.g. 9A
   std::uint64_t version = 0;   ///< grows each time the slot gets a new key
+  /// Said when a key is made: it is used only after its holder has shown the PIN, so a vault may want what
+  /// only the holder can give. False for keys that work without (PIN policy "never"). Means nothing when a
+  /// key is used.
+  bool holder_only = true;
 };
 
 /// The public half. RSA: modulus without leading zeroes, and exponent. EC: uncompressed point 04 ‖ x ‖ y.

@@ -1,0 +1,112 @@
+#include "cardea/vault/passcode_vault.h"
+
+#include <utility>
+
+#include "cardea/vault/passcode_key.h"
+
+namespace cardea::vault {
+namespace {
+
+using card::Algorithm;
+using card::KeyHandle;
+using card::KeySlot;
+
+class PasscodeVault final : public card::KeyVault {
+ public:
+  PasscodeVault(std::unique_ptr<card::KeyVault> inner, std::string organisation, std::string card,
+                PasscodeHolder& holder)
+      : inner_{std::move(inner)},
+        organisation_{std::move(organisation)},
+        card_{std::move(card)},
+        holder_{holder} {}
+
+  [[nodiscard]] bool supports(Algorithm algorithm) const override { return inner_->supports(algorithm); }
+
+  Result<KeyHandle> generate(KeySlot slot, Algorithm algorithm) override {
+    return protect(inner_->generate(slot, algorithm));
+  }
+  Result<KeyHandle> import_rsa(KeySlot slot, Algorithm algorithm,
+                               const card::RsaPrivateParts& parts) override {
+    return protect(inner_->import_rsa(slot, algorithm, parts));
+  }
+  Result<KeyHandle> import_ec(KeySlot slot, Algorithm algorithm, const SecretBytes& scalar) override {
+    return protect(inner_->import_ec(slot, algorithm, scalar));
+  }
+  Result<KeyHandle> import_symmetric(KeySlot slot, Algorithm algorithm, const SecretBytes& key) override {
+    return inner_->import_symmetric(slot, algorithm, key);
+  }
+
+  Result<SecretBytes> rsa_private(const KeyHandle& key, BytesView block) override {
+    CARDEA_TRY(const auto opened, open(key));
+    return inner_->rsa_private(opened, block);
+  }
+  Result<Bytes> ecdsa_sign(const KeyHandle& key, BytesView digest) override {
+    CARDEA_TRY(const auto opened, open(key));
+    return inner_->ecdsa_sign(opened, digest);
+  }
+  Result<SecretBytes> ecdh(const KeyHandle& key, BytesView peer) override {
+    CARDEA_TRY(const auto opened, open(key));
+    return inner_->ecdh(opened, peer);
+  }
+  Result<SecretBytes> encrypt_block(const KeyHandle& key, BytesView block) override {
+    CARDEA_TRY(const auto opened, open(key));
+    return inner_->encrypt_block(opened, block);
+  }
+
+  Result<void> discard(const KeyHandle& key) override {
+    // Without the secret nobody can say which object it is: a resident one stays until its card is deleted.
+    const auto opened = open(key);
+    return opened ? inner_->discard(*opened) : Result<void>{};
+  }
+
+ private:
+  Result<KeyHandle> protect(Result<KeyHandle> made) {
+    CARDEA_TRY(auto key, std::move(made));
+    if (!key.slot.holder_only) return key;
+    auto sealed = [&]() -> Result<Bytes> {
+      CARDEA_TRY(const auto card_key, holder_.card_key());
+      return seal_with_passcode(key, organisation_, card_, card_key);
+    }();
+    if (!sealed) {
+      (void)inner_->discard(key);
+      return tl::unexpected{std::move(sealed).error()};
+    }
+    // The inner handle must not stay behind: with it, the HSM's user needs no passcode.
+    wipe(key.sealed);
+    key.sealed = *std::move(sealed);
+    return key;
+  }
+
+  Result<KeyHandle> open(const KeyHandle& key) {
+    if (!has_passcode_layer(key.sealed)) return key;
+    CARDEA_TRY(const auto secret, holder_.lend());
+    auto inner = open_with_passcode(key, organisation_, card_, secret);
+    if (!inner && inner.error().code == Errc::denied) CARDEA_CHECK(names_this_card(key));
+    if (!inner) return tl::unexpected{std::move(inner).error()};
+    return KeyHandle{key.algorithm, key.slot, *std::move(inner), key.public_key};
+  }
+
+  /// Sealed to a secret that this card does not have: then no holder's secret would do, and the handle is
+  /// wrong.
+  Result<void> names_this_card(const KeyHandle& key) {
+    CARDEA_TRY(const auto outer, PasscodeKey::parse(key.sealed));
+    CARDEA_TRY(const auto card_key, holder_.card_key());
+    if (outer.card_key == card_key) return {};
+    return fail(Errc::corrupt, "the key was sealed to another card's secret");
+  }
+
+  const std::unique_ptr<card::KeyVault> inner_;
+  const std::string organisation_;
+  const std::string card_;
+  PasscodeHolder& holder_;
+};
+
+}  // namespace
+
+std::unique_ptr<card::KeyVault> make_passcode_vault(std::unique_ptr<card::KeyVault> inner,
+                                                    std::string organisation, std::string card,
+                                                    PasscodeHolder& holder) {
+  return std::make_unique<PasscodeVault>(std::move(inner), std::move(organisation), std::move(card), holder);
+}
+
+}  // namespace cardea::vault
