@@ -8,7 +8,7 @@ namespace cardea::store {
 namespace {
 
 #define CARDEA_CARD_COLUMNS \
-  "SELECT id, organisation, holder, profile, label, serial, state, created_at FROM cards "
+  "SELECT id, organisation, holder, profile, label, serial, state, created_at, public_key FROM cards "
 constexpr const char* kById = CARDEA_CARD_COLUMNS "WHERE id = ?";
 constexpr const char* kByOrganisation = CARDEA_CARD_COLUMNS "WHERE organisation = ? ORDER BY number";
 constexpr const char* kByHolder = CARDEA_CARD_COLUMNS "WHERE organisation = ? AND holder = ? ORDER BY number";
@@ -24,6 +24,7 @@ CardRow card_of(const Query& row) {
   card.serial = static_cast<std::uint32_t>(row.integer(5));
   card.state = static_cast<CardState>(row.integer(6));
   card.created_at = row.time(7);
+  card.public_key = row.null(8) ? Bytes{} : row.blob(8);
   return card;
 }
 
@@ -64,10 +65,10 @@ Result<void> SqliteDatabase::add(const CardRow& row) {
                   "a card with the serial number " + std::to_string(row.serial) + " exists already");
     }
     db.run(
-        "INSERT INTO cards (id, organisation, holder, profile, label, serial, state, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO cards (id, organisation, holder, profile, label, serial, state, created_at, public_key) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, x''))",
         row.id, row.organisation, row.holder, row.profile, row.label, std::int64_t{row.serial},
-        number(row.state), row.created_at);
+        number(row.state), row.created_at, BytesView{row.public_key});
     return {};
   });
 }

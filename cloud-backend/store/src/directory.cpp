@@ -29,7 +29,7 @@ Result<void> not_empty(const std::string& value, const char* what) {
 namespace {
 
 Organisation organisation_of(const Query& row) {
-  return {row.text(0), row.text(1), row.time(2)};
+  return {row.text(0), row.text(1), row.time(2), row.null(3) ? Bytes{} : row.blob(3)};
 }
 
 Person person_of(const Query& row) {
@@ -48,8 +48,8 @@ Result<void> SqliteDatabase::add(const Organisation& row) {
     if (db.exists("SELECT 1 FROM organisations WHERE name = ?", row.name)) {
       return fail(Errc::conflict, "an organisation called " + row.name + " exists already");
     }
-    db.run("INSERT INTO organisations (id, name, created_at) VALUES (?, ?, ?)", row.id, row.name,
-           row.created_at);
+    db.run("INSERT INTO organisations (id, name, created_at, escrow_key) VALUES (?, ?, ?, nullif(?, x''))",
+           row.id, row.name, row.created_at, BytesView{row.escrow_key});
     return {};
   });
 }
@@ -57,7 +57,7 @@ Result<void> SqliteDatabase::add(const Organisation& row) {
 Result<std::vector<Organisation>> SqliteDatabase::organisations() {
   return read([](Connection& db) -> Result<std::vector<Organisation>> {
     std::vector<Organisation> all;
-    auto rows = db.query("SELECT id, name, created_at FROM organisations ORDER BY name");
+    auto rows = db.query("SELECT id, name, created_at, escrow_key FROM organisations ORDER BY name");
     while (rows.step())
       all.push_back(organisation_of(rows));
     return all;
@@ -68,7 +68,8 @@ Result<Organisation> SqliteDatabase::organisation(const std::string& id_or_name)
   return read([&id_or_name](Connection& db) -> Result<Organisation> {
     // An id wins over another organisation's name.
     auto row = db.query(
-        "SELECT id, name, created_at FROM organisations WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC "
+        "SELECT id, name, created_at, escrow_key FROM organisations WHERE id = ?1 OR name = ?1 ORDER BY id = "
+        "?1 DESC "
         "LIMIT 1",
         id_or_name);
     if (!row.step()) return fail(Errc::not_found, "there is no organisation " + id_or_name);

@@ -171,6 +171,7 @@ class SqlitePinVault final : public card::PinVault {
           CARDEA_TRY(generation, bump_generation(db, card_));
           for (const auto& value : values)
             CARDEA_CHECK(set(db, card_, value));
+          settle_issuance(db, card_);
           return {};
         },
         [&] { live_->publish(generation, {}); });

@@ -39,6 +39,15 @@ class SqliteDatabase final : public Database {
   Result<void> assign(const std::string& card, const std::optional<std::string>& holder) override;
   Result<void> delete_card(const std::string& id) override;
 
+  Result<void> set_secret(const std::string& card, const Bytes& public_key,
+                          const std::vector<SecretCopy>& copies) override;
+  Result<void> put_copies(const std::string& card, const Bytes& public_key,
+                          const std::vector<SecretCopy>& copies) override;
+  Result<Bytes> secret_copy(const std::string& card, const std::string& holder) override;
+  Result<std::vector<std::string>> secret_holders(const std::string& card) override;
+  Result<void> end_issuance(const std::string& card) override;
+  Result<void> set_escrow_key(const std::string& organisation, const Bytes& escrow_key) override;
+
   Result<void> add(const Device& row) override;
   Result<Device> device(const std::string& id) override;
   Result<std::vector<Device>> devices(const std::string& organisation) override;
@@ -105,6 +114,13 @@ Result<void> person_exists(Connection& db, const std::string& organisation,
                            const std::optional<std::string>& person);
 Result<void> not_empty(const std::string& value, const char* what);
 }  // namespace rule
+
+/// Inside the transaction that changes a PIN: writes the copies that go with the new values, and ends the
+/// issuance when it is over. Errors: `conflict` when `public_key` is not the card's any more.
+Result<void> write_copies(Connection& db, const std::string& card, const Bytes& public_key,
+                          const std::vector<SecretCopy>& copies);
+/// To be called in every transaction that changes PINs or copies, at its end.
+void settle_issuance(Connection& db, const std::string& card);
 
 /// The card's new generation, after counting it up. Errors: `not_found`.
 Result<std::uint64_t> bump_generation(Connection& db, const std::string& card);

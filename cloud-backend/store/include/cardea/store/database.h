@@ -67,6 +67,24 @@ class Database {
   /// The card with its records, keys and PINs. Audit lines stay.
   virtual Result<void> delete_card(const std::string& id) = 0;
 
+  /// The card has this secret from now on, and these holders of copies; those of an earlier one are gone.
+  virtual Result<void> set_secret(const std::string& card, const Bytes& public_key,
+                                  const std::vector<SecretCopy>& copies) = 0;
+  /// Adds or replaces copies of the secret that the card has. Errors: `conflict` when that is not
+  /// `public_key` any more.
+  virtual Result<void> put_copies(const std::string& card, const Bytes& public_key,
+                                  const std::vector<SecretCopy>& copies) = 0;
+  /// Errors: `not_found`.
+  virtual Result<Bytes> secret_copy(const std::string& card, const std::string& holder) = 0;
+  /// Who has copies, in alphabetical order.
+  virtual Result<std::vector<std::string>> secret_holders(const std::string& card) = 0;
+  /// The copy of the issuance goes. By itself it goes with the first change after which neither PIN nor PUK
+  /// has its factory value and both have copies. Errors: `conflict` while one of them has no copy: the keys
+  /// would be lost.
+  virtual Result<void> end_issuance(const std::string& card) = 0;
+  /// For cards that are made later; nobody when there is none.
+  virtual Result<void> set_escrow_key(const std::string& organisation, const Bytes& escrow_key) = 0;
+
   virtual Result<void> add(const Device& row) = 0;
   virtual Result<Device> device(const std::string& id) = 0;
   virtual Result<std::vector<Device>> devices(const std::string& organisation) = 0;

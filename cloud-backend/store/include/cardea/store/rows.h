@@ -17,6 +17,7 @@ struct Organisation {
   std::string id;
   std::string name;  ///< unique
   Time created_at;
+  Bytes escrow_key{};  ///< X25519, 32 octets, or empty: who opens the escrow copies of cards made from now on
 };
 
 struct Person {
@@ -38,6 +39,15 @@ struct CardRow {
   std::uint32_t serial = 0;  ///< unique
   CardState state = CardState::active;
   Time created_at;
+  Bytes public_key{};  ///< of the card's secret, X25519, 32 octets; empty: the card has none
+};
+
+/// A card's secret as one holder can open it: "pin", "puk", "issuance", "escrow" (api/card_secret.h).
+struct SecretCopy {
+  std::string holder;
+  Bytes copy;
+
+  friend bool operator==(const SecretCopy&, const SecretCopy&) = default;
 };
 
 enum class DeviceRole : std::uint8_t {
