@@ -63,12 +63,17 @@ Result<Session> log_in(const wire::Request& hello) {
   CARDEA_TRY(const auto module, Module::load(text(hello.fields[0])));
   CARDEA_TRY(const auto slot, module.find_token(text(hello.fields[1])));
   CARDEA_CHECK(module.require_mechanisms(slot));
-  CARDEA_TRY(auto session, Session::open(module, slot, false));
+  CARDEA_TRY(auto session, Session::open(module, slot, true));
   CARDEA_CHECK(session.login(CKU_USER, "user", hello.fields[2].expose()));
   if (!hello.fields[3].empty() && hello.fields[3].expose().front() == 1) {
     CARDEA_CHECK(cardea::signer::restrict_system_calls());
   }
   return session;
+}
+
+/// What makes or destroys token objects: other processes may not read the token meanwhile.
+bool writes_to_the_token(wire::Op op) {
+  return op == wire::Op::settle || op == wire::Op::destroy;
 }
 
 Result<void> serve(const Session& session, const Gate& gate) {
@@ -79,7 +84,11 @@ Result<void> serve(const Session& session, const Gate& gate) {
   CARDEA_CHECK(say(welcome));
   for (std::uint64_t n = 1;; ++n) {
     CARDEA_TRY(const auto request, next_request());
-    gate.enter();
+    if (writes_to_the_token(request.op)) {
+      gate.enter_alone();
+    } else {
+      gate.enter();
+    }
     auto reply = worker.answer(request);
     gate.leave();
     if (n % kMemoryCheckInterval == 0) resident = cardea::signer::resident_bytes();
@@ -89,18 +98,36 @@ Result<void> serve(const Session& session, const Gate& gate) {
   }
 }
 
+bool one_shot(wire::Op op) {
+  return op == wire::Op::init_token || op == wire::Op::make_tenant || op == wire::Op::set_pin;
+}
+
+// The copy of the token's file would bring the old PIN back.
+Result<void> set_pin(const Module& module, const wire::Request& request) {
+  CARDEA_TRY(const auto slot, module.find_token(text(request.fields[1])));
+  const bool officer = text(request.fields[2]) == "so";
+  CARDEA_CHECK(
+      cardea::signer::set_pin(module, slot, officer, request.fields[3].expose(), request.fields[4].expose()));
+  cardea::signer::copy_tokens(true);
+  return {};
+}
+
 // The one-shot modes: they write to the token, so they run outside the workers.
 Result<void> provision(const wire::Request& request) {
-  if (request.fields.size() != 4) return fail(Errc::invalid, "the request lacks its input");
+  if (request.fields.size() != (request.op == wire::Op::set_pin ? 5U : 4U)) {
+    return fail(Errc::invalid, "the request lacks its input");
+  }
   const auto& so_pin = request.fields[2];
   const auto& user_pin = request.fields[3];
   CARDEA_TRY(const auto module, Module::load(text(request.fields[0])));
   const auto label = text(request.fields[1]);
+  if (request.op == wire::Op::set_pin) return set_pin(module, request);
   if (request.op == wire::Op::init_token) {
     return cardea::signer::init_token(module, label, so_pin.expose(), user_pin.expose());
   }
   CARDEA_TRY(const auto slot, module.find_token(label));
-  return cardea::signer::make_tenant_keys(module, slot, request.tenant, so_pin.expose(), user_pin.expose());
+  return cardea::signer::make_tenant_keys(module, slot, request.tenant, request.kek_version, so_pin.expose(),
+                                          user_pin.expose());
 }
 
 Result<void> run() {
@@ -108,7 +135,7 @@ Result<void> run() {
   const auto gate = Gate::of_environment();
   gate.enter_alone();
   cardea::signer::restore_tokens();
-  if (first.op == wire::Op::init_token || first.op == wire::Op::make_tenant) {
+  if (one_shot(first.op)) {
     if (auto done = provision(first); !done) return refuse(std::move(done).error());
     return say(wire::Reply{});
   }

@@ -83,7 +83,7 @@ Result<Worker::Reply> Worker::issue(const Request& request, card::PublicKey publ
 
 Result<Worker::Reply> Worker::generate(const Request& request) {
   if (card::is_symmetric(request.algorithm)) return fail(Errc::unsupported, "symmetric keys are imported");
-  CARDEA_CHECK(tenant_keys(request.tenant, kCurrentKek));
+  CARDEA_CHECK(tenant_keys(request.tenant, request.kek_version));
   const auto rsa = card::is_rsa(request.algorithm);
   const CK_ULONG bits = 8 * card::field_size(request.algorithm);
   const BytesView exponent{kF4};

@@ -43,9 +43,9 @@ std::array<std::uint8_t, 32> public_digest(const vault::wire::Request& request, 
 }  // namespace
 
 Result<Bytes> Worker::seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key) {
-  CARDEA_TRY(const auto* keys, tenant_keys(request.tenant, kCurrentKek));
+  CARDEA_TRY(const auto* keys, tenant_keys(request.tenant, request.kek_version));
   SealedKey sealed;
-  sealed.kek_version = kCurrentKek;
+  sealed.kek_version = request.kek_version;
   sealed.kek_id = keys->kek_id;
   sealed.tenant = request.tenant;
   sealed.card = request.card;
@@ -60,14 +60,18 @@ Result<Bytes> Worker::seal(const Request& request, const card::PublicKey& public
                                                  sealed.wrapped.data(), &size);
   if (code != CKR_OK) return refuse("C_WrapKey", code);
   sealed.wrapped.resize(size);
+  return tagged(sealed);
+}
 
-  CARDEA_TRY(auto out, sealed.authenticated_part());
+Result<Bytes> Worker::tagged(const SealedKey& handle) {
+  CARDEA_TRY(const auto* keys, tenant_keys(handle.tenant, handle.kek_version));
+  CARDEA_TRY(auto out, handle.authenticated_part());
   append(out, tag_of(*keys, out));
   return out;
 }
 
-Result<Ephemeral> Worker::unseal(const Request& request) {
-  CARDEA_TRY(const auto sealed, SealedKey::parse(request.sealed));
+Result<SealedKey> Worker::authentic(const Request& request) {
+  CARDEA_TRY(auto sealed, SealedKey::parse(request.sealed));
   if (sealed.tenant != request.tenant || sealed.card != request.card) {
     return fail(Errc::corrupt, "the wrapped key belongs to another card");
   }
@@ -93,9 +97,18 @@ Result<Ephemeral> Worker::unseal(const Request& request) {
   if (!constant_time_equal(tag_of(tenant, covered), sealed.tag)) {
     return fail(Errc::corrupt, "the wrapped key is damaged");
   }
+  return sealed;
+}
 
+Result<Ephemeral> Worker::unseal(const Request& request, Unwrapped purpose) {
+  CARDEA_TRY(const auto sealed, authentic(request));
+  if (sealed.mode == SealedKey::kModeResident) {
+    CARDEA_TRY(const auto object, resident(request, sealed.wrapped));
+    return Ephemeral::borrowed(session_, object);
+  }
   const auto type = key_type(request.algorithm);
   const auto symmetric = card::is_symmetric(request.algorithm);
+  const auto every_use = purpose == Unwrapped::to_keep;
   const auto agreeing = request.op == vault::wire::Op::ecdh;
   std::array attributes{
       attribute(CKA_CLASS, symmetric ? kSecretKey : kPrivateKey),
@@ -103,15 +116,16 @@ Result<Ephemeral> Worker::unseal(const Request& request) {
       attribute(CKA_TOKEN, kNo),
       attribute(CKA_PRIVATE, kYes),
       attribute(CKA_SENSITIVE, kYes),
-      attribute(CKA_EXTRACTABLE, kNo),
+      attribute(CKA_EXTRACTABLE, purpose == Unwrapped::to_rewrap ? kYes : kNo),
       attribute(CKA_WRAP_WITH_TRUSTED, kYes),
-      attribute(symmetric ? CKA_ENCRYPT : CKA_SIGN, agreeing ? kNo : kYes),
-      attribute(CKA_DERIVE, agreeing ? kYes : kNo),
+      attribute(symmetric ? CKA_ENCRYPT : CKA_SIGN, agreeing && !every_use ? kNo : kYes),
+      attribute(CKA_DERIVE, agreeing || (every_use && card::is_ec(request.algorithm)) ? kYes : kNo),
   };
   CK_MECHANISM mechanism{CKM_AES_KEY_WRAP_PAD, nullptr, 0};
+  CARDEA_TRY(const auto* keys, tenant_keys(request.tenant, sealed.kek_version));
   CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
   const auto code =
-      session_.module()->C_UnwrapKey(session_.handle(), &mechanism, tenant.kek, octets(sealed.wrapped),
+      session_.module()->C_UnwrapKey(session_.handle(), &mechanism, keys->kek, octets(sealed.wrapped),
                                      sealed.wrapped.size(), attributes.data(), attributes.size(), &handle);
   if (code != CKR_OK) return refuse("C_UnwrapKey", code);
   return Ephemeral{session_, handle};

@@ -152,7 +152,7 @@ Result<SecretBytes> expand_tenant_secret(const Session& session, const std::stri
   if (label.empty() || label.size() > kMaxLabel || size == 0 || size > kMaxSecret) {
     return fail(Errc::invalid, "a tenant's secret has a label and 1 to 512 octets");
   }
-  CARDEA_TRY(const auto mac, find_one(session, mac_label(tenant, kCurrentKek)));
+  CARDEA_TRY(const auto mac, find_one(session, mac_label(tenant, kFirstVersion)));
   Bytes message = to_bytes(as_bytes(kSecretPurpose));
   message.push_back(static_cast<std::uint8_t>(label.size()));
   append(message, label);
@@ -170,17 +170,17 @@ Result<SecretBytes> expand_tenant_secret(const Session& session, const std::stri
 }
 
 Result<void> make_tenant_keys(const Module& module, CK_SLOT_ID slot, const std::string& tenant,
-                              BytesView so_pin, BytesView user_pin) {
+                              std::uint32_t version, BytesView so_pin, BytesView user_pin) {
   CARDEA_TRY(auto session, Session::open(module, slot, true));
   CARDEA_CHECK(session.login(CKU_USER, "user", user_pin));
-  const auto kek = find_one(session, kek_label(tenant, kCurrentKek));
+  const auto kek = find_one(session, kek_label(tenant, version));
   if (!kek && kek.error().code != Errc::not_found) return tl::unexpected{kek.error()};
-  const auto mac = find_one(session, mac_label(tenant, kCurrentKek));
+  const auto mac = find_one(session, mac_label(tenant, version));
   if (!mac && mac.error().code != Errc::not_found) return tl::unexpected{mac.error()};
 
   // The MAC key comes first: a tenant whose KEK is there is complete, whatever interrupted an earlier
   // attempt.
-  if (!mac) CARDEA_CHECK(generate_mac_key(session, mac_label(tenant, kCurrentKek)));
+  if (!mac) CARDEA_CHECK(generate_mac_key(session, mac_label(tenant, version)));
   if (kek) return {};
   if (so_pin.empty()) {
     return fail(Errc::not_found,
@@ -192,7 +192,26 @@ Result<void> make_tenant_keys(const Module& module, CK_SLOT_ID slot, const std::
   const Ephemeral original{session, made};
   module->C_Logout(session.handle());
   CARDEA_CHECK(session.login(CKU_USER, "user", user_pin));
-  return keep_as_kek(session, made, kek_label(tenant, kCurrentKek));
+  return keep_as_kek(session, made, kek_label(tenant, version));
+}
+
+Result<void> set_pin(const Module& module, CK_SLOT_ID slot, bool officer, BytesView old_pin,
+                     BytesView new_pin) {
+  const auto type = officer ? CKU_SO : CKU_USER;
+  const auto* who = officer ? "security officer" : "user";
+  CARDEA_TRY(auto session, Session::open(module, slot, true));
+  // The old one first: it is the one that is set unless an earlier attempt was cut off, and tries are
+  // counted.
+  auto as_before = session.login(type, who, old_pin);
+  if (as_before) {
+    const auto code =
+        module->C_SetPIN(session.handle(), octets(old_pin), old_pin.size(), octets(new_pin), new_pin.size());
+    if (code != CKR_OK) return tl::unexpected{pkcs11_error("C_SetPIN", code)};
+    module->C_Logout(session.handle());
+  } else if (as_before.error().code != Errc::denied) {
+    return as_before;
+  }
+  return session.login(type, who, new_pin);
 }
 
 Result<void> init_token(const Module& module, const std::string& label, BytesView so_pin,

@@ -74,12 +74,13 @@ void restore_tokens() {
   });
 }
 
-void copy_tokens() {
+void copy_tokens(bool renew) {
   std::error_code error;
   if (!configuration().empty()) fs::create_directory(copies(), error);
-  for_each_token([](const fs::path& token, const fs::path& copy) {
+  for_each_token([renew](const fs::path& token, const fs::path& copy) {
     std::error_code ignored;
-    if (!fs::exists(copy, ignored) || fs::file_size(copy, ignored) != fs::file_size(token, ignored)) {
+    if (renew || !fs::exists(copy, ignored) ||
+        fs::file_size(copy, ignored) != fs::file_size(token, ignored)) {
       replace(token, copy);
     }
   });

@@ -9,7 +9,8 @@ namespace cardea::signer {
 
 /// Puts the copy back where the token's file has another length than it (a rewrite never changes the length).
 void restore_tokens();
-/// Keeps a copy of each token's file. Call when the login has shown that they are whole.
-void copy_tokens();
+/// Keeps a copy of each token's file, unless there is one; `renew`: in any case, since the PIN is another
+/// now. Call when a login has shown that the files are whole.
+void copy_tokens(bool renew = false);
 
 }  // namespace cardea::signer

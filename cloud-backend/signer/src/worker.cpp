@@ -46,9 +46,18 @@ Result<Worker::Reply> Worker::run(const Request& request) {
       return encrypt_block(request);
     case Op::tenant_secret:
       return tenant_secret(request);
+    case Op::adopt:
+      return adopt(request);
+    case Op::rewrap:
+      return rewrap(request);
+    case Op::settle:
+      return settle(request);
+    case Op::destroy:
+      return destroy(request);
     case Op::hello:
     case Op::init_token:
     case Op::make_tenant:
+    case Op::set_pin:
       break;
   }
   return fail(Errc::invalid, "this request may only be the first one");
@@ -69,7 +78,7 @@ Result<Worker::Reply> Worker::status() {
 }
 
 Result<Worker::Reply> Worker::find_tenant(const Request& request) {
-  CARDEA_CHECK(tenant_keys(request.tenant, kCurrentKek));
+  CARDEA_CHECK(tenant_keys(request.tenant, request.kek_version));
   return Reply{};
 }
 

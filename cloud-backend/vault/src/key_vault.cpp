@@ -1,5 +1,6 @@
 #include "key_vault.h"
 
+#include "cardea/vault/sealed_key.h"
 #include "octets.h"
 
 namespace cardea::vault {
@@ -11,10 +12,17 @@ using card::KeyHandle;
 using card::KeySlot;
 using wire::Op;
 
+/// The version that a handle names, without looking at the rest of it.
+std::uint32_t handle_version(BytesView sealed) {
+  Reader read{sealed};
+  (void)read.take(2);
+  return static_cast<std::uint32_t>(read.number(4));
+}
+
 class PooledKeyVault final : public card::KeyVault {
  public:
-  PooledKeyVault(Pool& pool, std::string organisation, std::string card)
-      : pool_{pool}, organisation_{std::move(organisation)}, card_{std::move(card)} {}
+  PooledKeyVault(Pool& pool, const Versions& versions, std::string organisation, std::string card)
+      : pool_{pool}, versions_{versions}, organisation_{std::move(organisation)}, card_{std::move(card)} {}
 
   [[nodiscard]] bool supports(Algorithm algorithm) const override {
     return known_algorithm(static_cast<std::uint8_t>(algorithm));
@@ -57,7 +65,14 @@ class PooledKeyVault final : public card::KeyVault {
   }
 
   // A wrapped key has no trace in the HSM.
-  Result<void> discard(const KeyHandle&) override { return {}; }
+  Result<void> discard(const KeyHandle& key) override {
+    const auto handle = SealedKey::parse(key.sealed);
+    if (!handle || handle->mode != SealedKey::kModeResident) return {};
+    auto question = request(Op::destroy, key.slot, key.algorithm);
+    question.fields = one(handle->wrapped);
+    CARDEA_CHECK(ask(question));
+    return {};
+  }
 
  private:
   static std::vector<SecretBytes> one(BytesView value) {
@@ -86,12 +101,16 @@ class PooledKeyVault final : public card::KeyVault {
 
   Result<KeyHandle> make(Op op, KeySlot slot, Algorithm algorithm, std::vector<SecretBytes> fields) {
     auto question = request(op, slot, algorithm);
+    question.kek_version = versions_.of(organisation_).current;
     question.fields = std::move(fields);
     CARDEA_TRY(auto reply, ask(question));
     return KeyHandle{algorithm, slot, std::move(reply.sealed), std::move(reply.public_key)};
   }
 
   Result<SecretBytes> use(Op op, const KeyHandle& key, BytesView input) {
+    if (handle_version(key.sealed) < versions_.of(organisation_).oldest) {
+      return fail(Errc::corrupt, "the key is wrapped by a key-encryption key that was retired");
+    }
     auto question = request(op, key.slot, key.algorithm);
     question.public_key = key.public_key;
     question.sealed = key.sealed;
@@ -101,14 +120,16 @@ class PooledKeyVault final : public card::KeyVault {
   }
 
   Pool& pool_;
+  const Versions& versions_;
   const std::string organisation_;
   const std::string card_;
 };
 
 }  // namespace
 
-std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, std::string organisation, std::string card) {
-  return std::make_unique<PooledKeyVault>(pool, std::move(organisation), std::move(card));
+std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, const Versions& versions, std::string organisation,
+                                               std::string card) {
+  return std::make_unique<PooledKeyVault>(pool, versions, std::move(organisation), std::move(card));
 }
 
 }  // namespace cardea::vault

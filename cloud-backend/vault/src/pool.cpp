@@ -8,13 +8,14 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstPause{50};
 constexpr std::chrono::milliseconds kLongestPause{5'000};
+constexpr std::size_t kPinOfHello = 2;  // worker_protocol.h, Op::hello
 
 }  // namespace
 
 Pool::Pool(Process::Start start, wire::Request hello, Limits limits)
     : start_{std::move(start)},
-      hello_{std::move(hello)},
       limits_{limits},
+      hello_{std::move(hello)},
       missing_{std::max(limits.workers, 1U)} {
   mechanic_ = std::thread{[this] { replace_workers(); }};
 }
@@ -38,7 +39,7 @@ Result<void> Pool::wait_until_ready() {
 
 Result<Pool::Lease> Pool::start_worker() {
   CARDEA_TRY(auto process, Process::spawn(start_));
-  CARDEA_TRY(auto welcome, process.exchange(hello_));
+  CARDEA_TRY(auto welcome, process.exchange(hello()));
   if (welcome.error) return tl::unexpected{std::move(*welcome.error)};
   return std::make_unique<Worker>(Worker{std::move(process), 0});
 }
@@ -150,6 +151,29 @@ Result<wire::Reply> Pool::exchange(const wire::Request& request) {
       return reply;
     }
   }
+}
+
+void Pool::set_user_pin(const SecretBytes& pin) {
+  {
+    const std::lock_guard lock{mutex_};
+    hello_.fields[kPinOfHello] = pin.clone();
+    hopeless_ = false;  // a worker that started just now may have shown the old one
+  }
+  work_for_mechanic_.notify_one();
+}
+
+wire::Request Pool::hello() const {
+  const std::lock_guard lock{mutex_};
+  wire::Request out;
+  out.op = hello_.op;
+  for (const auto& field : hello_.fields)
+    out.fields.push_back(field.clone());
+  return out;
+}
+
+bool Pool::busy() const {
+  const std::lock_guard lock{mutex_};
+  return idle_.empty();
 }
 
 Stats Pool::stats() const {

@@ -42,7 +42,14 @@ class Pool {
   /// nobody else shall wait to find out.
   Result<wire::Reply> exchange(const wire::Request& request);
 
+  /// Workers that start from now on log in with this PIN.
+  void set_user_pin(const SecretBytes& pin);
+  /// What a worker of this token is told first.
+  [[nodiscard]] wire::Request hello() const;
+
   [[nodiscard]] Stats stats() const;
+  /// Whether no worker is idle.
+  [[nodiscard]] bool busy() const;
 
  private:
   struct Worker {
@@ -60,10 +67,10 @@ class Pool {
   Result<Lease> start_worker();
 
   const Process::Start start_;
-  const wire::Request hello_;
   const Limits limits_;
 
   mutable std::mutex mutex_;
+  wire::Request hello_;
   std::condition_variable idle_changed_;
   std::condition_variable work_for_mechanic_;
   std::vector<Lease> idle_;    // a stack: a warm worker is taken first

@@ -11,7 +11,7 @@ Result<Bytes> SealedKey::authenticated_part() const {
   out.reserve(128 + tenant.size() + card.size() + wrapped.size() + kTagSize);
   Writer write{out};
   write.number(kFormat, 1);
-  write.number(kModeWrapped, 1);
+  write.number(mode, 1);
   write.number(kek_version, 4);
   write.field8(kek_id);
   write.field8(as_bytes(tenant));
@@ -28,8 +28,11 @@ Result<Bytes> SealedKey::authenticated_part() const {
 Result<SealedKey> SealedKey::parse(BytesView octets) {
   Reader read{octets};
   if (read.number(1) != kFormat) return fail(Errc::corrupt, "the wrapped key has an unknown format");
-  if (read.number(1) != kModeWrapped) return fail(Errc::corrupt, "the wrapped key has an unknown mode");
   SealedKey out;
+  out.mode = static_cast<std::uint8_t>(read.number(1));
+  if (out.mode != kModeWrapped && out.mode != kModeResident) {
+    return fail(Errc::corrupt, "the wrapped key has an unknown mode");
+  }
   out.kek_version = static_cast<std::uint32_t>(read.number(4));
   out.kek_id = to_bytes(read.field8());
   out.tenant = read.text8();

@@ -2,9 +2,12 @@
 
 #include <array>
 
+#include "cardea/vault/sealed_key.h"
 #include "files.h"
 #include "key_vault.h"
+#include "maker.h"
 #include "pool.h"
+#include "versions.h"
 
 namespace cardea::vault {
 
@@ -15,6 +18,9 @@ class PooledVault final : public Vault {
   PooledVault(Options options, Process::Start start, wire::Request hello)
       : options_{std::move(options)},
         start_{start},
+        user_pin_{options_.user_pin.clone()},
+        so_pin_{options_.so_pin.clone()},
+        maker_{start, options_.generation},
         pool_{std::move(start),
               std::move(hello),
               {options_.workers, options_.recycle_after_operations, options_.recycle_above_bytes,
@@ -23,30 +29,100 @@ class PooledVault final : public Vault {
   Result<void> wait_until_ready() { return pool_.wait_until_ready(); }
 
   Result<void> ensure_tenant(const std::string& organisation) override {
+    return make_version(organisation, versions_.of(organisation).current);
+  }
+
+  Result<void> make_version(const std::string& organisation, std::uint32_t version) override {
     if (organisation.empty() || organisation.size() > 255) {
       return fail(Errc::invalid, "an organisation's id has 1 to 255 octets");
     }
-    const auto present = find(organisation);
+    const auto present = find(organisation, version);
     if (present || present.error().code != Errc::not_found) return present;
 
     const std::lock_guard one_at_a_time{provisioning_};
-    if (find(organisation)) return {};
-    SecretBytes so_pin;
-    if (!options_.so_pin_file.empty()) {
-      CARDEA_TRY(so_pin, read_secret_file(options_.so_pin_file));
-    }
-    wire::Request request;
-    request.op = wire::Op::make_tenant;
+    if (find(organisation, version)) return {};
+    auto request = for_the_token(wire::Op::make_tenant);
     request.tenant = organisation;
-    request.fields.emplace_back(as_bytes(options_.module.native()));
-    request.fields.emplace_back(as_bytes(options_.token_label));
-    request.fields.push_back(std::move(so_pin));
-    request.fields.push_back(options_.user_pin.clone());
-    CARDEA_TRY(auto process, Process::spawn(start_));
-    CARDEA_TRY(auto reply, process.exchange(request));
-    if (reply.error) return tl::unexpected{std::move(*reply.error)};
-    return find(organisation);
+    request.kek_version = version;
+    {
+      const std::lock_guard lock{pins_};
+      auto so_pin = so_pin_.clone();
+      if (so_pin.empty() && !options_.so_pin_file.empty()) {
+        CARDEA_TRY(so_pin, read_secret_file(options_.so_pin_file));
+      }
+      request.fields.push_back(std::move(so_pin));
+      request.fields.push_back(user_pin_.clone());
+    }
+    CARDEA_CHECK(once(request));
+    return find(organisation, version);
   }
+
+  void use_versions(const std::string& organisation, KekVersions versions) override {
+    versions_.set(organisation, versions);
+  }
+
+  Result<void> change_pin(bool officer, const SecretBytes& old_pin, const SecretBytes& new_pin) override {
+    auto request = for_the_token(wire::Op::set_pin);
+    request.fields.emplace_back(as_bytes(officer ? std::string_view{"so"} : std::string_view{"user"}));
+    request.fields.push_back(old_pin.clone());
+    request.fields.push_back(new_pin.clone());
+    CARDEA_CHECK(once(request));
+    const std::lock_guard lock{pins_};
+    (officer ? so_pin_ : user_pin_) = new_pin.clone();
+    if (!officer) pool_.set_user_pin(new_pin);
+    return {};
+  }
+
+  Result<SpareKey> make_spare(const std::string& organisation, card::Algorithm algorithm) override {
+    auto request = about(organisation, kPoolCard);
+    request.op = wire::Op::generate;
+    request.algorithm = algorithm;
+    request.kek_version = versions_.of(organisation).current;
+    CARDEA_TRY(auto reply, maker_.exchange(request, pool_.hello()));
+    return SpareKey{std::move(reply.public_key), std::move(reply.sealed)};
+  }
+  void rest() override { maker_.rest(); }
+
+  Result<card::KeyHandle> adopt(const std::string& organisation, const std::string& card, card::KeySlot slot,
+                                const SpareKey& spare) override {
+    auto request = about(organisation, card);
+    request.op = wire::Op::adopt;
+    request.slot = slot;
+    request.algorithm = spare.public_key.algorithm;
+    request.public_key = spare.public_key;
+    request.sealed = spare.sealed;
+    CARDEA_TRY(auto reply, ask(request));
+    return card::KeyHandle{request.algorithm, slot, std::move(reply.sealed), spare.public_key};
+  }
+
+  Result<Bytes> rewrap(const std::string& organisation, const std::string& card,
+                       const card::KeyHandle& key) override {
+    auto request = about(organisation, card, key);
+    request.op = wire::Op::rewrap;
+    request.kek_version = versions_.of(organisation).current;
+    CARDEA_TRY(auto reply, ask(request));
+    return std::move(reply.sealed);
+  }
+
+  Result<card::KeyHandle> settle(const std::string& organisation, const std::string& card,
+                                 const card::KeyHandle& key, const ResidentId& id) override {
+    auto request = about(organisation, card, key);
+    request.op = wire::Op::settle;
+    request.fields.emplace_back(BytesView{id});
+    CARDEA_TRY(auto reply, ask(request));
+    return card::KeyHandle{key.algorithm, key.slot, std::move(reply.sealed), key.public_key};
+  }
+
+  Result<void> destroy_resident(const std::string& organisation, const std::string& card,
+                                const ResidentId& id) override {
+    auto request = about(organisation, card);
+    request.op = wire::Op::destroy;
+    request.fields.emplace_back(BytesView{id});
+    CARDEA_CHECK(ask(request));
+    return {};
+  }
+
+  [[nodiscard]] bool busy() const override { return pool_.busy(); }
 
   Result<SecretBytes> tenant_secret(const std::string& organisation, std::string_view label,
                                     std::size_t size) override {
@@ -64,7 +140,7 @@ class PooledVault final : public Vault {
   }
 
   std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation, const std::string& card) override {
-    return make_key_vault(pool_, organisation, card);
+    return make_key_vault(pool_, versions_, organisation, card);
   }
 
   Result<void> check() override {
@@ -80,18 +156,61 @@ class PooledVault final : public Vault {
   [[nodiscard]] Stats stats() const override { return pool_.stats(); }
 
  private:
-  Result<void> find(const std::string& organisation) {
+  static wire::Request about(const std::string& organisation, const std::string& card) {
+    wire::Request request;
+    request.tenant = organisation;
+    request.card = card;
+    return request;
+  }
+  static wire::Request about(const std::string& organisation, const std::string& card,
+                             const card::KeyHandle& key) {
+    auto request = about(organisation, card);
+    request.slot = key.slot;
+    request.algorithm = key.algorithm;
+    request.public_key = key.public_key;
+    request.sealed = key.sealed;
+    return request;
+  }
+
+  Result<wire::Reply> ask(const wire::Request& request) {
+    CARDEA_TRY(auto reply, pool_.exchange(request));
+    if (reply.error) return tl::unexpected{std::move(*reply.error)};
+    return reply;
+  }
+
+  Result<void> find(const std::string& organisation, std::uint32_t version) {
     wire::Request request;
     request.op = wire::Op::find_tenant;
     request.tenant = organisation;
-    CARDEA_TRY(auto reply, pool_.exchange(request));
+    request.kek_version = version;
+    CARDEA_CHECK(ask(request));
+    return {};
+  }
+
+  /// The beginning of what a one-shot worker is told.
+  [[nodiscard]] wire::Request for_the_token(wire::Op op) const {
+    wire::Request request;
+    request.op = op;
+    request.fields.emplace_back(as_bytes(options_.module.native()));
+    request.fields.emplace_back(as_bytes(options_.token_label));
+    return request;
+  }
+
+  Result<void> once(const wire::Request& request) {
+    CARDEA_TRY(auto process, Process::spawn(start_));
+    CARDEA_TRY(auto reply, process.exchange(request));
     if (reply.error) return tl::unexpected{std::move(*reply.error)};
     return {};
   }
 
   const Options options_;
   const Process::Start start_;
+  Versions versions_;
   std::mutex provisioning_;
+  std::mutex pins_;
+  SecretBytes user_pin_;
+  SecretBytes so_pin_;
+  Maker maker_;
   Pool pool_;
 };
 
@@ -99,6 +218,30 @@ class PooledVault final : public Vault {
 
 Result<SecretBytes> Vault::tenant_secret(const std::string&, std::string_view, std::size_t) {
   return fail(Errc::unsupported, "this vault makes no secrets for tenants");
+}
+
+Result<SpareKey> Vault::make_spare(const std::string&, card::Algorithm) {
+  return fail(Errc::unsupported, "this vault makes no keys ahead");
+}
+Result<card::KeyHandle> Vault::adopt(const std::string&, const std::string&, card::KeySlot, const SpareKey&) {
+  return fail(Errc::unsupported, "this vault makes no keys ahead");
+}
+Result<void> Vault::make_version(const std::string&, std::uint32_t) {
+  return fail(Errc::unsupported, "this vault has one version of each tenant's keys");
+}
+void Vault::use_versions(const std::string&, KekVersions) {}
+Result<Bytes> Vault::rewrap(const std::string&, const std::string&, const card::KeyHandle&) {
+  return fail(Errc::unsupported, "this vault has one version of each tenant's keys");
+}
+Result<card::KeyHandle> Vault::settle(const std::string&, const std::string&, const card::KeyHandle&,
+                                      const ResidentId&) {
+  return fail(Errc::unsupported, "this vault has no room for resident keys");
+}
+Result<void> Vault::destroy_resident(const std::string&, const std::string&, const ResidentId&) {
+  return {};
+}
+Result<void> Vault::change_pin(bool, const SecretBytes&, const SecretBytes&) {
+  return fail(Errc::unsupported, "this vault has no PIN");
 }
 
 Result<std::unique_ptr<Vault>> Vault::open(Options options) {

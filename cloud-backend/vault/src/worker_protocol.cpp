@@ -51,6 +51,7 @@ Result<Bytes> encode(const Request& request) {
   write.field8(as_bytes(request.card));
   write.number(request.slot.reference, 1);
   write.number(request.slot.version, 8);
+  write.number(request.kek_version, 4);
   write.number(static_cast<std::uint8_t>(request.algorithm), 1);
   write_public(write, request.public_key);
   write.field16(request.sealed);
@@ -83,13 +84,14 @@ Result<Request> decode_request(BytesView message) {
   if (read.number(1) != kVersion)
     return fail(Errc::corrupt, "the server speaks another version of the signer protocol");
   const auto op = read.number(1);
-  if (op < 1 || op > static_cast<std::uint8_t>(Op::tenant_secret)) return damaged;
+  if (op < 1 || op > static_cast<std::uint8_t>(Op::set_pin)) return damaged;
   Request out;
   out.op = static_cast<Op>(op);
   out.tenant = read.text8();
   out.card = read.text8();
   out.slot.reference = static_cast<std::uint8_t>(read.number(1));
   out.slot.version = read.number(8);
+  out.kek_version = static_cast<std::uint32_t>(read.number(4));
   const auto algorithm = read.number(1);
   if (!known_algorithm(algorithm)) return damaged;
   out.algorithm = static_cast<card::Algorithm>(algorithm);

@@ -90,14 +90,22 @@ class Session {
 class Ephemeral {
  public:
   Ephemeral(const Session& session, CK_OBJECT_HANDLE object) : session_{session}, object_{object} {}
+  /// A token object instead, which stays.
+  static Ephemeral borrowed(const Session& session, CK_OBJECT_HANDLE object) {
+    Ephemeral out{session, object};
+    out.stays_ = true;
+    return out;
+  }
   Ephemeral(const Ephemeral&) = delete;
   Ephemeral& operator=(const Ephemeral&) = delete;
-  Ephemeral(Ephemeral&& other) noexcept : session_{other.session_}, object_{other.object_} {
+  Ephemeral(Ephemeral&& other) noexcept
+      : session_{other.session_}, object_{other.object_}, stays_{other.stays_} {
     other.object_ = CK_INVALID_HANDLE;
   }
   Ephemeral& operator=(Ephemeral&&) = delete;
   ~Ephemeral() {
-    if (object_ != CK_INVALID_HANDLE) session_.module()->C_DestroyObject(session_.handle(), object_);
+    if (object_ != CK_INVALID_HANDLE && !stays_)
+      session_.module()->C_DestroyObject(session_.handle(), object_);
   }
 
   [[nodiscard]] CK_OBJECT_HANDLE handle() const { return object_; }
@@ -105,6 +113,7 @@ class Ephemeral {
  private:
   const Session& session_;
   CK_OBJECT_HANDLE object_;
+  bool stays_ = false;
 };
 
 }  // namespace cardea::signer

@@ -16,9 +16,9 @@ struct TenantKeys {
   Secret<32> binding;  ///< HMAC-SHA-256(MAC key, "cardea binding 1"), made in the HSM, kept in locked memory
 };
 
-/// Version 1 is the only one that is made today; handles name theirs, so that others can come to stand beside
-/// it.
-inline constexpr std::uint32_t kCurrentKek = 1;
+/// Versions stand side by side; a handle names its own. The tenant's secrets are made of the first one for
+/// ever.
+inline constexpr std::uint32_t kFirstVersion = 1;
 
 std::string kek_label(const std::string& tenant, std::uint32_t version);
 std::string mac_label(const std::string& tenant, std::uint32_t version);
@@ -32,10 +32,15 @@ Result<TenantKeys> find_tenant_keys(const Session& session, const std::string& t
 Result<SecretBytes> expand_tenant_secret(const Session& session, const std::string& tenant, BytesView label,
                                          std::size_t size);
 
-/// Makes the tenant's keys, unless they are there. Needs both PINs: only the security officer may set
-/// CKA_TRUSTED.
+/// Makes the tenant's keys of this version, unless they are there. Needs both PINs: only the security officer
+/// may set CKA_TRUSTED.
 Result<void> make_tenant_keys(const Module& module, CK_SLOT_ID slot, const std::string& tenant,
-                              BytesView so_pin, BytesView user_pin);
+                              std::uint32_t version, BytesView so_pin, BytesView user_pin);
+
+/// Changes the user's or the security officer's PIN, and logs in with the new one. Also good when the new one
+/// is set already. Errors: `denied` when neither is right.
+Result<void> set_pin(const Module& module, CK_SLOT_ID slot, bool officer, BytesView old_pin,
+                     BytesView new_pin);
 
 /// Initialises a blank token and its user PIN.
 Result<void> init_token(const Module& module, const std::string& label, BytesView so_pin, BytesView user_pin);

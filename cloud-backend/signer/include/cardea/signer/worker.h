@@ -7,6 +7,7 @@
 
 #include "cardea/signer/module.h"
 #include "cardea/signer/tenant_keys.h"
+#include "cardea/vault/sealed_key.h"
 #include "cardea/vault/worker_protocol.h"
 
 namespace cardea::signer {
@@ -35,13 +36,25 @@ class Worker {
   Result<Reply> ecdh(const Request& request);
   Result<Reply> encrypt_block(const Request& request);
   Result<Reply> tenant_secret(const Request& request);
+  Result<Reply> adopt(const Request& request);
+  Result<Reply> rewrap(const Request& request);
+  Result<Reply> settle(const Request& request);
+  Result<Reply> destroy(const Request& request);
 
   /// The tenant's keys, looked up once: they are token objects, which stay.
   Result<const TenantKeys*> tenant_keys(const std::string& tenant, std::uint32_t version);
   /// Wraps a session object and binds it to where it stands.
   Result<Bytes> seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key);
-  /// Checks every field and the tag, then unwraps. Errors: `corrupt`.
-  Result<Ephemeral> unseal(const Request& request);
+  /// The handle, once every field fits the request and the tag is right. Errors: `corrupt`.
+  Result<vault::SealedKey> authentic(const Request& request);
+  /// The handle as octets, with a tag of its own version's.
+  Result<Bytes> tagged(const vault::SealedKey& handle);
+  /// What the key may do once it is unwrapped: one operation, be copied into the token, or be wrapped anew.
+  enum class Unwrapped : std::uint8_t { to_use, to_keep, to_rewrap };
+  /// `authentic`, then unwraps; of a resident key finds the object. Errors: `corrupt`.
+  Result<Ephemeral> unseal(const Request& request, Unwrapped purpose = Unwrapped::to_use);
+  /// The token object of the request's card. Errors: `corrupt` when it is not there.
+  Result<CK_OBJECT_HANDLE> resident(const Request& request, BytesView id);
   /// Seals a new asymmetric key, and has it used once from its wrapped form: a key that does not come back is
   /// not issued.
   Result<Reply> issue(const Request& request, card::PublicKey public_key, const Ephemeral& key);

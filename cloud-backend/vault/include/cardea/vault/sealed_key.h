@@ -15,8 +15,10 @@ namespace cardea::vault {
 struct SealedKey {
   static constexpr std::uint8_t kFormat = 1;
   static constexpr std::uint8_t kModeWrapped = 1;
+  static constexpr std::uint8_t kModeResident = 2;  ///< `wrapped` is the CKA_ID of a token object
   static constexpr std::size_t kTagSize = 32;
 
+  std::uint8_t mode = kModeWrapped;
   std::uint32_t kek_version = 1;
   Bytes kek_id;  ///< CKA_ID of the key-encryption key, at most 255 octets
   std::string tenant;
@@ -24,7 +26,7 @@ struct SealedKey {
   card::KeySlot slot;
   card::Algorithm algorithm = card::Algorithm::rsa2048;
   std::array<std::uint8_t, 32> public_digest{};  ///< SHA-256 of `public_key_encoding`
-  Bytes wrapped;                                 ///< RFC 5649
+  Bytes wrapped;                                 ///< RFC 5649; of a resident key its CKA_ID
   std::array<std::uint8_t, kTagSize> tag{};
 
   /// All that the tag covers. Errors: `invalid` when a name is longer than 255 octets.
@@ -33,6 +35,10 @@ struct SealedKey {
   /// Errors: `corrupt` for whatever `authenticated_part` followed by a tag could not have been.
   static Result<SealedKey> parse(BytesView octets);
 };
+
+/// What stands in the place of a card in the handle of a key that was made ahead (Op::adopt); its slot is {0,
+/// 0}. Cards have UUIDs.
+inline constexpr const char* kPoolCard = "pool";
 
 /// The octets whose SHA-256 stands for a public key: algorithm, then modulus, exponent and point, each with a
 /// two-octet length.

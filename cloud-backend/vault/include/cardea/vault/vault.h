@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -22,7 +23,8 @@ struct Options {
   std::string softhsm_config;    ///< SOFTHSM2_CONF of the workers; empty for other modules
   std::filesystem::path signer;  ///< the cardea-signer program; empty: `default_signer()`
   std::filesystem::path
-      so_pin_file;  ///< for making tenants' keys; empty: so.pin beside softhsm_config, if there
+      so_pin_file;     ///< for making tenants' keys; empty: so.pin beside softhsm_config, if there
+  SecretBytes so_pin;  ///< the same where it is not in a file; goes before the file
   std::vector<std::string> environment;  ///< "NAME=value" that the module needs, besides SOFTHSM2_CONF
   unsigned workers = 2;
   std::uint64_t recycle_after_operations = 500'000;
@@ -30,6 +32,22 @@ struct Options {
   std::chrono::milliseconds timeout{10'000};  ///< for one operation; then the worker is killed and replaced
   std::chrono::milliseconds generation{60'000};  ///< the same for making a key: RSA takes as long as it takes
 };
+
+/// A key pair that was made ahead for one tenant and belongs to no card yet. Nothing in it is secret.
+struct SpareKey {
+  card::PublicKey public_key;  ///< with the algorithm
+  Bytes sealed;
+};
+
+/// Which versions of a tenant's keys count. What is sealed is sealed under `current`; a handle of one below
+/// `oldest` is refused.
+struct KekVersions {
+  std::uint32_t current = 1;
+  std::uint32_t oldest = 1;
+};
+
+/// The id of a resident key in the HSM, chosen by the caller at random.
+using ResidentId = std::array<std::uint8_t, 16>;
 
 struct Stats {
   std::uint64_t operations = 0;
@@ -65,6 +83,43 @@ class Vault {
   /// The card-os port for one card; the vault outlives it.
   virtual std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation,
                                                   const std::string& card) = 0;
+
+  // Keys made ahead. `make_spare` and `rest` are for one thread that lives as long as the vault: the key is
+  // made by a signer of its own, of the lowest priority, which `rest` ends. Errors of make_spare:
+  // `unavailable`, those of KeyVault::generate.
+  virtual Result<SpareKey> make_spare(const std::string& organisation, card::Algorithm algorithm);
+  virtual void rest() {}
+  /// Binds a spare key to where it will stand. The caller sees to it that this happens once with each: the
+  /// vault keeps no list. Errors: `corrupt` for a spare key of another tenant, or a damaged one.
+  virtual Result<card::KeyHandle> adopt(const std::string& organisation, const std::string& card,
+                                        card::KeySlot slot, const SpareKey& spare);
+
+  // Versions of a tenant's keys. A vault that is not told works with version 1.
+  /// Makes the keys of a further version in the HSM, if they are not there. Errors: those of ensure_tenant.
+  virtual Result<void> make_version(const std::string& organisation, std::uint32_t version);
+  virtual void use_versions(const std::string& organisation, KekVersions versions);
+  /// The same key sealed under the current version; it has been used once from there. Errors: `corrupt`,
+  /// `unavailable`.
+  virtual Result<Bytes> rewrap(const std::string& organisation, const std::string& card,
+                               const card::KeyHandle& key);
+
+  // Resident keys: token objects of the HSM.
+  /// Makes a token object of a wrapped key; the handle that is returned names it, the one that was given is
+  /// to be forgotten. Errors: `exhausted` (the HSM is full), `corrupt`, `unavailable`.
+  virtual Result<card::KeyHandle> settle(const std::string& organisation, const std::string& card,
+                                         const card::KeyHandle& key, const ResidentId& id);
+  /// Good also when there is no such object.
+  virtual Result<void> destroy_resident(const std::string& organisation, const std::string& card,
+                                        const ResidentId& id);
+
+  /// Changes a PIN of the token; good also when the new one is set already. Workers that run keep their
+  /// sessions; those that start later use the new user PIN. Errors: `denied` when neither PIN is right.
+  virtual Result<void> change_pin(bool officer, const SecretBytes& old_pin, const SecretBytes& new_pin);
+
+  /// Whether the server waits for its shares and no key can be used.
+  [[nodiscard]] virtual bool sealed() const { return false; }
+  /// Whether somebody waits for a signer, or all are at work.
+  [[nodiscard]] virtual bool busy() const { return false; }
 
   /// Whether at least one worker answers: for /readyz.
   virtual Result<void> check() = 0;

@@ -35,6 +35,12 @@ enum class Op : std::uint8_t {
   init_token = 12,       ///< first message of a one-shot worker; fields: module, label, SO PIN, user PIN
   make_tenant = 13,      ///< first message of a one-shot worker; fields: module, label, SO PIN, user PIN
   tenant_secret = 14,    ///< fields: label, size (2 octets) → output
+  adopt = 15,    ///< sealed of a key made ahead → sealed for the card and slot; nothing is done in the HSM
+  rewrap = 16,   ///< sealed under any version → sealed under `kek_version`
+  settle = 17,   ///< fields: CKA_ID; sealed of a wrapped key → sealed of the token object made of it
+  destroy = 18,  ///< fields: CKA_ID; the card's token object, if it is there
+  set_pin =
+      19,  ///< first message of a one-shot worker; fields: module, label, "user" or "so", old PIN, new PIN
 };
 
 struct Request {
@@ -42,6 +48,7 @@ struct Request {
   std::string tenant;
   std::string card;
   card::KeySlot slot;
+  std::uint32_t kek_version = 1;  ///< of the tenant's keys: for what is sealed, found or made
   card::Algorithm algorithm = card::Algorithm::rsa2048;
   card::PublicKey public_key;
   Bytes sealed;
