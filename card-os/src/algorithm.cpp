@@ -22,6 +22,12 @@ std::string_view name(Algorithm a) {
       return "P-256";
     case Algorithm::p384:
       return "P-384";
+    case Algorithm::p521:
+      return "P-521";
+    case Algorithm::ed25519:
+      return "Ed25519";
+    case Algorithm::x25519:
+      return "X25519";
   }
   return "unknown";
 }

@@ -33,7 +33,8 @@ using MakeKeyVaultBench = std::function<std::unique_ptr<KeyVaultBench>()>;
 
 inline constexpr card::Algorithm kRsaAlgorithms[] = {card::Algorithm::rsa2048, card::Algorithm::rsa3072,
                                                      card::Algorithm::rsa4096};
-inline constexpr card::Algorithm kEcAlgorithms[] = {card::Algorithm::p256, card::Algorithm::p384};
+inline constexpr card::Algorithm kEcAlgorithms[] = {card::Algorithm::p256, card::Algorithm::p384,
+                                                    card::Algorithm::p521};
 inline constexpr card::Algorithm kSymmetricAlgorithms[] = {card::Algorithm::tdes, card::Algorithm::aes128,
                                                            card::Algorithm::aes192, card::Algorithm::aes256};
 
@@ -88,11 +89,13 @@ inline void key_vault_generate_laws(const MakeKeyVaultBench& make,
     const auto size = card::field_size(algorithm);
     REQUIRE(key.public_key.point.size() == 1 + 2 * size);
     CHECK(key.public_key.point[0] == 0x04);
-    const Bytes digest(size, 0x3C);
+    const auto hash = card::digest_size(algorithm);
+    const Bytes digest(hash, 0x3C);
     const auto signature = vault.ecdsa_sign(key, digest).value();
     CHECK(ecdsa_verify(key.public_key, digest, signature));
-    CHECK_FALSE(ecdsa_verify(key.public_key, Bytes(size, 0x3D), signature));
-    CHECK(code_of(vault.ecdsa_sign(key, Bytes(size - 1))) == Errc::invalid);
+    CHECK(signature.size() == 2 * size);
+    CHECK_FALSE(ecdsa_verify(key.public_key, Bytes(hash, 0x3D), signature));
+    CHECK(code_of(vault.ecdsa_sign(key, Bytes(hash - 1))) == Errc::invalid);
 
     const auto host = host_key(algorithm);
     const auto shared = vault.ecdh(key, host.point).value();
@@ -101,6 +104,30 @@ inline void key_vault_generate_laws(const MakeKeyVaultBench& make,
     off_curve.back() ^= 1U;
     CHECK(code_of(vault.ecdh(key, off_curve)) == Errc::invalid);
     CHECK(code_of(vault.ecdh(key, BytesView{host.point}.subspan(1))) == Errc::invalid);
+    CHECK(vault.discard(key).has_value());
+  }
+  if (vault.supports(card::Algorithm::ed25519)) {
+    const auto key = vault.generate(kSlot, card::Algorithm::ed25519).value();
+    REQUIRE(key.public_key.point.size() == 32);
+    for (const auto size : {std::size_t{0}, std::size_t{1}, std::size_t{12} << 10U}) {
+      CAPTURE(size);
+      const Bytes message(size, 0x3C);
+      const auto signature = vault.eddsa_sign(key, message).value();
+      CHECK(ed25519_verify(key.public_key, message, signature));
+      CHECK_FALSE(ed25519_verify(key.public_key, Bytes(size + 1, 0x3C), signature));
+    }
+    CHECK(code_of(vault.ecdsa_sign(key, Bytes(32))) == Errc::invalid);
+    CHECK(code_of(vault.ecdh(key, Bytes(32, 9))) == Errc::invalid);
+    CHECK(vault.discard(key).has_value());
+  }
+  if (vault.supports(card::Algorithm::x25519)) {
+    const auto key = vault.generate(kSlot, card::Algorithm::x25519).value();
+    REQUIRE(key.public_key.point.size() == 32);
+    const auto host = host_key(card::Algorithm::x25519);
+    CHECK(host_ecdh(host, key.public_key) == to_bytes(vault.ecdh(key, host.point).value().expose()));
+    CHECK(code_of(vault.ecdh(key, Bytes(32))) == Errc::invalid);
+    CHECK(code_of(vault.ecdh(key, Bytes(31, 9))) == Errc::invalid);
+    CHECK(code_of(vault.eddsa_sign(key, Bytes(32))) == Errc::invalid);
     CHECK(vault.discard(key).has_value());
   }
 }
@@ -133,13 +160,23 @@ inline void key_vault_import_laws(const MakeKeyVaultBench& make) {
       const auto mine = host_key(algorithm, 7);
       const auto key = vault.import_ec(kSlot, algorithm, SecretBytes{BytesView{mine.scalar}}).value();
       CHECK(key.public_key.point == mine.point);
-      const Bytes digest(card::field_size(algorithm), 0x77);
+      const Bytes digest(card::digest_size(algorithm), 0x77);
       CHECK(ecdsa_verify(key.public_key, digest, vault.ecdsa_sign(key, digest).value()));
       const auto size = mine.scalar.size();
       CHECK(code_of(vault.import_ec(kSlot, algorithm, SecretBytes{size})) == Errc::invalid);
       CHECK(code_of(vault.import_ec(kSlot, algorithm, SecretBytes{BytesView{Bytes(size, 0xFF)}})) ==
             Errc::invalid);
       CHECK(code_of(vault.import_ec(kSlot, algorithm, SecretBytes{size - 1})) == Errc::invalid);
+    }
+  }
+  SUBCASE("Ed25519 and X25519 private keys: 32 octets, whatever they are") {
+    for (const auto algorithm : {card::Algorithm::ed25519, card::Algorithm::x25519}) {
+      if (!vault.supports(algorithm)) continue;
+      CAPTURE(std::string{card::name(algorithm)});
+      const auto mine = host_key(algorithm, 7);
+      const auto key = vault.import_ec(kSlot, algorithm, SecretBytes{BytesView{mine.scalar}}).value();
+      CHECK(key.public_key.point == mine.point);
+      CHECK(code_of(vault.import_ec(kSlot, algorithm, SecretBytes{31})) == Errc::invalid);
     }
   }
   SUBCASE("RSA private keys: CRT parts that fit are taken, others are not") {
@@ -201,7 +238,8 @@ inline void key_vault_protection_laws(const MakeKeyVaultBench& make) {
     for (const auto algorithm : kRsaAlgorithms) {
       if (!vault.supports(algorithm)) CHECK(code_of(vault.generate(kSlot, algorithm)) == Errc::unsupported);
     }
-    for (const auto algorithm : kEcAlgorithms) {
+    for (const auto algorithm : {card::Algorithm::p256, card::Algorithm::p384, card::Algorithm::p521,
+                                 card::Algorithm::ed25519, card::Algorithm::x25519}) {
       if (!vault.supports(algorithm)) CHECK(code_of(vault.generate(kSlot, algorithm)) == Errc::unsupported);
     }
   }

@@ -38,9 +38,9 @@ namespace detail {
 
 inline card::Algorithm algorithm_of(const Vector& v) {
   using card::Algorithm;
-  for (const auto a :
-       {Algorithm::tdes, Algorithm::aes128, Algorithm::aes192, Algorithm::aes256, Algorithm::rsa2048,
-        Algorithm::rsa3072, Algorithm::rsa4096, Algorithm::p256, Algorithm::p384}) {
+  for (const auto a : {Algorithm::tdes, Algorithm::aes128, Algorithm::aes192, Algorithm::aes256,
+                       Algorithm::rsa2048, Algorithm::rsa3072, Algorithm::rsa4096, Algorithm::p256,
+                       Algorithm::p384, Algorithm::p521, Algorithm::ed25519, Algorithm::x25519}) {
     if (card::name(a) == v.at("algorithm")) return a;
   }
   FAIL("unknown algorithm");
@@ -75,6 +75,14 @@ inline void key_vault_vectors(card::KeyVault& vault, const std::string& folder) 
     CAPTURE(v.at("scalar"));
     const auto key = vault.import_ec({0x9D, 1}, algorithm_of(v), secret(v, "scalar")).value();
     CHECK(to_bytes(vault.ecdh(key, octets(v, "peer")).value().expose()) == octets(v, "result"));
+  }
+  for (const auto& v : read_vectors(folder + "/ed25519.txt")) {
+    if (!vault.supports(card::Algorithm::ed25519)) continue;
+    CAPTURE(v.at("secret"));
+    const auto key = vault.import_ec({0x9A, 1}, card::Algorithm::ed25519, secret(v, "secret")).value();
+    CHECK(key.public_key.point == octets(v, "public"));
+    const auto message = v.contains("message") ? octets(v, "message") : Bytes{};
+    CHECK(vault.eddsa_sign(key, message).value() == octets(v, "signature"));
   }
   for (const auto& v : read_vectors(folder + "/rsa-raw.txt")) {
     if (!vault.supports(algorithm_of(v))) continue;

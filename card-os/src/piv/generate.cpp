@@ -32,7 +32,8 @@ CardResult<Request> parse(const Command& command, bool yubico) {
   const auto id = apdu::find(*objects, 0x80);
   if (!id || id->size() != 1) return refuse(sw::kWrongData);
   const auto algorithm = algorithm_of(id->front());
-  if (!algorithm || is_symmetric(*algorithm)) return refuse(sw::kWrongData);
+  if (!algorithm || is_symmetric(*algorithm) || (is_25519(*algorithm) && !yubico))
+    return refuse(sw::kWrongData);
   const auto exponent = apdu::find(*objects, 0x81);
   if (exponent && !(is_rsa(*algorithm) && equal(*exponent, kExponent))) return refuse(sw::kWrongData);
 

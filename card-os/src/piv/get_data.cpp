@@ -29,6 +29,9 @@ CardResult<Reply> Piv::get_data(const Command& command) {
     if (!verified) return refuse(sw::kSecurityNotSatisfied);
   }
   CARDEA_TRY(auto content, lift(ports_.store.get({RecordSpace::object, tag})));
+  if (!content && tag == kAttestationCertificate && profile_.yubico) {
+    CARDEA_TRY(content, attestation_object());
+  }
   if (!content || content->empty()) return refuse(sw::kNotFound);
   if (is_own_template(tag)) return Reply{std::move(*content)};
   return Reply{apdu::make_tlv(0x53, *content)};

@@ -46,7 +46,7 @@ bool known(Algorithm a) {
 bool fits(const PublicKey& key, Algorithm a) {
   if (is_rsa(a)) return key.modulus.size() == field_size(a) && !key.exponent.empty() && key.point.empty();
   const bool no_rsa = key.modulus.empty() && key.exponent.empty();
-  return no_rsa && key.point.size() == (is_ec(a) ? 1 + 2 * field_size(a) : 0);
+  return no_rsa && key.point.size() == point_size(a);
 }
 
 bool valid(const KeyRecord& r) {

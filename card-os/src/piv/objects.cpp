@@ -34,7 +34,8 @@ constexpr ObjectRule kObjects[] = {
     {0x5FC122, 0x5FC122, false, kCertificateRoom, "secure messaging certificate signer"},
     {0x5FC123, 0x5FC123, true, kRoom, "pairing code reference"},
     {0x5FFF00, 0x5FFF00, false, kRoom, "Yubico administration data"},
-    {0x5FFF01, 0x5FFF01, false, kCertificateRoom, "Yubico attestation certificate"},
+    {kAttestationCertificate, kAttestationCertificate, false, kCertificateRoom,
+     "Yubico attestation certificate"},
     {0x5FFF10, 0x5FFF10, false, kRoom, "Yubico MSCMAP"},
     {0x5FFF11, 0x5FFF15, false, kCertificateRoom, "Yubico MSROOTS"},
     // Not specified by anyone yet, and kept all the same: tools store their own data here.

@@ -10,6 +10,7 @@ namespace cardea::card::piv {
 
 inline constexpr std::uint32_t kDiscovery = 0x7E;
 inline constexpr std::uint32_t kBiometricGroup = 0x7F61;
+inline constexpr std::uint32_t kAttestationCertificate = 0x5FFF01;
 
 /// What the card knows of a data object before it looks at its content.
 struct ObjectRule {

@@ -33,6 +33,7 @@ Reply Piv::select() {
 }
 
 void Piv::deselect() noexcept {
+  if (state_.verified) ports_.keys.end_session();
   state_ = State{};
   now_ = OneShot{};
   management_key_.reset();

@@ -57,6 +57,7 @@ class Piv final : public Applet {
   CardResult<Reply> serial(const Command& command);
   CardResult<Reply> metadata(const Command& command);
   CardResult<Reply> attest(const Command& command);
+  CardResult<Bytes> attestation_object();
   CardResult<Reply> set_retries(const Command& command);
   CardResult<Reply> import_key(const Command& command);
   CardResult<Reply> set_management_key(const Command& command);
@@ -88,6 +89,7 @@ class Piv final : public Applet {
   CardResult<Bytes> release(const KeyRecord& key, KeyOperation operation, Result<SecretBytes> result);
   CardResult<Bytes> rsa_private(const KeyRecord& key, BytesView block);
   CardResult<Bytes> ecdsa(const KeyRecord& key, BytesView hash);
+  CardResult<Bytes> eddsa(const KeyRecord& key, BytesView message);
   CardResult<Bytes> ecdh(const KeyRecord& key, BytesView point);
   CardResult<Bytes> encrypt(const KeyRecord& key, BytesView block);
 

@@ -40,12 +40,14 @@ CardResult<Reply> Piv::use_private_key(const Command& command) {
 
   CardResult<Bytes> result = refuse(sw::kWrongData);
   if (given(request.exponentiation)) {
-    if (is_ec(algorithm)) result = ecdh(*key, *request.exponentiation);
+    if (is_ec(algorithm) || algorithm == Algorithm::x25519) result = ecdh(*key, *request.exponentiation);
   } else if (is_rsa(algorithm)) {
     result = rsa_private(*key, *request.challenge);
   } else if (is_ec(algorithm)) {
     result = ecdsa(*key, *request.challenge);
-  } else {
+  } else if (algorithm == Algorithm::ed25519) {
+    result = eddsa(*key, *request.challenge);
+  } else if (is_symmetric(algorithm)) {
     result = encrypt(*key, *request.challenge);
   }
   if (!result) return refuse(result.error());
@@ -80,17 +82,25 @@ CardResult<Bytes> Piv::rsa_private(const KeyRecord& key, BytesView block) {
 }
 
 CardResult<Bytes> Piv::ecdsa(const KeyRecord& key, BytesView hash) {
-  const auto digest = fit_hash(hash, field_size(key.handle.algorithm));
+  const auto digest = fit_hash(hash, digest_size(key.handle.algorithm));
   auto signature =
       ports_.keys.ecdsa_sign(key.handle, digest).map([](const Bytes& r_s) { return SecretBytes{r_s}; });
   CARDEA_TRY(const auto r_s, release(key, KeyOperation::sign, std::move(signature)));
   return der_signature(r_s);
 }
 
+/// Ed25519 signs the message itself, and the signature has no wrapping.
+CardResult<Bytes> Piv::eddsa(const KeyRecord& key, BytesView message) {
+  auto signature =
+      ports_.keys.eddsa_sign(key.handle, message).map([](const Bytes& r_s) { return SecretBytes{r_s}; });
+  return release(key, KeyOperation::sign, std::move(signature));
+}
+
 CardResult<Bytes> Piv::ecdh(const KeyRecord& key, BytesView point) {
   constexpr std::uint8_t kUncompressed = 0x04;
+  const auto algorithm = key.handle.algorithm;
   const bool shaped =
-      point.size() == 1 + 2 * field_size(key.handle.algorithm) && point.front() == kUncompressed;
+      point.size() == point_size(algorithm) && (is_25519(algorithm) || point.front() == kUncompressed);
   if (!shaped) return refuse(sw::kWrongData);
   return release(key, KeyOperation::agree, ports_.keys.ecdh(key.handle, point));
 }

@@ -5,7 +5,7 @@
 namespace cardea::card::piv {
 
 Bytes public_key_objects(const PublicKey& key) {
-  if (is_ec(key.algorithm)) return apdu::make_tlv(0x86, key.point);
+  if (!is_rsa(key.algorithm)) return apdu::make_tlv(0x86, key.point);
   return concat({apdu::make_tlv(0x81, key.modulus), apdu::make_tlv(0x82, key.exponent)});
 }
 

@@ -34,7 +34,8 @@ constexpr bool is_key(std::uint8_t reference) {
 }
 
 /// SP 800-78-4 table 6-2, with 800-78-5's RSA-3072 and Yubico's number for RSA-4096. 00 is another name of
-/// 03. Nothing for what this card does not do: 06 RSA-1024, 27 and 2E (secure messaging), E0 and E1.
+/// 03. E0 and E1 are Yubico's for
+/// Ed25519 and X25519. Nothing for what this card does not do: 06 RSA-1024, 27 and 2E (secure messaging).
 constexpr std::optional<Algorithm> algorithm_of(std::uint8_t id) {
   switch (id) {
     case 0x00:
@@ -56,6 +57,10 @@ constexpr std::optional<Algorithm> algorithm_of(std::uint8_t id) {
       return Algorithm::p256;
     case 0x14:
       return Algorithm::p384;
+    case 0xE0:
+      return Algorithm::ed25519;
+    case 0xE1:
+      return Algorithm::x25519;
     default:
       return std::nullopt;
   }
@@ -81,6 +86,12 @@ constexpr std::uint8_t id_of(Algorithm algorithm) {
       return 0x11;
     case Algorithm::p384:
       return 0x14;
+    case Algorithm::ed25519:
+      return 0xE0;
+    case Algorithm::x25519:
+      return 0xE1;
+    case Algorithm::p521:
+      break;  // no card edge has a number for it
   }
   return 0xFF;
 }

@@ -51,7 +51,7 @@ std::span<const Route<Piv>> Piv::yubico_routes() {
     {0xFD, kZero,  kZero,               Body::any, kAlways,                      kPure,   &Piv::version,            "PIV GET VERSION",           "YUBICO-PIV#FD"},
     {0xF8, kZero,  kZero,               Body::any, kAlways,                      kPure,   &Piv::serial,             "PIV GET SERIAL",            "YUBICO-PIV#F8"},
     {0xF7, kZero,  kAny,                Body::any, kAlways,                      kPure,   &Piv::metadata,           "PIV GET METADATA",          "YUBICO-PIV#F7"},
-    {0xF9, kAny,   kZero,               Body::any, kAlways,                      kPure,   &Piv::attest,             "PIV ATTEST",                "YUBICO-PIV#F9"},
+    {0xF9, kAny,   kZero,               Body::any, kAlways,                      kEffect,   &Piv::attest,           "PIV ATTEST",                "YUBICO-PIV#F9"},
     {0xFA, kTries, kTries,              Body::any, Access::administrator_and_pin, kEffect, &Piv::set_retries,       "PIV SET PIN RETRIES",       "YUBICO-PIV#FA"},
     {0xFE, kAny,   kKeySlot,            Body::any, kAdmin,                       kEffect, &Piv::import_key,         "PIV IMPORT KEY",            "YUBICO-PIV#FE"},
     {0xFF, kOnes,  kSetManagementKeyP2, Body::any, kAdmin,                       kEffect, &Piv::set_management_key, "PIV SET MANAGEMENT KEY",    "YUBICO-PIV#FF"},

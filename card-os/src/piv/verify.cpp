@@ -31,6 +31,7 @@ CardResult<Reply> Piv::verify(const Command& command) {
 CardResult<Reply> Piv::log_out(const Command& command) {
   if (!command.data.empty()) return refuse(sw::kWrongData);
   state_.verified.reset();
+  ports_.keys.end_session();
   return Reply{};
 }
 

@@ -24,9 +24,16 @@ CardResult<SecretBytes> read_number(const Objects& objects, std::uint32_t tag, s
   return out;
 }
 
+/// Where a private key that is one string of octets stands.
+std::uint32_t scalar_tag(Algorithm algorithm) {
+  if (algorithm == Algorithm::ed25519) return 0x07;
+  return algorithm == Algorithm::x25519 ? 0x08 : 0x06;
+}
+
 /// A scalar has the size of the field, no more and no less: one of another length was made for another curve.
-CardResult<SecretBytes> read_scalar(const Objects& objects, std::size_t size) {
-  const auto scalar = apdu::find(objects, 0x06).value_or(BytesView{});
+CardResult<SecretBytes> read_scalar(const Objects& objects, Algorithm algorithm) {
+  const auto size = field_size(algorithm);
+  const auto scalar = apdu::find(objects, scalar_tag(algorithm)).value_or(BytesView{});
   if (scalar.size() != size) return refuse(sw::kWrongData);
   SecretBytes out{size};
   std::ranges::copy(scalar, out.expose().begin());
@@ -46,7 +53,8 @@ CardResult<RsaPrivateParts> read_rsa(const Objects& objects, std::size_t half) {
 /// The policies, and the components of one kind of key or the other.
 bool only_expected(const Objects& objects, Algorithm algorithm) {
   return std::ranges::all_of(objects, [algorithm](const apdu::Tlv& object) {
-    const bool component = is_rsa(algorithm) ? object.tag >= 0x01 && object.tag <= 0x05 : object.tag == 0x06;
+    const bool component =
+        is_rsa(algorithm) ? object.tag >= 0x01 && object.tag <= 0x05 : object.tag == scalar_tag(algorithm);
     return component || object.tag == 0xAA || object.tag == 0xAB;
   });
 }
@@ -70,7 +78,7 @@ CardResult<Reply> Piv::import_key(const Command& command) {
     CARDEA_TRY(const auto parts, read_rsa(*objects, field_size(*algorithm) / 2));
     handle = ports_.keys.import_rsa(slot, *algorithm, parts);
   } else {
-    CARDEA_TRY(const auto scalar, read_scalar(*objects, field_size(*algorithm)));
+    CARDEA_TRY(const auto scalar, read_scalar(*objects, *algorithm));
     handle = ports_.keys.import_ec(slot, *algorithm, scalar);
   }
   CARDEA_TRY(auto imported, lift(std::move(handle)));

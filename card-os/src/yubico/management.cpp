@@ -1,5 +1,7 @@
 #include "yubico/management.h"
 
+#include <array>
+
 #include "cardea/apdu/tlv.h"
 #include "engine/error_map.h"
 #include "piv/card_record.h"
@@ -50,7 +52,7 @@ CardResult<Reply> Management::read_config(const Command&) {
   apdu::append_tlv(out, 0x01, kPivOnly);  // supported over USB
   apdu::append_tlv(out, 0x02, serial);
   apdu::append_tlv(out, 0x03, kPivOnly);  // enabled over USB
-  apdu::append_tlv(out, 0x04, "01"_hex);  // form factor: USB-A keychain
+  apdu::append_tlv(out, 0x04, std::array{kFormFactor});
   apdu::append_tlv(out, 0x05, kVersion);
   apdu::append_tlv(out, 0x06, "0000"_hex);  // seconds until auto-eject
   apdu::append_tlv(out, 0x07, "0F"_hex);    // seconds to wait for a touch

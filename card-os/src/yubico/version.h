@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "cardea/bytes.h"
 #include "cardea/hex.h"
 
@@ -9,5 +11,7 @@ namespace cardea::card::yubico {
 /// keys; 5.7 changes defaults and adds F6.
 inline constexpr auto kVersion = "050403"_hex;
 inline constexpr auto kVersionText = "5.4.3";
+
+inline constexpr std::uint8_t kFormFactor = 0x01;  ///< USB-A keychain
 
 }  // namespace cardea::card::yubico

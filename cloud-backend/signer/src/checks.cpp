@@ -7,6 +7,7 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
+#include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 
 #include <memory>
@@ -31,6 +32,9 @@ using Number = Owned<BIGNUM, BN_clear_free>;
 using Context = Owned<BN_CTX, BN_CTX_free>;
 using Point = Owned<EC_POINT, EC_POINT_free>;
 using EcKey = Owned<EC_KEY, EC_KEY_free>;
+using Pkey = Owned<EVP_PKEY, EVP_PKEY_free>;
+using PkeyContext = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using DigestContext = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
 using Signature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 
 Number number(BytesView octets) {
@@ -50,6 +54,8 @@ BN_CTX* context() {
 const EC_GROUP* group_of(Algorithm algorithm) {
   static EC_GROUP* const p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
   static EC_GROUP* const p384 = EC_GROUP_new_by_curve_name(NID_secp384r1);
+  static EC_GROUP* const p521 = EC_GROUP_new_by_curve_name(NID_secp521r1);
+  if (algorithm == Algorithm::p521) return p521;
   return algorithm == Algorithm::p256 ? p256 : p384;
 }
 
@@ -98,6 +104,28 @@ bool ecdsa_matches(Algorithm algorithm, const card::PublicKey& key, BytesView di
   return ECDSA_do_verify(digest.data(), static_cast<int>(digest.size()), sig.get(), ec.get()) == 1;
 }
 
+bool eddsa_matches(const card::PublicKey& key, BytesView message, BytesView signature) {
+  const Pkey point{
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.point.data(), key.point.size())};
+  const DigestContext ctx{EVP_MD_CTX_new()};
+  return point && ctx && EVP_DigestVerifyInit(ctx.get(), nullptr, nullptr, nullptr, point.get()) == 1 &&
+         EVP_DigestVerify(ctx.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
+}
+
+bool usable_x25519_peer(BytesView octets) {
+  // Points of small order give zero with every scalar, since clamped scalars are multiples of eight.
+  static constexpr std::uint8_t kAnyScalar[32] = {1};
+  const Pkey any{EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, kAnyScalar, sizeof kAnyScalar)};
+  const Pkey peer{EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, octets.data(), octets.size())};
+  if (!any || !peer) return false;
+  const PkeyContext ctx{EVP_PKEY_CTX_new(any.get(), nullptr)};
+  std::uint8_t shared[32];
+  std::size_t size = sizeof shared;
+  return ctx && EVP_PKEY_derive_init(ctx.get()) == 1 &&
+         EVP_PKEY_derive_set_peer(ctx.get(), peer.get()) == 1 &&
+         EVP_PKEY_derive(ctx.get(), shared, &size) == 1;
+}
+
 bool on_curve(Algorithm algorithm, BytesView octets) {
   if (octets.size() != 1 + 2 * card::field_size(algorithm) ||
       octets.front() != POINT_CONVERSION_UNCOMPRESSED) {
@@ -109,6 +137,14 @@ bool on_curve(Algorithm algorithm, BytesView octets) {
 }
 
 std::optional<Bytes> point_of(Algorithm algorithm, BytesView scalar) {
+  if (card::is_25519(algorithm)) {
+    const int kind = algorithm == Algorithm::ed25519 ? EVP_PKEY_ED25519 : EVP_PKEY_X25519;
+    const Pkey key{EVP_PKEY_new_raw_private_key(kind, nullptr, scalar.data(), scalar.size())};
+    Bytes out(card::point_size(algorithm));
+    auto size = out.size();
+    if (!key || EVP_PKEY_get_raw_public_key(key.get(), out.data(), &size) != 1) return std::nullopt;
+    return out;
+  }
   const auto* group = group_of(algorithm);
   const auto k = number(scalar);
   const Point point{EC_POINT_new(group)};

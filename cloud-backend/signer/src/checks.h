@@ -20,10 +20,17 @@ bool rsa_result_matches(const card::PublicKey& key, BytesView block, BytesView r
 bool ecdsa_matches(card::Algorithm algorithm, const card::PublicKey& key, BytesView digest,
                    BytesView signature);
 
+/// Whether `signature` is the key's Ed25519 signature over `message`.
+bool eddsa_matches(const card::PublicKey& key, BytesView message, BytesView signature);
+
+/// Whether X25519 with this point gives anything but zero (RFC 7748, 6.1).
+bool usable_x25519_peer(BytesView point);
+
 /// Whether `point` is 04 ‖ x ‖ y on the curve.
 bool on_curve(card::Algorithm algorithm, BytesView point);
 
-/// The public point of a scalar; none when the scalar is not between 1 and the order.
+/// The public point of a scalar, or of a private key of Ed25519 or X25519; none when a scalar is not between
+/// 1 and the order, or the size is wrong.
 std::optional<Bytes> point_of(card::Algorithm algorithm, BytesView scalar);
 
 struct RsaKey {

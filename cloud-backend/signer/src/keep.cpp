@@ -39,14 +39,11 @@ vault::wire::Request about_the_same_key(const vault::wire::Request& request, Byt
   return out;
 }
 
-/// The same key, asked to do something.
-vault::wire::Request trial_of(const vault::wire::Request& request, Bytes sealed) {
+/// The same symmetric key, asked to encrypt something.
+vault::wire::Request block_of(const vault::wire::Request& request, Bytes sealed) {
   auto trial = about_the_same_key(request, std::move(sealed));
-  trial.op = card::is_rsa(request.algorithm)  ? Op::rsa_private
-             : card::is_ec(request.algorithm) ? Op::ecdsa_sign
-                                              : Op::encrypt_block;
-  SecretBytes input{card::is_symmetric(request.algorithm) ? card::block_size(request.algorithm)
-                                                          : card::field_size(request.algorithm)};
+  trial.op = Op::encrypt_block;
+  SecretBytes input{card::block_size(request.algorithm)};
   input.expose().back() = 0x02;
   trial.fields.push_back(std::move(input));
   return trial;
@@ -83,11 +80,11 @@ Result<Worker::Reply> Worker::rewrap(const Request& request) {
     CARDEA_TRY(reply.sealed, seal(request, request.public_key, key));
   }
   // The old form is about to be overwritten: the new one has to do what the old one does.
-  auto trial = trial_of(request, reply.sealed);
   if (!card::is_symmetric(request.algorithm)) {
-    CARDEA_CHECK(card::is_rsa(request.algorithm) ? rsa_private(trial) : ecdsa_sign(trial));
+    CARDEA_CHECK(try_out(about_the_same_key(request, reply.sealed)));
     return reply;
   }
+  auto trial = block_of(request, reply.sealed);
   CARDEA_TRY(const auto now, encrypt_block(trial));
   trial.sealed = request.sealed;
   CARDEA_TRY(const auto before, encrypt_block(trial));
@@ -118,10 +115,9 @@ Result<Worker::Reply> Worker::settle(const Request& request) {
   Reply reply;
   reply.public_key = request.public_key;
   CARDEA_TRY(reply.sealed, tagged(handle));
-  const auto trial = trial_of(request, reply.sealed);
-  const auto works = card::is_rsa(request.algorithm)  ? rsa_private(trial)
-                     : card::is_ec(request.algorithm) ? ecdsa_sign(trial)
-                                                      : encrypt_block(trial);
+  const auto works = card::is_symmetric(request.algorithm)
+                         ? encrypt_block(block_of(request, reply.sealed)).map([](const Reply&) {})
+                         : try_out(about_the_same_key(request, reply.sealed));
   if (!works) {
     session_.module()->C_DestroyObject(session_.handle(), object);
     return tl::unexpected{works.error()};

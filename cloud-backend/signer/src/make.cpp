@@ -3,6 +3,7 @@
 
 #include "cardea/signer/worker.h"
 #include "checks.h"
+#include "curves.h"
 
 namespace cardea::signer {
 
@@ -18,19 +19,17 @@ constexpr CK_KEY_TYPE kAes = CKK_AES;
 constexpr CK_KEY_TYPE kTripleDes = CKK_DES3;
 constexpr std::uint8_t kF4[] = {0x01, 0x00, 0x01};
 
-// RFC 5480 2.1.1.1: DER of the OBJECT IDENTIFIER, as CKA_EC_PARAMS wants it.
-constexpr std::uint8_t kP256[] = {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
-constexpr std::uint8_t kP384[] = {0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22};
+constexpr CK_KEY_TYPE kEdwards = CKK_EC_EDWARDS;
 
-BytesView curve(Algorithm algorithm) {
-  return algorithm == Algorithm::p256 ? BytesView{kP256} : BytesView{kP384};
+CK_KEY_TYPE curve_type(Algorithm algorithm) {
+  if (algorithm == Algorithm::ed25519) return kEdwards;
+  return algorithm == Algorithm::x25519 ? kEcMontgomery : kEc;
 }
 
-// CKA_EC_POINT is the point inside a DER OCTET STRING; some modules leave the wrapping out.
-Result<Bytes> bare_point(Algorithm algorithm, BytesView value) {
-  const auto size = 1 + 2 * card::field_size(algorithm);
-  if (value.size() < size) return fail(Errc::corrupt, "the HSM's public point is too short");
-  return to_bytes(value.last(size));
+CK_MECHANISM_TYPE pair_generation(Algorithm algorithm) {
+  if (card::is_rsa(algorithm)) return CKM_RSA_PKCS_KEY_PAIR_GEN;
+  if (algorithm == Algorithm::ed25519) return CKM_EC_EDWARDS_KEY_PAIR_GEN;
+  return algorithm == Algorithm::x25519 ? kEcMontgomeryKeyPairGen : CKM_EC_KEY_PAIR_GEN;
 }
 
 BytesView without_leading_zeroes(BytesView value) {
@@ -59,23 +58,46 @@ Result<std::array<BytesView, 5>> five_parts(const vault::wire::Request& request)
 
 }  // namespace
 
+Result<void> Worker::try_out(Request trial) {
+  const auto algorithm = trial.algorithm;
+  if (algorithm == Algorithm::x25519) {
+    // RFC 7748, 6.1: the public key is what the private key makes of 9.
+    Bytes nine(card::point_size(algorithm));
+    nine.front() = 9;
+    trial.op = vault::wire::Op::ecdh;
+    trial.fields.emplace_back(BytesView{nine});
+    CARDEA_TRY(const auto reply, ecdh(trial));
+    if (!equal(reply.output.expose(), trial.public_key.point))
+      return fail(Errc::corrupt, "the new X25519 key does not match its public key");
+    return {};
+  }
+  SecretBytes input{card::is_ec(algorithm) ? card::digest_size(algorithm) : card::field_size(algorithm)};
+  trial.op = vault::wire::Op::ecdsa_sign;
+  input.expose().back() = 0x02;
+  trial.fields.push_back(std::move(input));
+  if (card::is_rsa(algorithm)) {
+    CARDEA_CHECK(rsa_private(trial));
+  } else if (algorithm == Algorithm::ed25519) {
+    CARDEA_CHECK(eddsa_sign(trial));
+  } else {
+    CARDEA_CHECK(ecdsa_sign(trial));
+  }
+  return {};
+}
+
 Result<Worker::Reply> Worker::issue(const Request& request, card::PublicKey public_key,
                                     const Ephemeral& key) {
   Reply reply;
   CARDEA_TRY(reply.sealed, seal(request, public_key, key));
 
   Request trial;
-  trial.op = card::is_rsa(request.algorithm) ? vault::wire::Op::rsa_private : vault::wire::Op::ecdsa_sign;
   trial.tenant = request.tenant;
   trial.card = request.card;
   trial.slot = request.slot;
   trial.algorithm = request.algorithm;
   trial.public_key = public_key;
   trial.sealed = reply.sealed;
-  SecretBytes input{card::field_size(request.algorithm)};
-  input.expose().back() = 0x02;
-  trial.fields.push_back(std::move(input));
-  CARDEA_CHECK(card::is_rsa(request.algorithm) ? rsa_private(trial) : ecdsa_sign(trial));
+  CARDEA_CHECK(try_out(std::move(trial)));
 
   reply.public_key = std::move(public_key);
   return reply;
@@ -93,12 +115,14 @@ Result<Worker::Reply> Worker::generate(const Request& request) {
     public_part.push_back(attribute(CKA_MODULUS_BITS, bits));
     public_part.push_back(attribute(CKA_PUBLIC_EXPONENT, exponent));
   } else {
-    public_part.push_back(attribute(CKA_EC_PARAMS, curve(request.algorithm)));
+    public_part.push_back(attribute(CKA_EC_PARAMS, curve_name(request.algorithm)));
   }
-  auto private_part = with_wrap_rules({attribute(CKA_SIGN, kYes)});
-  if (!rsa) private_part.push_back(attribute(CKA_DERIVE, kYes));
+  const bool agrees = card::is_ec(request.algorithm) || request.algorithm == Algorithm::x25519;
+  auto private_part = with_wrap_rules({});
+  private_part.push_back(attribute(CKA_SIGN, request.algorithm == Algorithm::x25519 ? kNo : kYes));
+  if (agrees) private_part.push_back(attribute(CKA_DERIVE, kYes));
 
-  CK_MECHANISM mechanism{rsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, nullptr, 0};
+  CK_MECHANISM mechanism{pair_generation(request.algorithm), nullptr, 0};
   CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
   CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
   const auto code = session_.module()->C_GenerateKeyPair(
@@ -148,18 +172,21 @@ Result<Worker::Reply> Worker::import_rsa(const Request& request) {
 }
 
 Result<Worker::Reply> Worker::import_ec(const Request& request) {
-  if (!card::is_ec(request.algorithm) || request.fields.size() != 1) {
+  const bool curve = card::is_ec(request.algorithm) || card::is_25519(request.algorithm);
+  if (!curve || request.fields.size() != 1) {
     return fail(Errc::invalid, "the algorithm is not an elliptic curve");
   }
   const auto scalar = request.fields.front().expose();
   const auto point = point_of(request.algorithm, scalar);
-  if (!point) return fail(Errc::invalid, "the scalar is not between 1 and the order of the curve");
+  if (!point) return fail(Errc::invalid, "the private key is none of the curve");
+  const auto type = curve_type(request.algorithm);
+  const auto name = curve_name(request.algorithm);
   CARDEA_TRY(const auto key, create(with_wrap_rules({
                                  attribute(CKA_CLASS, kPrivateKey),
-                                 attribute(CKA_KEY_TYPE, kEc),
-                                 attribute(CKA_SIGN, kYes),
-                                 attribute(CKA_DERIVE, kYes),
-                                 attribute(CKA_EC_PARAMS, curve(request.algorithm)),
+                                 attribute(CKA_KEY_TYPE, type),
+                                 attribute(CKA_SIGN, type == kEcMontgomery ? kNo : kYes),
+                                 attribute(CKA_DERIVE, type == kEdwards ? kNo : kYes),
+                                 attribute(CKA_EC_PARAMS, name),
                                  attribute(CKA_VALUE, scalar),
                              })));
   card::PublicKey public_key;

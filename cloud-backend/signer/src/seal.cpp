@@ -6,6 +6,7 @@
 
 #include "cardea/signer/worker.h"
 #include "cardea/vault/sealed_key.h"
+#include "curves.h"
 
 namespace cardea::signer {
 
@@ -19,6 +20,8 @@ constexpr CK_OBJECT_CLASS kSecretKey = CKO_SECRET_KEY;
 CK_KEY_TYPE key_type(card::Algorithm algorithm) {
   if (card::is_rsa(algorithm)) return CKK_RSA;
   if (card::is_ec(algorithm)) return CKK_EC;
+  if (algorithm == card::Algorithm::ed25519) return CKK_EC_EDWARDS;
+  if (algorithm == card::Algorithm::x25519) return kEcMontgomery;
   return algorithm == card::Algorithm::tdes ? CKK_DES3 : CKK_AES;
 }
 

@@ -5,11 +5,15 @@
 #include <algorithm>
 #include <array>
 
+#include "curves.h"
+
 namespace cardea::signer {
 
 namespace {
 
 constexpr CK_OBJECT_CLASS kSecretKey = CKO_SECRET_KEY;
+constexpr CK_OBJECT_CLASS kPrivateKey = CKO_PRIVATE_KEY;
+constexpr CK_OBJECT_CLASS kPublicKey = CKO_PUBLIC_KEY;
 constexpr CK_KEY_TYPE kAes = CKK_AES;
 constexpr CK_KEY_TYPE kGenericSecret = CKK_GENERIC_SECRET;
 constexpr CK_ULONG kKeyOctets = 32;
@@ -18,8 +22,9 @@ constexpr std::string_view kSecretPurpose = "cardea secret 1";
 constexpr std::size_t kMaxLabel = 64;
 constexpr std::size_t kMaxSecret = 512;
 
-Result<CK_OBJECT_HANDLE> find_one(const Session& session, const std::string& label) {
-  CARDEA_TRY(const auto found, session.find({attribute(CKA_CLASS, kSecretKey), attribute(CKA_TOKEN, kYes),
+Result<CK_OBJECT_HANDLE> find_one(const Session& session, const std::string& label,
+                                  CK_OBJECT_CLASS kind = kSecretKey) {
+  CARDEA_TRY(const auto found, session.find({attribute(CKA_CLASS, kind), attribute(CKA_TOKEN, kYes),
                                              attribute(CKA_LABEL, as_bytes(label))}));
   if (found.empty()) return fail(Errc::not_found, "the token has no key named \"" + label + "\"");
   if (found.size() > 1) return fail(Errc::conflict, "the token has two keys named \"" + label + "\"");
@@ -128,7 +133,70 @@ Result<void> generate_mac_key(const Session& session, const std::string& label) 
   return {};
 }
 
+// The public half is private to the user too: SoftHSM would keep a public object on the disk in the clear.
+Result<void> generate_signing_key(const Session& session, const std::string& label) {
+  std::array public_part{
+      attribute(CKA_EC_PARAMS, BytesView{der::kP256}),
+      attribute(CKA_LABEL, as_bytes(label)),
+      attribute(CKA_TOKEN, kYes),
+      attribute(CKA_PRIVATE, kYes),
+      attribute(CKA_VERIFY, kYes),
+      attribute(CKA_MODIFIABLE, kNo),
+      attribute(CKA_DESTROYABLE, kNo),
+  };
+  std::array private_part{
+      attribute(CKA_LABEL, as_bytes(label)),
+      attribute(CKA_TOKEN, kYes),
+      attribute(CKA_PRIVATE, kYes),
+      attribute(CKA_SENSITIVE, kYes),
+      attribute(CKA_EXTRACTABLE, kNo),
+      attribute(CKA_SIGN, kYes),
+      attribute(CKA_DERIVE, kNo),
+      attribute(CKA_DECRYPT, kNo),
+      attribute(CKA_UNWRAP, kNo),
+      attribute(CKA_MODIFIABLE, kNo),
+      attribute(CKA_COPYABLE, kNo),
+      attribute(CKA_DESTROYABLE, kNo),
+  };
+  CK_MECHANISM mechanism{CKM_EC_KEY_PAIR_GEN, nullptr, 0};
+  CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE;
+  CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
+  if (const auto code = session.module()->C_GenerateKeyPair(session.handle(), &mechanism, public_part.data(),
+                                                            public_part.size(), private_part.data(),
+                                                            private_part.size(), &public_key, &private_key);
+      code != CKR_OK) {
+    return tl::unexpected{pkcs11_error("C_GenerateKeyPair for a signing key", code)};
+  }
+  return {};
+}
+
+Result<void> ensure_signing_keys(const Session& session, const std::string& tenant) {
+  for (const auto purpose : {SigningPurpose::manifest, SigningPurpose::attestation}) {
+    const auto label = signing_label(purpose, tenant);
+    const auto found = find_one(session, label, kPrivateKey);
+    if (!found && found.error().code != Errc::not_found) return tl::unexpected{found.error()};
+    if (!found) CARDEA_CHECK(generate_signing_key(session, label));
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string signing_label(SigningPurpose purpose, const std::string& tenant) {
+  return (purpose == SigningPurpose::manifest ? "cardea-sign/" : "cardea-attest/") + tenant + "/1";
+}
+
+Result<SigningKey> find_signing_key(const Session& session, const std::string& tenant,
+                                    SigningPurpose purpose) {
+  const auto label = signing_label(purpose, tenant);
+  SigningKey out;
+  CARDEA_TRY(out.private_key, find_one(session, label, kPrivateKey));
+  CARDEA_TRY(const auto public_key, find_one(session, label, kPublicKey));
+  CARDEA_TRY(const auto point, session.get(public_key, CKA_EC_POINT));
+  out.public_key.algorithm = card::Algorithm::p256;
+  CARDEA_TRY(out.public_key.point, bare_point(card::Algorithm::p256, point));
+  return out;
+}
 
 std::string kek_label(const std::string& tenant, std::uint32_t version) {
   return "cardea-kek/" + tenant + "/" + std::to_string(version);
@@ -178,9 +246,11 @@ Result<void> make_tenant_keys(const Module& module, CK_SLOT_ID slot, const std::
   const auto mac = find_one(session, mac_label(tenant, version));
   if (!mac && mac.error().code != Errc::not_found) return tl::unexpected{mac.error()};
 
-  // The MAC key comes first: a tenant whose KEK is there is complete, whatever interrupted an earlier
-  // attempt.
+  // The MAC key and the signing keys come first: a tenant whose KEK is there is complete, whatever
+  // interrupted an earlier attempt. (Tenants of old have no signing keys; they get them here, at the first
+  // use.)
   if (!mac) CARDEA_CHECK(generate_mac_key(session, mac_label(tenant, version)));
+  CARDEA_CHECK(ensure_signing_keys(session, tenant));
   if (kek) return {};
   if (so_pin.empty()) {
     return fail(Errc::not_found,

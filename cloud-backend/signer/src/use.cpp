@@ -27,7 +27,7 @@ Result<Worker::Reply> Worker::rsa_private(const Request& request) {
   Reply reply;
   {
     CARDEA_TRY(const auto key, unseal(request));
-    CARDEA_TRY(reply.output, sign(key, CKM_RSA_X_509, block, block.size()));
+    CARDEA_TRY(reply.output, sign(key.handle(), CKM_RSA_X_509, block, block.size()));
   }
   if (!rsa_result_matches(request.public_key, block, reply.output.expose())) {
     return fail(Errc::corrupt, "the HSM's RSA result does not match the public key");
@@ -39,11 +39,13 @@ Result<Worker::Reply> Worker::ecdsa_sign(const Request& request) {
   CARDEA_TRY(const auto digest, only_field(request));
   if (!card::is_ec(request.algorithm)) return fail(Errc::invalid, "the key is not an EC key");
   const auto size = card::field_size(request.algorithm);
-  if (digest.size() != size) return fail(Errc::invalid, "the digest does not have the size of the field");
+  if (digest.size() != card::digest_size(request.algorithm)) {
+    return fail(Errc::invalid, "the digest does not have the size that the curve takes");
+  }
   Reply reply;
   {
     CARDEA_TRY(const auto key, unseal(request));
-    CARDEA_TRY(reply.output, sign(key, CKM_ECDSA, digest, 2 * size));
+    CARDEA_TRY(reply.output, sign(key.handle(), CKM_ECDSA, digest, 2 * size));
   }
   if (!ecdsa_matches(request.algorithm, request.public_key, digest, reply.output.expose())) {
     return fail(Errc::corrupt, "the HSM's ECDSA signature does not match the public key");
@@ -51,10 +53,29 @@ Result<Worker::Reply> Worker::ecdsa_sign(const Request& request) {
   return reply;
 }
 
+Result<Worker::Reply> Worker::eddsa_sign(const Request& request) {
+  constexpr std::size_t kSignature = 64;
+  CARDEA_TRY(const auto message, only_field(request));
+  if (request.algorithm != card::Algorithm::ed25519)
+    return fail(Errc::invalid, "the key is not an Ed25519 key");
+  Reply reply;
+  {
+    CARDEA_TRY(const auto key, unseal(request));
+    CARDEA_TRY(reply.output, sign(key.handle(), CKM_EDDSA, message, kSignature));
+  }
+  if (!eddsa_matches(request.public_key, message, reply.output.expose())) {
+    return fail(Errc::corrupt, "the HSM's Ed25519 signature does not match the public key");
+  }
+  return reply;
+}
+
 Result<Worker::Reply> Worker::ecdh(const Request& request) {
   CARDEA_TRY(const auto peer, only_field(request));
-  if (!card::is_ec(request.algorithm)) return fail(Errc::invalid, "the key is not an EC key");
-  if (!on_curve(request.algorithm, peer)) return fail(Errc::invalid, "the peer's point is not on the curve");
+  const bool montgomery = request.algorithm == card::Algorithm::x25519;
+  if (!card::is_ec(request.algorithm) && !montgomery)
+    return fail(Errc::invalid, "the key is not a key for agreement");
+  if (!(montgomery ? usable_x25519_peer(peer) : on_curve(request.algorithm, peer)))
+    return fail(Errc::invalid, "the peer's point is not on the curve");
   CARDEA_TRY(const auto key, unseal(request));
 
   const CK_ULONG size = card::field_size(request.algorithm);

@@ -2,6 +2,8 @@
 
 #include <exception>
 
+#include "checks.h"
+
 namespace cardea::signer {
 
 using vault::wire::Op;
@@ -54,6 +56,10 @@ Result<Worker::Reply> Worker::run(const Request& request) {
       return settle(request);
     case Op::destroy:
       return destroy(request);
+    case Op::sign_manifest:
+      return sign_manifest(request);
+    case Op::eddsa_sign:
+      return eddsa_sign(request);
     case Op::hello:
     case Op::init_token:
     case Op::make_tenant:
@@ -92,6 +98,33 @@ Result<Worker::Reply> Worker::tenant_secret(const Request& request) {
   return reply;
 }
 
+Result<Worker::Reply> Worker::sign_manifest(const Request& request) {
+  CARDEA_TRY(const auto* key, signing_key(request.tenant, SigningPurpose::manifest));
+  Reply reply;
+  reply.public_key = key->public_key;
+  if (request.fields.empty()) return reply;
+  CARDEA_TRY(const auto signature, sign_for_tenant(*key, request.fields.front().expose()));
+  reply.output = SecretBytes{signature};
+  return reply;
+}
+
+Result<const SigningKey*> Worker::signing_key(const std::string& tenant, SigningPurpose purpose) {
+  const auto name = std::pair{tenant, purpose};
+  if (const auto known = signing_keys_.find(name); known != signing_keys_.end()) return &known->second;
+  CARDEA_TRY(auto found, find_signing_key(session_, tenant, purpose));
+  return &signing_keys_.emplace(name, std::move(found)).first->second;
+}
+
+Result<Bytes> Worker::sign_for_tenant(const SigningKey& key, BytesView digest) {
+  constexpr std::size_t kDigest = 32;
+  if (digest.size() != kDigest) return fail(Errc::invalid, "a digest to sign has 32 octets");
+  CARDEA_TRY(const auto signature, sign(key.private_key, CKM_ECDSA, digest, 2 * kDigest));
+  if (!ecdsa_matches(card::Algorithm::p256, key.public_key, digest, signature.expose())) {
+    return fail(Errc::corrupt, "the HSM's signature does not match the tenant's public key");
+  }
+  return to_bytes(signature.expose());
+}
+
 Result<const TenantKeys*> Worker::tenant_keys(const std::string& tenant, std::uint32_t version) {
   const auto key = std::pair{tenant, version};
   if (const auto known = tenants_.find(key); known != tenants_.end()) return &known->second;
@@ -107,10 +140,10 @@ Result<Ephemeral> Worker::create(std::vector<CK_ATTRIBUTE> attributes) {
   return Ephemeral{session_, handle};
 }
 
-Result<SecretBytes> Worker::sign(const Ephemeral& key, CK_MECHANISM_TYPE type, BytesView data,
+Result<SecretBytes> Worker::sign(CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE type, BytesView data,
                                  std::size_t size) {
   CK_MECHANISM mechanism{type, nullptr, 0};
-  auto code = session_.module()->C_SignInit(session_.handle(), &mechanism, key.handle());
+  auto code = session_.module()->C_SignInit(session_.handle(), &mechanism, key);
   if (code != CKR_OK) return refuse("C_SignInit", code);
   SecretBytes out{size};
   CK_ULONG written = size;

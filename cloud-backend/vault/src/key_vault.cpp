@@ -21,11 +21,17 @@ std::uint32_t handle_version(BytesView sealed) {
 
 class PooledKeyVault final : public card::KeyVault {
  public:
-  PooledKeyVault(Pool& pool, const Versions& versions, std::string organisation, std::string card)
-      : pool_{pool}, versions_{versions}, organisation_{std::move(organisation)}, card_{std::move(card)} {}
+  PooledKeyVault(Pool& pool, const Versions& versions, Abilities abilities, std::string organisation,
+                 std::string card)
+      : pool_{pool},
+        versions_{versions},
+        abilities_{abilities},
+        organisation_{std::move(organisation)},
+        card_{std::move(card)} {}
 
   [[nodiscard]] bool supports(Algorithm algorithm) const override {
-    return known_algorithm(static_cast<std::uint8_t>(algorithm));
+    return known_algorithm(static_cast<std::uint8_t>(algorithm)) &&
+           (abilities_.curve25519 || !card::is_25519(algorithm));
   }
 
   Result<KeyHandle> generate(KeySlot slot, Algorithm algorithm) override {
@@ -55,6 +61,11 @@ class PooledKeyVault final : public card::KeyVault {
 
   Result<Bytes> ecdsa_sign(const KeyHandle& key, BytesView digest) override {
     CARDEA_TRY(const auto signature, use(Op::ecdsa_sign, key, digest));
+    return to_bytes(signature.expose());
+  }
+
+  Result<Bytes> eddsa_sign(const KeyHandle& key, BytesView message) override {
+    CARDEA_TRY(const auto signature, use(Op::eddsa_sign, key, message));
     return to_bytes(signature.expose());
   }
 
@@ -121,15 +132,17 @@ class PooledKeyVault final : public card::KeyVault {
 
   Pool& pool_;
   const Versions& versions_;
+  const Abilities abilities_;
   const std::string organisation_;
   const std::string card_;
 };
 
 }  // namespace
 
-std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, const Versions& versions, std::string organisation,
-                                               std::string card) {
-  return std::make_unique<PooledKeyVault>(pool, versions, std::move(organisation), std::move(card));
+std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, const Versions& versions, Abilities abilities,
+                                               std::string organisation, std::string card) {
+  return std::make_unique<PooledKeyVault>(pool, versions, abilities, std::move(organisation),
+                                          std::move(card));
 }
 
 }  // namespace cardea::vault

@@ -9,8 +9,13 @@
 
 namespace cardea::vault {
 
+/// What differs between tokens.
+struct Abilities {
+  bool curve25519 = false;  ///< Ed25519 and X25519; SoftHSM 2.6.1 cannot wrap such keys
+};
+
 /// The port of one card; `pool` and `versions` outlive it.
-std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, const Versions& versions, std::string organisation,
-                                               std::string card);
+std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, const Versions& versions, Abilities abilities,
+                                               std::string organisation, std::string card);
 
 }  // namespace cardea::vault

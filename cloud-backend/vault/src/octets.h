@@ -68,7 +68,8 @@ class Writer {
 
 /// The stored numbers of card::Algorithm, as far as this build knows them.
 inline bool known_algorithm(std::uint64_t number) {
-  return (number >= 1 && number <= 4) || (number >= 16 && number <= 18) || number == 32 || number == 33;
+  return (number >= 1 && number <= 4) || (number >= 16 && number <= 18) || (number >= 32 && number <= 34) ||
+         number == 48 || number == 49;
 }
 
 }  // namespace cardea::vault

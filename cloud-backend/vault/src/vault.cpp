@@ -41,19 +41,7 @@ class PooledVault final : public Vault {
 
     const std::lock_guard one_at_a_time{provisioning_};
     if (find(organisation, version)) return {};
-    auto request = for_the_token(wire::Op::make_tenant);
-    request.tenant = organisation;
-    request.kek_version = version;
-    {
-      const std::lock_guard lock{pins_};
-      auto so_pin = so_pin_.clone();
-      if (so_pin.empty() && !options_.so_pin_file.empty()) {
-        CARDEA_TRY(so_pin, read_secret_file(options_.so_pin_file));
-      }
-      request.fields.push_back(std::move(so_pin));
-      request.fields.push_back(user_pin_.clone());
-    }
-    CARDEA_CHECK(once(request));
+    CARDEA_CHECK(provision(organisation, version));
     return find(organisation, version);
   }
 
@@ -139,8 +127,25 @@ class PooledVault final : public Vault {
     return std::move(reply.output);
   }
 
+  Result<TenantSignature> sign_manifest(const std::string& organisation, BytesView digest) override {
+    wire::Request request;
+    request.op = wire::Op::sign_manifest;
+    request.tenant = organisation;
+    request.fields.emplace_back(digest);
+    CARDEA_TRY(auto reply, with_signing_key(request));
+    return TenantSignature{to_bytes(reply.output.expose()), std::move(reply.public_key)};
+  }
+
+  Result<card::PublicKey> manifest_key(const std::string& organisation) override {
+    wire::Request request;
+    request.op = wire::Op::sign_manifest;
+    request.tenant = organisation;
+    CARDEA_TRY(auto reply, with_signing_key(request));
+    return std::move(reply.public_key);
+  }
+
   std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation, const std::string& card) override {
-    return make_key_vault(pool_, versions_, organisation, card);
+    return make_key_vault(pool_, versions_, Abilities{}, organisation, card);
   }
 
   Result<void> check() override {
@@ -170,6 +175,36 @@ class PooledVault final : public Vault {
     request.public_key = key.public_key;
     request.sealed = key.sealed;
     return request;
+  }
+
+  /// Makes whatever the tenant lacks of a version, in a process of its own. Under `provisioning_`.
+  Result<void> provision(const std::string& organisation, std::uint32_t version) {
+    auto request = for_the_token(wire::Op::make_tenant);
+    request.tenant = organisation;
+    request.kek_version = version;
+    {
+      const std::lock_guard lock{pins_};
+      auto so_pin = so_pin_.clone();
+      if (so_pin.empty() && !options_.so_pin_file.empty()) {
+        CARDEA_TRY(so_pin, read_secret_file(options_.so_pin_file));
+      }
+      request.fields.push_back(std::move(so_pin));
+      request.fields.push_back(user_pin_.clone());
+    }
+    return once(request);
+  }
+
+  /// A request that needs one of the tenant's signing keys. A tenant of old has none yet and gets them now.
+  Result<wire::Reply> with_signing_key(const wire::Request& request) {
+    CARDEA_TRY(auto reply, pool_.exchange(request));
+    if (reply.error && reply.error->code == Errc::not_found) {
+      const std::lock_guard one_at_a_time{provisioning_};
+      CARDEA_CHECK(find(request.tenant, 1));
+      CARDEA_CHECK(provision(request.tenant, 1));
+      CARDEA_TRY(reply, pool_.exchange(request));
+    }
+    if (reply.error) return tl::unexpected{std::move(*reply.error)};
+    return reply;
   }
 
   Result<wire::Reply> ask(const wire::Request& request) {
@@ -242,6 +277,13 @@ Result<void> Vault::destroy_resident(const std::string&, const std::string&, con
 }
 Result<void> Vault::change_pin(bool, const SecretBytes&, const SecretBytes&) {
   return fail(Errc::unsupported, "this vault has no PIN");
+}
+Result<TenantSignature> Vault::sign_manifest(const std::string&, BytesView) {
+  return fail(Errc::unsupported, "this vault signs no manifests");
+}
+
+Result<card::PublicKey> Vault::manifest_key(const std::string&) {
+  return fail(Errc::unsupported, "this vault signs no manifests");
 }
 
 Result<std::unique_ptr<Vault>> Vault::open(Options options) {

@@ -8,12 +8,20 @@ namespace cardea::test {
 
 namespace {
 
+int curve_id(card::Algorithm algorithm) {
+  if (algorithm == card::Algorithm::p521) return NID_secp521r1;
+  return algorithm == card::Algorithm::p384 ? NID_secp384r1 : NID_X9_62_prime256v1;
+}
+
+EvpKey private_25519(card::Algorithm algorithm, BytesView secret) {
+  const int kind = algorithm == card::Algorithm::ed25519 ? EVP_PKEY_ED25519 : EVP_PKEY_X25519;
+  return EvpKey{EVP_PKEY_new_raw_private_key(kind, nullptr, secret.data(), secret.size())};
+}
+
 /// One curve with the scratch memory its arithmetic needs.
 struct Curve {
   explicit Curve(card::Algorithm algorithm)
-      : group{EC_GROUP_new_by_curve_name(algorithm == card::Algorithm::p384 ? NID_secp384r1
-                                                                            : NID_X9_62_prime256v1)},
-        size{card::field_size(algorithm)} {}
+      : group{EC_GROUP_new_by_curve_name(curve_id(algorithm))}, size{card::field_size(algorithm)} {}
 
   Group group;
   BnCtx ctx{BN_CTX_new()};
@@ -108,6 +116,47 @@ std::optional<SecretBytes> ecdh_x(card::Algorithm algorithm, BytesView scalar, B
   Bytes x = octets(curve.x(curve.combine(nullptr, q.get(), number(scalar).get())), curve.size);
   const WipeOnExit wiped{x};
   return SecretBytes{BytesView{x}};
+}
+
+std::optional<Bytes> point_25519(card::Algorithm algorithm, BytesView secret) {
+  const auto key = private_25519(algorithm, secret);
+  Bytes out(32);
+  std::size_t size = out.size();
+  if (!key || EVP_PKEY_get_raw_public_key(key.get(), out.data(), &size) != 1) return std::nullopt;
+  return out;
+}
+
+std::optional<SecretBytes> x25519(BytesView secret, BytesView peer) {
+  const auto mine = private_25519(card::Algorithm::x25519, secret);
+  const EvpKey theirs{EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, peer.data(), peer.size())};
+  if (!mine || !theirs) return std::nullopt;
+  const EvpKeyCtx ctx{EVP_PKEY_CTX_new(mine.get(), nullptr)};
+  SecretBytes out{32};
+  std::size_t size = out.size();
+  if (EVP_PKEY_derive_init(ctx.get()) != 1 || EVP_PKEY_derive_set_peer(ctx.get(), theirs.get()) != 1 ||
+      EVP_PKEY_derive(ctx.get(), out.expose().data(), &size) != 1) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+Bytes ed25519_sign(BytesView secret, BytesView message) {
+  const auto key = private_25519(card::Algorithm::ed25519, secret);
+  const MdCtx ctx{EVP_MD_CTX_new()};
+  Bytes out(64);
+  std::size_t size = out.size();
+  if (EVP_DigestSignInit(ctx.get(), nullptr, nullptr, nullptr, key.get()) != 1 ||
+      EVP_DigestSign(ctx.get(), out.data(), &size, message.data(), message.size()) != 1) {
+    return {};
+  }
+  return out;
+}
+
+bool ed25519_verifies(BytesView point, BytesView message, BytesView signature) {
+  const EvpKey key{EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, point.data(), point.size())};
+  const MdCtx ctx{EVP_MD_CTX_new()};
+  return key && EVP_DigestVerifyInit(ctx.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+         EVP_DigestVerify(ctx.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
 }
 
 }  // namespace cardea::test

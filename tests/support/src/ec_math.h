@@ -22,4 +22,11 @@ bool ecdsa_verifies(card::Algorithm algorithm, BytesView point, BytesView digest
 /// x of scalar · peer; nothing when the peer is no point of the curve.
 std::optional<SecretBytes> ecdh_x(card::Algorithm algorithm, BytesView scalar, BytesView peer);
 
+/// The public octets of an Ed25519 or X25519 private key.
+std::optional<Bytes> point_25519(card::Algorithm algorithm, BytesView secret);
+/// Nothing for a peer that gives zero.
+std::optional<SecretBytes> x25519(BytesView secret, BytesView peer);
+Bytes ed25519_sign(BytesView secret, BytesView message);
+bool ed25519_verifies(BytesView point, BytesView message, BytesView signature);
+
 }  // namespace cardea::test

@@ -38,6 +38,7 @@ Owned<EVP_PKEY> build(const char* type, OSSL_PARAM_BLD* parts, int selection) {
 }
 
 const char* curve_name(card::Algorithm curve) {
+  if (curve == card::Algorithm::p521) return "P-521";
   return curve == card::Algorithm::p384 ? "P-384" : "P-256";
 }
 
@@ -91,13 +92,22 @@ bool ecdsa_verify(const card::PublicKey& key, BytesView digest, BytesView signat
   return ecdsa_verify_der(key, digest, copy);
 }
 
+bool ed25519_verify(const card::PublicKey& key, BytesView message, BytesView signature) {
+  return ed25519_verifies(key.point, message, signature);
+}
+
 HostKey host_key(card::Algorithm curve, std::uint8_t number) {
   const Bytes from(card::field_size(curve), static_cast<std::uint8_t>(0x40U + number));
+  if (card::is_25519(curve)) return {from, point_25519(curve, from).value()};
   const auto scalar = ec_scalar(curve, from);
   return {to_bytes(scalar.expose()), ec_public(curve, scalar.expose()).value()};
 }
 
 std::optional<Bytes> host_ecdh(const HostKey& mine, const card::PublicKey& card_key) {
+  if (card_key.algorithm == card::Algorithm::x25519) {
+    const auto shared = x25519(mine.scalar, card_key.point);
+    return shared ? std::optional{to_bytes(shared->expose())} : std::nullopt;
+  }
   const Bn scalar = number(mine.scalar);
   const auto own = ec_key(card_key.algorithm, mine.point, scalar.get());
   const auto peer = ec_key(card_key.algorithm, card_key.point, nullptr);

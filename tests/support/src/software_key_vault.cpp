@@ -60,7 +60,8 @@ Bytes SoftwareKeyVault::derive(BytesView label) {
 }
 
 bool SoftwareKeyVault::supports(Algorithm algorithm) const {
-  return card::is_symmetric(algorithm) || card::is_rsa(algorithm) || card::is_ec(algorithm);
+  return card::is_symmetric(algorithm) || card::is_rsa(algorithm) || card::is_ec(algorithm) ||
+         card::is_25519(algorithm);
 }
 
 Result<card::KeyHandle> SoftwareKeyVault::seal(card::KeySlot slot, Algorithm algorithm, BytesView secret,
@@ -114,6 +115,7 @@ Result<card::KeyHandle> SoftwareKeyVault::generate(card::KeySlot slot, Algorithm
     return import_ec(slot, algorithm, ec_scalar(algorithm, derive(as_bytes("scalar"))));
   Bytes key = derive(as_bytes("key"));
   const WipeOnExit wiped{key};
+  if (card::is_25519(algorithm)) return import_ec(slot, algorithm, SecretBytes{BytesView{key}.first(32)});
   return seal(slot, algorithm, BytesView{key}.first(card::key_size(algorithm)), {});
 }
 
@@ -136,8 +138,9 @@ Result<card::KeyHandle> SoftwareKeyVault::import_rsa(card::KeySlot slot, Algorit
 Result<card::KeyHandle> SoftwareKeyVault::import_ec(card::KeySlot slot, Algorithm algorithm,
                                                     const SecretBytes& scalar) {
   CARDEA_CHECK(check_available());
-  if (!card::is_ec(algorithm)) return wrong_kind();
-  const auto point = ec_public(algorithm, scalar.expose());
+  if (!card::is_ec(algorithm) && !card::is_25519(algorithm)) return wrong_kind();
+  const auto point = card::is_25519(algorithm) ? point_25519(algorithm, scalar.expose())
+                                               : ec_public(algorithm, scalar.expose());
   if (!point) return fail(Errc::invalid, "this number is no private key of the curve");
   card::PublicKey public_key;
   public_key.algorithm = algorithm;
@@ -170,7 +173,7 @@ Result<SecretBytes> SoftwareKeyVault::rsa_private(const card::KeyHandle& key, By
 Result<Bytes> SoftwareKeyVault::ecdsa_sign(const card::KeyHandle& key, BytesView digest) {
   if (!card::is_ec(key.algorithm)) return wrong_kind();
   CARDEA_TRY(const auto secret, unseal(key));
-  if (digest.size() != card::field_size(key.algorithm))
+  if (digest.size() != card::digest_size(key.algorithm))
     return fail(Errc::invalid, "the digest has the wrong length");
   Bytes input = concat({secret.expose(), digest});
   const WipeOnExit wiped{input};
@@ -182,10 +185,22 @@ Result<Bytes> SoftwareKeyVault::ecdsa_sign(const card::KeyHandle& key, BytesView
   return out;
 }
 
-Result<SecretBytes> SoftwareKeyVault::ecdh(const card::KeyHandle& key, BytesView peer) {
-  if (!card::is_ec(key.algorithm)) return wrong_kind();
+Result<Bytes> SoftwareKeyVault::eddsa_sign(const card::KeyHandle& key, BytesView message) {
+  if (key.algorithm != Algorithm::ed25519) return wrong_kind();
   CARDEA_TRY(const auto secret, unseal(key));
-  auto x = ecdh_x(key.algorithm, secret.expose(), peer);
+  auto out = ed25519_sign(secret.expose(), message);
+  if (!ed25519_verifies(key.public_key.point, message, out)) {
+    return fail(Errc::corrupt, "the signature does not belong to the public key");
+  }
+  ++uses_;
+  return out;
+}
+
+Result<SecretBytes> SoftwareKeyVault::ecdh(const card::KeyHandle& key, BytesView peer) {
+  const bool montgomery = key.algorithm == Algorithm::x25519;
+  if (!card::is_ec(key.algorithm) && !montgomery) return wrong_kind();
+  CARDEA_TRY(const auto secret, unseal(key));
+  auto x = montgomery ? x25519(secret.expose(), peer) : ecdh_x(key.algorithm, secret.expose(), peer);
   if (!x) return fail(Errc::invalid, "the peer's key is not a point of the curve");
   ++uses_;
   return *std::move(x);

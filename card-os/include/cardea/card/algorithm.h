@@ -18,19 +18,27 @@ enum class Algorithm : std::uint8_t {
   rsa4096 = 18,
   p256 = 32,
   p384 = 33,
+  p521 = 34,
+  ed25519 = 48,  ///< signatures over whole messages (RFC 8032)
+  x25519 = 49,   ///< key agreement (RFC 7748)
 };
 
 constexpr bool is_rsa(Algorithm a) {
   return a == Algorithm::rsa2048 || a == Algorithm::rsa3072 || a == Algorithm::rsa4096;
 }
+/// The curves of FIPS 186-4: ECDSA and ECDH. Ed25519 and X25519 are neither.
 constexpr bool is_ec(Algorithm a) {
-  return a == Algorithm::p256 || a == Algorithm::p384;
+  return a == Algorithm::p256 || a == Algorithm::p384 || a == Algorithm::p521;
+}
+constexpr bool is_25519(Algorithm a) {
+  return a == Algorithm::ed25519 || a == Algorithm::x25519;
 }
 constexpr bool is_symmetric(Algorithm a) {
   return a <= Algorithm::aes256;
 }
 
-/// Octets in an RSA modulus or an EC field element; 0 for symmetric algorithms.
+/// Octets in an RSA modulus, an EC field element or a private scalar of Ed25519 and X25519; 0 for symmetric
+/// algorithms.
 constexpr std::size_t field_size(Algorithm a) {
   switch (a) {
     case Algorithm::rsa2048:
@@ -43,9 +51,27 @@ constexpr std::size_t field_size(Algorithm a) {
       return 32;
     case Algorithm::p384:
       return 48;
+    case Algorithm::p521:
+      return 66;
+    case Algorithm::ed25519:
+    case Algorithm::x25519:
+      return 32;
     default:
       return 0;
   }
+}
+
+/// Octets in a public point: 04 ‖ x ‖ y of an EC key, the encoded coordinate of Ed25519 and X25519; else 0.
+constexpr std::size_t point_size(Algorithm a) {
+  if (is_25519(a)) return 32;
+  return is_ec(a) ? 1 + 2 * field_size(a) : 0;
+}
+
+/// Octets in the digest that ECDSA takes here: as many as the field has, and 64 for P-521, whose order has
+/// 521 bits, so that no hash fills it; 0 for what is not ECDSA.
+constexpr std::size_t digest_size(Algorithm a) {
+  if (!is_ec(a)) return 0;
+  return a == Algorithm::p521 ? 64 : field_size(a);
 }
 
 /// Octets in a symmetric key; 0 for asymmetric algorithms.

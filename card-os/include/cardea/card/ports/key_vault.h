@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "cardea/bytes.h"
@@ -20,6 +21,7 @@ struct KeySlot {
 };
 
 /// The public half. RSA: modulus without leading zeroes, and exponent. EC: uncompressed point 04 ‖ x ‖ y.
+/// Ed25519 (RFC 8032, 5.1.2) and X25519 (RFC 7748, 5): the 32 octets of the encoded point.
 struct PublicKey {
   Algorithm algorithm = Algorithm::rsa2048;
   Bytes modulus;
@@ -43,10 +45,19 @@ struct RsaPrivateParts {
   SecretBytes p, q, dp, dq, qinv;
 };
 
+/// What a card says about itself in an attestation; Yubico's numbers.
+struct AttestationFacts {
+  std::array<std::uint8_t, 3> version{};
+  std::uint32_t serial = 0;
+  std::uint8_t pin_policy = 0;
+  std::uint8_t touch_policy = 0;
+  std::uint8_t form_factor = 0;
+};
+
 /// Uses keys by reference; the card never holds private key octets except those it is asked to import.
 ///
 /// Laws, tested by tests/contract for each implementation:
-///  1. A result leaves the vault only when it was checked with the public key (RSA, EC signatures): a fault
+///  1. A result leaves the vault only when it was checked with the public key (RSA, signatures): a fault
 ///  or a
 ///     swapped handle gives `corrupt`, never a wrong result.
 ///  2. Private and symmetric keys are never outside the vault in the clear, and unwrapped copies are
@@ -68,21 +79,44 @@ class KeyVault {
 
   virtual Result<KeyHandle> generate(KeySlot slot, Algorithm algorithm) = 0;
   virtual Result<KeyHandle> import_rsa(KeySlot slot, Algorithm algorithm, const RsaPrivateParts& parts) = 0;
-  /// `scalar`: big-endian, field size.
+  /// `scalar`: big-endian, field size. Ed25519: the private key of RFC 8032, 5.1.5; X25519: the scalar of
+  /// RFC 7748, clamped when it is used.
   virtual Result<KeyHandle> import_ec(KeySlot slot, Algorithm algorithm, const SecretBytes& scalar) = 0;
   virtual Result<KeyHandle> import_symmetric(KeySlot slot, Algorithm algorithm, const SecretBytes& key) = 0;
 
   /// m^d mod n without any padding; `block` has modulus size and is below the modulus.
   virtual Result<SecretBytes> rsa_private(const KeyHandle& key, BytesView block) = 0;
 
-  /// ECDSA over a digest of exactly field size; r ‖ s, each of field size.
+  /// ECDSA over a digest of exactly `digest_size`; r ‖ s, each of field size.
   virtual Result<Bytes> ecdsa_sign(const KeyHandle& key, BytesView digest) = 0;
 
-  /// The x coordinate of the shared point, field size. `peer` is 04 ‖ x ‖ y.
+  /// Ed25519 over a message of any length that the vault can carry (12 KiB always), 64 octets.
+  virtual Result<Bytes> eddsa_sign(const KeyHandle& /*key*/, BytesView /*message*/) {
+    return fail(Errc::unsupported, "the vault does not know this algorithm");
+  }
+
+  /// The x coordinate of the shared point, field size. `peer` is 04 ‖ x ‖ y. X25519: 32 octets both ways; a
+  /// peer that gives zero is `invalid` (RFC 7748, 6.1).
   virtual Result<SecretBytes> ecdh(const KeyHandle& key, BytesView peer) = 0;
 
   /// One block through the cipher in ECB mode, forwards.
   virtual Result<SecretBytes> encrypt_block(const KeyHandle& key, BytesView block) = 0;
+
+  /// A certificate (DER) by which the vault vouches for a key that it has made itself: issued by
+  /// `attestation_certificate`, in the format of Yubico's PIV attestation, about what the handle is bound to
+  /// and what the card says. Errors: `denied` for a key that was imported or of which the vault does not know
+  /// how it was made; `unsupported`.
+  virtual Result<Bytes> attest(const KeyHandle& /*key*/, const AttestationFacts& /*facts*/) {
+    return fail(Errc::unsupported, "the vault makes no attestations");
+  }
+  /// The self-signed certificate (DER) of the key that attests. Errors: `unsupported`.
+  virtual Result<Bytes> attestation_certificate() {
+    return fail(Errc::unsupported, "the vault makes no attestations");
+  }
+
+  /// The holder has logged out or the session is over: a vault that keeps opened keys for the time of a
+  /// session wipes those of this card now.
+  virtual void end_session() noexcept {}
 
   /// The card has replaced or deleted the key. Wrapped keys need nothing; a resident HSM object is destroyed.
   virtual Result<void> discard(const KeyHandle& key) = 0;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cardea/card/ports/key_vault.h"
 #include "cardea/secret.h"
 #include "cardea/signer/module.h"
 
@@ -31,6 +32,23 @@ Result<TenantKeys> find_tenant_keys(const Session& session, const std::string& t
 /// `not_found`, `invalid` (a label of 1 to 64 octets, a size of 1 to 512).
 Result<SecretBytes> expand_tenant_secret(const Session& session, const std::string& tenant, BytesView label,
                                          std::size_t size);
+
+/// A tenant's P-256 key pairs, token objects whose private halves never leave the HSM.
+enum class SigningPurpose : std::uint8_t {
+  manifest,    ///< manifests of cards, checkpoints of the log
+  attestation  ///< certificates that say which keys were made here
+};
+
+struct SigningKey {
+  CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
+  card::PublicKey public_key;
+};
+
+std::string signing_label(SigningPurpose purpose, const std::string& tenant);
+
+/// Errors: `not_found` for a tenant whose keys were made before there were such pairs.
+Result<SigningKey> find_signing_key(const Session& session, const std::string& tenant,
+                                    SigningPurpose purpose);
 
 /// Makes the tenant's keys of this version, unless they are there. Needs both PINs: only the security officer
 /// may set CKA_TRUSTED.

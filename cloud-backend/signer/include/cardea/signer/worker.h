@@ -33,6 +33,7 @@ class Worker {
   Result<Reply> import_symmetric(const Request& request);
   Result<Reply> rsa_private(const Request& request);
   Result<Reply> ecdsa_sign(const Request& request);
+  Result<Reply> eddsa_sign(const Request& request);
   Result<Reply> ecdh(const Request& request);
   Result<Reply> encrypt_block(const Request& request);
   Result<Reply> tenant_secret(const Request& request);
@@ -40,9 +41,14 @@ class Worker {
   Result<Reply> rewrap(const Request& request);
   Result<Reply> settle(const Request& request);
   Result<Reply> destroy(const Request& request);
+  Result<Reply> sign_manifest(const Request& request);
 
   /// The tenant's keys, looked up once: they are token objects, which stay.
   Result<const TenantKeys*> tenant_keys(const std::string& tenant, std::uint32_t version);
+  /// One of the tenant's signing keys, looked up once.
+  Result<const SigningKey*> signing_key(const std::string& tenant, SigningPurpose purpose);
+  /// ECDSA over a SHA-256 digest, checked before it is given away: r ‖ s.
+  Result<Bytes> sign_for_tenant(const SigningKey& key, BytesView digest);
   /// Wraps a session object and binds it to where it stands.
   Result<Bytes> seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key);
   /// The handle, once every field fits the request and the tag is right. Errors: `corrupt`.
@@ -58,15 +64,18 @@ class Worker {
   /// Seals a new asymmetric key, and has it used once from its wrapped form: a key that does not come back is
   /// not issued.
   Result<Reply> issue(const Request& request, card::PublicKey public_key, const Ephemeral& key);
+  /// Uses a new key once, for a known answer or one that is checked.
+  Result<void> try_out(Request trial);
   /// Creates an imported key as a session object.
   Result<Ephemeral> create(std::vector<CK_ATTRIBUTE> attributes);
-  Result<SecretBytes> sign(const Ephemeral& key, CK_MECHANISM_TYPE mechanism, BytesView data,
+  Result<SecretBytes> sign(CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism, BytesView data,
                            std::size_t size);
   /// Remembers whether the HSM session is over.
   tl::unexpected<Error> refuse(std::string_view function, CK_RV code);
 
   const Session& session_;
   std::map<std::pair<std::string, std::uint32_t>, TenantKeys> tenants_;
+  std::map<std::pair<std::string, SigningPurpose>, SigningKey> signing_keys_;
   bool lost_ = false;
 };
 

@@ -57,6 +57,12 @@ struct Stats {
   unsigned alive = 0;
 };
 
+/// A signature of a tenant's manifest key, and the key that it verifies with.
+struct TenantSignature {
+  Bytes signature;      ///< ECDSA on P-256: r ‖ s, 32 octets each
+  card::PublicKey key;  ///< P-256
+};
+
 /// Keys of all tenants in one HSM token, reached through a pool of isolated `cardea-signer` processes: the
 /// only ones that load the PKCS#11 module. Thread-safe.
 class Vault {
@@ -79,6 +85,14 @@ class Vault {
   /// `ensure_tenant`, `invalid`, `unsupported`.
   virtual Result<SecretBytes> tenant_secret(const std::string& organisation, std::string_view label,
                                             std::size_t size);
+
+  /// Signs a SHA-256 digest with the tenant's P-256 key for manifests and checkpoints: a token object whose
+  /// private half never leaves the HSM, made with the tenant's other keys or, for a tenant of old, at the
+  /// first use. The signature was verified before it is returned. Errors: `not_found` before `ensure_tenant`,
+  /// `invalid` for a digest that has not 32 octets, `unsupported`.
+  virtual Result<TenantSignature> sign_manifest(const std::string& organisation, BytesView digest);
+  /// The public key of `sign_manifest`. It stays the same. Errors: as there.
+  virtual Result<card::PublicKey> manifest_key(const std::string& organisation);
 
   /// The card-os port for one card; the vault outlives it.
   virtual std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation,

@@ -41,6 +41,8 @@ enum class Op : std::uint8_t {
   destroy = 18,  ///< fields: CKA_ID; the card's token object, if it is there
   set_pin =
       19,  ///< first message of a one-shot worker; fields: module, label, "user" or "so", old PIN, new PIN
+  sign_manifest = 20,  ///< fields: digest, or none → public key, output (r ‖ s)
+  eddsa_sign = 21,     ///< fields: message → output
 };
 
 struct Request {

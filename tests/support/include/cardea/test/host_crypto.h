@@ -20,13 +20,16 @@ bool ecdsa_verify(const card::PublicKey& key, BytesView digest, BytesView signat
 /// Whether `signature` (DER SEQUENCE of r and s) signs `digest`.
 bool ecdsa_verify_der(const card::PublicKey& key, BytesView digest, BytesView signature);
 
+/// Whether `signature` is the Ed25519 signature over `message`.
+bool ed25519_verify(const card::PublicKey& key, BytesView message, BytesView signature);
+
 /// A key pair of the host for key agreement.
 struct HostKey {
   Bytes scalar;  ///< field size
-  Bytes point;   ///< 04 ‖ x ‖ y
+  Bytes point;   ///< as card::PublicKey has it
 };
 
-/// A fixed key pair on the curve; different for each `number`.
+/// A fixed key pair on the curve, or of Ed25519 or X25519; different for each `number`.
 HostKey host_key(card::Algorithm curve, std::uint8_t number = 1);
 
 /// The shared secret of a host's key and the card's public key.

@@ -27,6 +27,7 @@ class SoftwareKeyVault final : public card::KeyVault {
                                            const SecretBytes& key) override;
   Result<SecretBytes> rsa_private(const card::KeyHandle& key, BytesView block) override;
   Result<Bytes> ecdsa_sign(const card::KeyHandle& key, BytesView digest) override;
+  Result<Bytes> eddsa_sign(const card::KeyHandle& key, BytesView message) override;
   Result<SecretBytes> ecdh(const card::KeyHandle& key, BytesView peer) override;
   Result<SecretBytes> encrypt_block(const card::KeyHandle& key, BytesView block) override;
   Result<void> discard(const card::KeyHandle& key) override;
