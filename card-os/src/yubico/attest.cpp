@@ -15,7 +15,7 @@ constexpr std::uint8_t kAttestationKey = 0xF9;
 
 // F9 ATTEST: a certificate by which the vault vouches for a key that was made on the card. An imported key is
 // 6A80; so is one of which the vault does not know how it was made. 6A88 says that there is nothing to
-// attest, or nobody who could.
+// attest, or nobody who could; 6982 that the vault needs the holder for it.
 CardResult<Reply> Piv::attest(const Command& command) {
   if (!is_key_slot(command.p1)) return refuse(sw::kWrongData);
   CARDEA_TRY(const auto key, load_key(command.p1));
@@ -26,7 +26,6 @@ CardResult<Reply> Piv::attest(const Command& command) {
   const AttestationFacts facts{yubico::kVersion, card.serial, static_cast<std::uint8_t>(key->pin_policy),
                                static_cast<std::uint8_t>(key->touch_policy), yubico::kFormFactor};
   auto certificate = ports_.keys.attest(key->handle, facts);
-  if (!certificate && certificate.error().code == Errc::denied) return refuse(sw::kWrongData);
   if (!certificate && certificate.error().code == Errc::unsupported)
     return refuse(sw::kReferencedDataNotFound);
   const KeyUsed event{kAttestationKey, Algorithm::p256, KeyOperation::sign, certificate.has_value()};

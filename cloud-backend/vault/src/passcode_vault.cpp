@@ -44,6 +44,10 @@ class PasscodeVault final : public card::KeyVault {
     CARDEA_TRY(const auto opened, open(key));
     return inner_->ecdsa_sign(opened, digest);
   }
+  Result<Bytes> eddsa_sign(const KeyHandle& key, BytesView message) override {
+    CARDEA_TRY(const auto opened, open(key));
+    return inner_->eddsa_sign(opened, message);
+  }
   Result<SecretBytes> ecdh(const KeyHandle& key, BytesView peer) override {
     CARDEA_TRY(const auto opened, open(key));
     return inner_->ecdh(opened, peer);
@@ -52,6 +56,13 @@ class PasscodeVault final : public card::KeyVault {
     CARDEA_TRY(const auto opened, open(key));
     return inner_->encrypt_block(opened, block);
   }
+
+  Result<Bytes> attest(const KeyHandle& key, const card::AttestationFacts& facts) override {
+    CARDEA_TRY(const auto opened, open(key));  // how a key was made stands in the inner handle
+    return inner_->attest(opened, facts);
+  }
+  Result<Bytes> attestation_certificate() override { return inner_->attestation_certificate(); }
+  void end_session() noexcept override { inner_->end_session(); }
 
   Result<void> discard(const KeyHandle& key) override {
     // Without the secret nobody can say which object it is: a resident one stays until its card is deleted.

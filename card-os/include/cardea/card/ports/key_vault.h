@@ -104,8 +104,8 @@ class KeyVault {
 
   /// A certificate (DER) by which the vault vouches for a key that it has made itself: issued by
   /// `attestation_certificate`, in the format of Yubico's PIV attestation, about what the handle is bound to
-  /// and what the card says. Errors: `denied` for a key that was imported or of which the vault does not know
-  /// how it was made; `unsupported`.
+  /// and what the card says. Errors: `invalid` for a key that was imported or of which the vault does not
+  /// know how it was made; `denied` when the key has a layer that only its holder opens; `unsupported`.
   virtual Result<Bytes> attest(const KeyHandle& /*key*/, const AttestationFacts& /*facts*/) {
     return fail(Errc::unsupported, "the vault makes no attestations");
   }
