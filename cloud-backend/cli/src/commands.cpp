@@ -7,7 +7,8 @@
 namespace cardea::cli {
 namespace {
 
-const Columns kOrganisation{{"ID", "id"}, {"NAME", "name"}, {"CREATED", "created_at"}};
+const Columns kOrganisation{
+    {"ID", "id"}, {"NAME", "name"}, {"ESCROW KEY", "escrow_key"}, {"CREATED", "created_at"}};
 const Columns kPerson{{"ID", "id"}, {"NAME", "name"}, {"E-MAIL", "email"}, {"CREATED", "created_at"}};
 const Columns kCard{{"ID", "id"},         {"LABEL", "label"}, {"PROFILE", "profile"},
                     {"SERIAL", "serial"}, {"STATE", "state"}, {"HOLDER", "holder_name"}};
@@ -18,6 +19,10 @@ const Columns kCardSheet{{"ID", "id"},
                          {"State", "state"},
                          {"PIN", "pins/pin"},
                          {"PUK", "pins/puk"},
+                         {"Keys protected", "passcode/keys_protected"},
+                         {"In issuance", "passcode/in_issuance"},
+                         {"Secret held by", "passcode/holders"},
+                         {"Tenant escrow", "passcode/tenant_escrow"},
                          {"Holder", "holder_name"},
                          {"Organisation", "organisation"},
                          {"Created", "created_at"}};
@@ -43,7 +48,8 @@ const Columns kStatus{{"Ready", "ready"},
 
 /// Text that verbs read their options into. Lives as long as the application object that refers to it.
 struct Options {
-  std::string id, organisation, user, name, email, label, card;
+  std::string id, organisation, user, name, email, label, card, key;
+  bool off = false;
   std::string profile = "piv-yubikey5";
   std::string role = "user";
   std::string valid = "15m";
@@ -89,6 +95,22 @@ void add_list(CLI::App* to, const Shared& o, Call& out, const char* text, const 
                    o);
 }
 
+void declare_escrow(CLI::App* org, const Shared& o, Call& out) {
+  auto* escrow = verb(org, "escrow", "Who can open, without their holders, the cards made from now on.", out,
+                      [o](Call& c) {
+                        c.method = "PUT";
+                        c.path = "/v1/admin/organisations/" + percent_encoded(o->name) + "/escrow-key";
+                        c.body = {{"public_key", o->key.empty() ? Json(nullptr) : Json(o->key)}};
+                        c.columns = kOrganisation;
+                        c.sentence = o->key.empty() ? "Escrow is off." : "Escrow is on for new cards.";
+                      });
+  escrow->add_option("NAME", o->name, "The organisation.")->required();
+  auto* key = escrow->add_option("--public-key", o->key, "The escrow's X25519 public key, base64url.");
+  auto* off = escrow->add_flag("--off", o->off, "Nobody.");
+  off->excludes(key);
+  escrow->require_option(2);
+}
+
 void declare_organisations(CLI::App& app, const Shared& o, Call& out) {
   auto* org = noun(app, "org", "Organisations: tenants whose cards, people and keys are kept apart.");
   verb(org, "create", "Make an organisation and its keys in the HSM.", out,
@@ -100,6 +122,7 @@ void declare_organisations(CLI::App& app, const Shared& o, Call& out) {
        })
       ->add_option("NAME", o->name, "Its name; must be new.")
       ->required();
+  declare_escrow(org, o, out);
   verb(org, "list", "All organisations.", out, [](Call& c) {
     c.path = "/v1/admin/organisations";
     c.list = true;
@@ -159,6 +182,8 @@ void declare_cards(CLI::App& app, const Shared& o, Call& out, bool& execute) {
       ->required();
   declare_card_act(card, o, out, "block", "End its sessions everywhere and let none begin.", "Card blocked.");
   declare_card_act(card, o, out, "unblock", "Let it be used again.", "Card unblocked.");
+  declare_card_act(card, o, out, "activate",
+                   "End its issuance: from then on only its holder can open its keys.", "Card activated.");
   auto* assign = verb(card, "assign", "Give it to another holder; its sessions end.", out, [o](Call& c) {
     c.method = "PUT";
     c.path = card_path(o) + "/holder";

@@ -11,6 +11,14 @@ std::string counter(const nlohmann::json& value) {
          (value.value("factory_value", false) ? ", factory value" : "");
 }
 
+/// Words of ours, one after the other.
+std::string list(const nlohmann::json& values) {
+  std::string out;
+  for (const auto& value : values)
+    out += (out.empty() ? "" : ", ") + (value.is_string() ? value.get<std::string>() : value.dump());
+  return out.empty() ? "-" : out;
+}
+
 /// `name` is a member, or a path to one: "pins/puk".
 std::string cell(const nlohmann::json& row, const std::string& name) {
   const nlohmann::json::json_pointer path{"/" + name};
@@ -19,6 +27,7 @@ std::string cell(const nlohmann::json& row, const std::string& name) {
   if (value.is_null()) return "-";
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.contains("tries_left") && value.contains("tries_max")) return counter(value);
+  if (value.is_array()) return list(value);
   if (!value.is_string()) return value.dump();
   auto text = value.get<std::string>();
   // Names come from people: what would move the cursor or change the window's title is not printed.

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <utility>
 
+#include "cardea/api/jose.h"
 #include "cardea/http/interface.h"
 #include "cardea/http/problem.h"
 #include "json.h"
@@ -19,7 +20,10 @@ Json optional_text(const std::optional<std::string>& text) {
 }
 
 Json describe(const store::Organisation& row) {
-  return {{"id", row.id}, {"name", row.name}, {"created_at", rfc3339(row.created_at)}};
+  return {{"id", row.id},
+          {"name", row.name},
+          {"created_at", rfc3339(row.created_at)},
+          {"escrow_key", row.escrow_key.empty() ? Json(nullptr) : Json(api::base64url(row.escrow_key))}};
 }
 Json describe(const store::Person& row) {
   return {{"id", row.id},
@@ -34,6 +38,12 @@ Json describe(const std::optional<card::PinStatus>& counter) {
           {"tries_max", counter->tries_max},
           {"factory_value", counter->factory_value}};
 }
+Json describe(const service::PasscodeView& view) {
+  return {{"keys_protected", view.keys_protected},
+          {"in_issuance", view.in_issuance},
+          {"holders", view.holders},
+          {"tenant_escrow", view.tenant_escrow}};
+}
 Json describe(const service::CardView& view) {
   const auto& row = view.row;
   Json out{{"id", row.id},
@@ -45,6 +55,7 @@ Json describe(const service::CardView& view) {
            {"holder", optional_text(row.holder)},
            {"holder_name", view.holder_name},
            {"created_at", rfc3339(row.created_at)}};
+  if (view.passcode) out["passcode"] = describe(*view.passcode);
   if (view.pins) out["pins"] = {{"pin", describe(view.pins->pin)}, {"puk", describe(view.pins->puk)}};
   return out;
 }
@@ -106,6 +117,20 @@ Result<Json> list_organisations(const Application& app, const Request&) {
   return describe_all(app.directory.organisations());
 }
 
+/// The key of those who can open cards of this organisation without their holders; null: nobody.
+Result<Json> set_escrow_key(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  CARDEA_TRY(const auto text, optional_text_member(body, "public_key"));
+  Bytes key;
+  if (text) {
+    const auto octets = api::from_base64url(*text);
+    if (!octets || octets->empty()) return fail(Errc::invalid, "the member \"public_key\" must be base64url");
+    key = *octets;
+  }
+  CARDEA_TRY(const auto row, app.directory.set_escrow_key(std::string{request.parameters[0]}, key, kActor));
+  return describe(row);
+}
+
 Result<Json> create_person(const Application& app, const Request& request) {
   CARDEA_TRY(const auto body, json_object(request));
   service::NewPerson person;
@@ -155,6 +180,9 @@ Result<Json> block_card(const Application& app, const Request& request) {
 }
 Result<Json> unblock_card(const Application& app, const Request& request) {
   return after(app, request, app.cards.unblock(std::string{request.parameters[0]}, kActor));
+}
+Result<Json> activate_card(const Application& app, const Request& request) {
+  return after(app, request, app.cards.activate(std::string{request.parameters[0]}, kActor));
 }
 Result<Json> assign_card(const Application& app, const Request& request) {
   CARDEA_TRY(const auto body, json_object(request));
@@ -253,6 +281,8 @@ std::vector<Route> admin_routes(Application application) {
       {"DELETE", "/v1/admin/cards/{id}", answer(200, delete_card)},
       {"POST", "/v1/admin/cards/{id}/block", answer(200, block_card)},
       {"POST", "/v1/admin/cards/{id}/unblock", answer(200, unblock_card)},
+      {"POST", "/v1/admin/cards/{id}/activate", answer(200, activate_card)},
+      {"PUT", "/v1/admin/organisations/{id}/escrow-key", answer(200, set_escrow_key), kJson},
       {"PUT", "/v1/admin/cards/{id}/holder", answer(200, assign_card), kJson},
       {"POST", "/v1/admin/device-codes", answer(201, create_code), kJson},
       {"GET", "/v1/admin/devices", answer(200, list_devices)},

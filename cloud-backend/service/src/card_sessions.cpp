@@ -26,6 +26,7 @@ std::size_t lc_of(BytesView apdu) {
 CardSessions::CardSessions(World world, SessionLimits limits)
     : world_{world},
       limits_{limits},
+      secrets_{std::make_unique<CardSecrets>(world)},
       registry_{std::make_unique<Registry>()},
       state_key_{crypto_generichash_KEYBYTES} {
   world_.rng.fill(state_key_.expose());
@@ -47,7 +48,7 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
                        row.label,
                        std::string{profile->name},
                        to_bytes(profile->atr)};
-  const auto session = std::make_shared<Session>(world_, caller, row, *profile);
+  const auto session = std::make_shared<Session>(world_, *secrets_, caller, row, *profile);
   session->id = opened.id;
   session->token_hash = world_.crypto.sha256(as_bytes(opened.token));
   world_.rng.fill(session->salt);
@@ -163,6 +164,8 @@ api::StepResult CardSessions::run_step(Session& session, const api::Step& step) 
   } else {
     session.card.reset();
   }
+  // What the holder lent goes with their log-in, however that ended.
+  if (!session.card.holder_verified()) session.secret.drop();
   result.state = state_id(session);
   return result;
 }

@@ -74,6 +74,8 @@ Result<store::CardRow> Cards::issue(const NewCard& card, const std::string& acto
   CARDEA_CHECK(note(row, actor, kIntent, true, fmt::format(R"({{"profile":"{}"}})", profile->name)));
   // Step 2: do it.
   auto made = [&]() -> Result<void> {
+    CARDEA_CHECK(world_.vault.ensure_tenant(row.organisation));
+    CARDEA_TRY(const auto secret, secrets_.make(organisation, row.id));
     Result<void> added;
     for (int attempt = 0; attempt < kSerialAttempts; ++attempt) {
       row.serial = random_serial(world_.rng);
@@ -82,6 +84,8 @@ Result<store::CardRow> Cards::issue(const NewCard& card, const std::string& acto
       if (added || added.error().code != Errc::conflict) break;
     }
     CARDEA_CHECK(std::move(added));
+    row.public_key = to_bytes(secret.pair.public_key);
+    CARDEA_CHECK(world_.database.set_secret(row.id, row.public_key, secret.copies));
     return make(row, actor);
   }();
   if (!made) {
@@ -100,7 +104,6 @@ Result<store::CardRow> Cards::issue(const NewCard& card, const std::string& acto
 }
 
 Result<void> Cards::make(const store::CardRow& row, const std::string& actor) {
-  CARDEA_CHECK(world_.vault.ensure_tenant(row.organisation));
   const auto store = world_.database.card_store(row.id);
   const auto pins = world_.database.pin_vault(row.id);
   const auto keys = world_.vault.keys_of(row.organisation, row.id);
@@ -122,6 +125,13 @@ Result<void> Cards::unblock(const std::string& card, const std::string& actor) {
   CARDEA_TRY(const auto row, world_.database.card(card));
   CARDEA_CHECK(note(row, actor, "card.unblock", true));
   return world_.database.set_state(row.id, store::CardState::active);
+}
+
+Result<void> Cards::activate(const std::string& card, const std::string& actor) {
+  CARDEA_TRY(const auto row, world_.database.card(card));
+  const auto done = world_.database.end_issuance(row.id);
+  CARDEA_CHECK(note(row, actor, "card.activate", done.has_value()));
+  return done;
 }
 
 Result<void> Cards::remove(const std::string& card, const std::string& actor) {
@@ -158,7 +168,7 @@ Result<std::vector<CardView>> Cards::with_names(std::vector<store::CardRow> rows
   out.reserve(rows.size());
   for (auto& row : rows) {
     const std::string name{row.holder ? names[*row.holder] : std::string_view{}};
-    out.push_back({std::move(row), name, std::nullopt});
+    out.push_back({std::move(row), name, std::nullopt, std::nullopt});
   }
   return out;
 }
@@ -171,6 +181,7 @@ Result<CardView> Cards::show(const std::string& card) {
   CARDEA_TRY(pins.pin, counter(*vault, card::PinRef::application));
   CARDEA_TRY(pins.puk, counter(*vault, card::PinRef::puk));
   views.front().pins = pins;
+  CARDEA_TRY(views.front().passcode, secrets_.view(row));
   return std::move(views.front());
 }
 

@@ -42,6 +42,16 @@ Result<store::Organisation> Directory::add_organisation(const std::string& name,
   return row;
 }
 
+Result<store::Organisation> Directory::set_escrow_key(const std::string& organisation, const Bytes& key,
+                                                      const std::string& actor) {
+  CARDEA_TRY(auto row, world_.database.organisation(organisation));
+  CARDEA_CHECK(world_.database.set_escrow_key(row.id, key));
+  CARDEA_CHECK(
+      note(row.id, actor, key.empty() ? "organisation.escrow.off" : "organisation.escrow.on", row.id));
+  row.escrow_key = key;
+  return row;
+}
+
 Result<store::Person> Directory::add_person(const NewPerson& person, const std::string& actor) {
   CARDEA_CHECK(check_name(person.name, "the name of a person"));
   if (!person.email.empty()) CARDEA_CHECK(check_name(person.email, "an e-mail address"));

@@ -12,21 +12,32 @@
 
 #include "cardea/card/card.h"
 #include "cardea/service/card_audit.h"
+#include "cardea/service/card_secrets.h"
 #include "cardea/service/card_sessions.h"
 
 namespace cardea::service {
 
 /// One session: volatile state of a card and the ports it stands on.
 struct CardSessions::Session {
-  Session(const World& world, const Caller& caller, const store::CardRow& row, const card::Profile& profile)
+  Session(const World& world, CardSecrets& secrets, const Caller& caller, const store::CardRow& row,
+          const card::Profile& profile)
       : card_id{row.id},
         device{caller.device},
         organisation{row.organisation},
         store{world.database.card_store(row.id)},
         pins{world.database.pin_vault(row.id)},
-        keys{world.vault.keys_of(row.organisation, row.id)},
+        secret{world, secrets, row.organisation, row.id},
+        keys{keys_behind_passcode(world, row, secret)},
         audit{world, {row.organisation, row.id, "device:" + caller.device}},
         card{profile, {*store, *keys, *pins, world.crypto, world.clock, world.rng, audit}} {}
+
+  /// Cards from before there was a passcode layer have no secret; their keys stay as they are.
+  static std::unique_ptr<card::KeyVault> keys_behind_passcode(const World& world, const store::CardRow& row,
+                                                              HeldSecret& secret) {
+    auto keys = world.vault.keys_of(row.organisation, row.id);
+    if (row.public_key.empty()) return keys;
+    return vault::make_passcode_vault(std::move(keys), row.organisation, row.id, secret);
+  }
 
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -46,6 +57,7 @@ struct CardSessions::Session {
   std::mutex mutex;  ///< the strand: card and last reply
   std::unique_ptr<card::Store> store;
   std::unique_ptr<card::PinVault> pins;
+  HeldSecret secret;  ///< a proven login calls `hold`; every step after which nobody is verified drops it
   std::unique_ptr<card::KeyVault> keys;
   CardAudit audit;
   card::Card card;

@@ -53,11 +53,21 @@ TEST_CASE("cli: each verb is one request") {
   CHECK(parse({"audit", "list", "--card", "c", "--limit", "5"}).call.path ==
         "/v1/admin/audit?limit=5&card=c");
   CHECK(parse({"status"}).call.path == "/v1/admin/status");
+  call = parse({"card", "activate", "c"}).call;
+  CHECK(call.method == "POST");
+  CHECK(call.path == "/v1/admin/cards/c/activate");
+  call = parse({"org", "escrow", "A Trust", "--public-key", "AAAA"}).call;
+  CHECK(call.method == "PUT");
+  CHECK(call.path == "/v1/admin/organisations/A%20Trust/escrow-key");
+  CHECK(call.body == Json{{"public_key", "AAAA"}});
+  CHECK(parse({"org", "escrow", "A", "--off"}).call.body == Json{{"public_key", nullptr}});
 }
 
 TEST_CASE("cli: wrong usage is told apart") {
   for (const auto& words :
        std::vector<std::vector<std::string>>{{},
+                                             {"org", "escrow", "A"},
+                                             {"org", "escrow", "A", "--off", "--public-key", "AAAA"},
                                              {"card"},
                                              {"card", "create"},
                                              {"card", "show"},

@@ -199,6 +199,33 @@ TEST_CASE("end to end: enrol, open a card, use it, exactly once, block [A1][C4][
   }
 }
 
+TEST_CASE(
+    "end to end: the administrator sees who could open a card's keys, and decides about the escrow [B4]") {
+  const Server server;
+  server.ask("POST", "organisations", {{"name", "Trust"}});
+  const auto first = server.ask("POST", "cards", {{"organisation", "Trust"}});
+  CHECK(first["passcode"] == json{{"keys_protected", true},
+                                  {"in_issuance", true},
+                                  {"holders", {"issuance"}},
+                                  {"tenant_escrow", false}});
+  const auto path = "cards/" + first["id"].get<std::string>() + "/activate";
+  CHECK(server.ask("POST", path, json::object(), 409)["detail"] ==
+        "the PIN has no copy of the card's secret yet: the keys would be lost");
+
+  CHECK(server.ask("PUT", "organisations/Trust/escrow-key", {{"public_key", "AA"}}, 400)["detail"] ==
+        "an escrow key has 32 octets");
+  CHECK(server.ask("PUT", "organisations/Trust/escrow-key", {{"public_key", "*"}}, 400)["detail"] ==
+        "the member \"public_key\" must be base64url");
+  const auto escrow = std::string(42, 'B') + "A";
+  CHECK(server.ask("PUT", "organisations/Trust/escrow-key", {{"public_key", escrow}})["escrow_key"] ==
+        escrow);
+  const auto second = server.ask("POST", "cards", {{"organisation", "Trust"}});
+  CHECK(second["passcode"]["holders"] == json{"escrow", "issuance"});
+  CHECK(second["passcode"]["tenant_escrow"] == true);
+  server.ask("PUT", "organisations/Trust/escrow-key", {{"public_key", nullptr}});
+  CHECK(server.ask("POST", "cards", {{"organisation", "Trust"}})["passcode"]["holders"] == json{"issuance"});
+}
+
 TEST_CASE("end to end: a user's device opens the cards of its person, and no one else's [D3]") {
   const Server server;
   server.ask("POST", "organisations", {{"name", "Trust"}});

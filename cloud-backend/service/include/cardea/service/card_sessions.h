@@ -15,6 +15,8 @@
 
 namespace cardea::service {
 
+class CardSecrets;
+
 struct SessionLimits {
   std::size_t all = 100'000;
   std::size_t per_device = 64;
@@ -90,6 +92,7 @@ class CardSessions {
 
   World world_;
   SessionLimits limits_;
+  std::unique_ptr<CardSecrets> secrets_;
   std::unique_ptr<Registry> registry_;
   SecretBytes state_key_;
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cardea/card/ports/pin_vault.h"
+#include "cardea/service/card_secrets.h"
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/world.h"
 
@@ -27,7 +28,9 @@ struct PinsView {
 struct CardView {
   store::CardRow row;
   std::string holder_name;
-  std::optional<PinsView> pins;  ///< where one card is shown, not in lists
+  // Where one card is shown, not in lists.
+  std::optional<PinsView> pins;
+  std::optional<PasscodeView> passcode;
 };
 
 /// Makes and manages cards. Each act is in the audit log; a card in the making is announced there before
@@ -35,7 +38,7 @@ struct CardView {
 /// follows.
 class Cards {
  public:
-  Cards(World world, CardSessions& sessions) : world_{world}, sessions_{sessions} {}
+  Cards(World world, CardSessions& sessions) : world_{world}, sessions_{sessions}, secrets_{world} {}
 
   /// Errors: `invalid` (no such profile), `not_found` (no such organisation or person), those of store and
   /// vault.
@@ -46,6 +49,9 @@ class Cards {
   Result<void> remove(const std::string& card, const std::string& actor);
 
   Result<void> unblock(const std::string& card, const std::string& actor);
+  /// Ends the card's issuance: from then on only its holder can open its keys. Errors: `not_found`;
+  /// `conflict` while PIN or PUK has no copy of the card's secret.
+  Result<void> activate(const std::string& card, const std::string& actor);
   /// Nobody holds the card when there is no holder.
   Result<void> assign(const std::string& card, const std::optional<std::string>& holder,
                       const std::string& actor);
@@ -69,6 +75,7 @@ class Cards {
 
   World world_;
   CardSessions& sessions_;
+  CardSecrets secrets_;
 };
 
 }  // namespace cardea::service

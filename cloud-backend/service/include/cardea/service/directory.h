@@ -34,6 +34,10 @@ class Directory {
   /// overlong name), those of the vault: then the organisation is there and its keys are made with its first
   /// card.
   Result<store::Organisation> add_organisation(const std::string& name, const std::string& actor);
+  /// Whoever has the private half of the key (X25519, 32 octets; none when empty) can open the cards that are
+  /// made from now on. Errors: `not_found`, `invalid`.
+  Result<store::Organisation> set_escrow_key(const std::string& organisation, const Bytes& key,
+                                             const std::string& actor);
   Result<store::Person> add_person(const NewPerson& person, const std::string& actor);
 
   /// A one-time code for one device. Errors: `not_found`, `invalid` (a user's device without a person, a

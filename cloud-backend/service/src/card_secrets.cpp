@@ -1,0 +1,135 @@
+#include "cardea/service/card_secrets.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cardea::service {
+namespace {
+
+namespace card_secret = api::card_secret;
+using api::hpke::KeyPair;
+using api::hpke::PublicKey;
+
+// Part of the copies' encryption: never change it.
+constexpr std::string_view kIssuanceLabel = "cardea issuance escrow";
+constexpr std::size_t kIssuanceKeySize = 32;
+
+std::string_view holder_of(card::PinRef ref) {
+  return ref == card::PinRef::puk ? card_secret::kPuk : card_secret::kPin;
+}
+
+Result<PublicKey> key_of(const Bytes& stored) {
+  PublicKey key{};
+  if (stored.size() != key.size()) return fail(Errc::not_found, "the card has no secret");
+  std::ranges::copy(stored, key.begin());
+  return key;
+}
+
+tl::unexpected<Error> not_lent() {
+  return fail(Errc::denied, "the card's secret is with its holder, who has not logged in");
+}
+
+}  // namespace
+
+Result<api::LockedSecret*> CardSecrets::issuance_key(const std::string& organisation) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (const auto known = issuance_keys_.find(organisation); known != issuance_keys_.end())
+      return &known->second;
+  }
+  CARDEA_TRY(const auto made, world_.vault.tenant_secret(organisation, kIssuanceLabel, kIssuanceKeySize));
+  CARDEA_TRY(auto locked, api::LockedSecret::of(made.expose()));
+  const std::lock_guard lock{mutex_};
+  return &issuance_keys_.try_emplace(organisation, std::move(locked)).first->second;
+}
+
+Result<CardSecrets::Fresh> CardSecrets::make(const store::Organisation& organisation,
+                                             const std::string& card) {
+  Fresh fresh{api::hpke::generate_key_pair(), {}};
+  CARDEA_TRY(const auto* key, issuance_key(organisation.id));
+  CARDEA_TRY(auto issuance, card_secret::seal_copy({organisation.id, card, card_secret::kIssuance},
+                                                   key->expose(), fresh.pair));
+  fresh.copies.push_back({std::string{card_secret::kIssuance}, std::move(issuance)});
+  if (organisation.escrow_key.empty()) return fresh;
+  CARDEA_TRY(const auto escrow_key, key_of(organisation.escrow_key));
+  CARDEA_TRY(auto escrow, card_secret::seal_copy_to({organisation.id, card, card_secret::kEscrow}, escrow_key,
+                                                    fresh.pair));
+  fresh.copies.push_back({std::string{card_secret::kEscrow}, std::move(escrow)});
+  return fresh;
+}
+
+Result<KeyPair> CardSecrets::from_issuance(const std::string& organisation, const std::string& card) {
+  const auto copy = world_.database.secret_copy(card, std::string{card_secret::kIssuance});
+  if (!copy && copy.error().code == Errc::not_found) return not_lent();
+  if (!copy) return tl::unexpected{copy.error()};
+  CARDEA_TRY(const auto* key, issuance_key(organisation));
+  auto pair = card_secret::open_copy({organisation, card, card_secret::kIssuance}, key->expose(), *copy);
+  // The key is the right one: it is the copy that was changed.
+  if (!pair && pair.error().code != Errc::unsupported) {
+    return fail(Errc::corrupt, "the issuance's copy of the card's secret is damaged");
+  }
+  return pair;
+}
+
+Result<Bytes> CardSecrets::copy_for_login(const std::string& card, card::PinRef ref) {
+  auto copy = world_.database.secret_copy(card, std::string{holder_of(ref)});
+  if (!copy && copy.error().code == Errc::not_found) return Bytes{};
+  return copy;
+}
+
+Result<store::SecretCopy> CardSecrets::accept(const std::string& card, card::PinRef ref, Bytes copy) {
+  CARDEA_TRY(const auto row, world_.database.card(card));
+  CARDEA_TRY(const auto subject, card_secret::subject_of(copy));
+  if (copy.size() != card_secret::kKeyCopySize || !equal(subject, row.public_key)) {
+    return fail(Errc::invalid, "this is no copy of this card's secret");
+  }
+  return store::SecretCopy{std::string{holder_of(ref)}, std::move(copy)};
+}
+
+Result<store::SecretCopy> CardSecrets::seal_for(const std::string& organisation, const std::string& card,
+                                                card::PinRef ref, BytesView export_key, const KeyPair& pair) {
+  const auto holder = holder_of(ref);
+  CARDEA_TRY(auto copy, card_secret::seal_copy({organisation, card, holder}, export_key, pair));
+  return store::SecretCopy{std::string{holder}, std::move(copy)};
+}
+
+Result<void> CardSecrets::renew(const std::string& organisation, const std::string& card) {
+  CARDEA_TRY(const auto tenant, world_.database.organisation(organisation));
+  CARDEA_TRY(const auto fresh, make(tenant, card));
+  return world_.database.set_secret(card, to_bytes(fresh.pair.public_key), fresh.copies);
+}
+
+Result<PasscodeView> CardSecrets::view(const store::CardRow& row) {
+  PasscodeView view;
+  view.keys_protected = !row.public_key.empty();
+  CARDEA_TRY(view.holders, world_.database.secret_holders(row.id));
+  view.in_issuance = std::ranges::find(view.holders, card_secret::kIssuance) != view.holders.end();
+  CARDEA_TRY(const auto organisation, world_.database.organisation(row.organisation));
+  view.tenant_escrow = !organisation.escrow_key.empty();
+  return view;
+}
+
+Result<void> HeldSecret::hold(const card_secret::Value& secret) {
+  Secret<32> copy;
+  std::ranges::copy(secret.expose(), copy.expose().begin());
+  const auto pair = api::hpke::key_pair_of(std::move(copy));
+  CARDEA_TRY(const auto expected, card_key());
+  if (pair.public_key != expected) return fail(Errc::denied, "this is not the card's secret");
+  CARDEA_TRY(held_, api::LockedSecret::of(secret.expose()));
+  held_key_ = pair.public_key;
+  return {};
+}
+
+Result<PublicKey> HeldSecret::card_key() {
+  CARDEA_TRY(const auto row, world_.database.card(card_));
+  return key_of(row.public_key);
+}
+
+Result<KeyPair> HeldSecret::lend() {
+  if (held_.empty()) return secrets_.from_issuance(organisation_, card_);
+  KeyPair pair{{}, held_key_};
+  std::ranges::copy(held_.expose(), pair.private_key.expose().begin());
+  return pair;
+}
+
+}  // namespace cardea::service
