@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+"""Writes the golden files of this folder from the descriptions in cloud-backend/vault/README.md and cloud-backend/api/README.md alone,
+with Python's `cryptography` and no line of the product: a second implementation of every stored and sent format.
+
+All inputs are fixed, so the files are always the same. A format that is in use never changes: a difference is a mistake, in the product,
+in a description or here.
+"""
+
+import hashlib
+import hmac
+import struct
+import sys
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
+
+CHACHA = 3
+
+
+def octets(label, size=32):
+    """Fixed octets that look like nothing."""
+    return hashlib.shake_256(b"golden " + label.encode()).digest(size)
+
+
+def x8(value):
+    return bytes([len(value)]) + value
+
+
+def x16(value):
+    return struct.pack(">H", len(value)) + value
+
+
+def hkdf_extract(hash_name, salt, material):
+    return hmac.new(salt or bytes(hashlib.new(hash_name).digest_size), material, hash_name).digest()
+
+
+def hkdf_expand(hash_name, key, info, size):
+    out, block, n = b"", b"", 0
+    while len(out) < size:
+        n += 1
+        block = hmac.new(key, block + info + bytes([n]), hash_name).digest()
+        out += block
+    return out[:size]
+
+
+# HPKE, base mode: RFC 9180, sections 4.1 and 5.1.
+KEM_SUITE = b"KEM" + struct.pack(">H", 0x0020)
+
+
+def labeled_extract(suite, salt, label, material):
+    return hkdf_extract("sha256", salt, b"HPKE-v1" + suite + label + material)
+
+
+def labeled_expand(suite, key, label, info, size):
+    return hkdf_expand("sha256", key, struct.pack(">H", size) + b"HPKE-v1" + suite + label + info, size)
+
+
+def public_of(private):
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+def hpke_seal(recipient, info, aad, plain, ephemeral):
+    enc = public_of(ephemeral)
+    dh = X25519PrivateKey.from_private_bytes(ephemeral).exchange(X25519PublicKey.from_public_bytes(recipient))
+    shared = labeled_expand(KEM_SUITE, labeled_extract(KEM_SUITE, b"", b"eae_prk", dh), b"shared_secret", enc + recipient, 32)
+    suite = b"HPKE" + struct.pack(">HHH", 0x0020, 0x0001, CHACHA)
+    context = b"\0" + labeled_extract(suite, b"", b"psk_id_hash", b"") + labeled_extract(suite, b"", b"info_hash", info)
+    secret = labeled_extract(suite, shared, b"secret", b"")
+    key = labeled_expand(suite, secret, b"key", context, 32)
+    nonce = labeled_expand(suite, secret, b"base_nonce", context, 12)
+    return enc + ChaCha20Poly1305(key).encrypt(nonce, plain, aad)
+
+
+TENANT, CARD = b"b61d7dd2-6d0c-4a53-8d47-0c6b28ab6e2d", b"0f7a3bb4-8fb2-4f0e-9a55-6f4f2a4d6c11"
+REFERENCE, VERSION, P256 = 0x9A, 7, 32
+KEK_VERSION = 1
+
+
+def private_key():
+    scalar = int.from_bytes(octets("scalar"), "big") % (2**255)
+    key = ec.derive_private_key(scalar, ec.SECP256R1())
+    point = key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    pkcs8 = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return pkcs8, point
+
+
+def public_digest(point):
+    return hashlib.sha256(bytes([P256]) + x16(b"") + x16(b"") + x16(point)).digest()
+
+
+def sealed_key_1():
+    """vault/README.md, "Sealed key, format 1"."""
+    pkcs8, point = private_key()
+    kek, mac_key, kek_id = octets("kek"), octets("mac key"), octets("kek id", 16)
+    binding = hmac.new(mac_key, b"cardea binding 1", "sha256").digest()
+    body = (bytes([1, 1]) + struct.pack(">I", KEK_VERSION) + x8(kek_id) + x8(TENANT) + x8(CARD) + bytes([REFERENCE])
+            + struct.pack(">Q", VERSION) + bytes([P256]) + public_digest(point) + x16(aes_key_wrap_with_padding(kek, pkcs8)))
+    return {"kek": kek, "mac_key": mac_key, "kek_id": kek_id, "tenant": TENANT, "card": CARD, "reference": bytes([REFERENCE]),
+            "version": struct.pack(">Q", VERSION), "algorithm": bytes([P256]), "point": point, "pkcs8": pkcs8,
+            "sealed": body + hmac.new(binding, body, "sha256").digest()}
+
+
+def sealed_key_2():
+    """vault/README.md, "Sealed key, format 2"."""
+    inner, point = sealed_key_1(), private_key()[1]
+    secret, ephemeral = octets("card secret"), octets("ephemeral of key")
+    card_key = public_of(secret)
+    head = bytes([2, CHACHA]) + struct.pack(">I", KEK_VERSION) + card_key
+    aad = head + x8(TENANT) + x8(CARD) + bytes([REFERENCE]) + struct.pack(">Q", VERSION) + public_digest(point)
+    return {"card_secret": secret, "ephemeral": ephemeral, "tenant": TENANT, "card": CARD, "reference": bytes([REFERENCE]),
+            "version": struct.pack(">Q", VERSION), "algorithm": bytes([P256]), "point": point, "inner": inner["sealed"],
+            "sealed": head + hpke_seal(card_key, b"cardea/1 key", aad, inner["sealed"], ephemeral)}
+
+
+def secret_copies():
+    """vault/README.md, "Copies of the card's secret"."""
+    secret = octets("card secret")
+    card_key = public_of(secret)
+
+    def aad(holder, head):
+        return b"cardea/1 card secret" + x16(TENANT) + x16(CARD) + x16(holder) + head
+
+    out = []
+    for holder, size in ((b"pin", 64), (b"puk", 64), (b"issuance", 32)):
+        material, nonce = octets("material of " + holder.decode(), size), octets("nonce of " + holder.decode(), 12)
+        key = hkdf_expand("sha512", hkdf_extract("sha512", b"", material), b"cardea/1 card secret copy", 32)
+        head = bytes([1, 1, CHACHA]) + card_key
+        out.append({"holder": holder, "tenant": TENANT, "card": CARD, "card_secret": secret, "material": material, "nonce": nonce,
+                    "copy": head + nonce + ChaCha20Poly1305(key).encrypt(nonce, secret, aad(holder, head))})
+    escrow, ephemeral = octets("escrow"), octets("ephemeral of escrow")
+    head = bytes([1, 2, CHACHA]) + card_key
+    out.append({"holder": b"escrow", "tenant": TENANT, "card": CARD, "card_secret": secret, "escrow_secret": escrow, "ephemeral": ephemeral,
+                "copy": head + hpke_seal(public_of(escrow), b"cardea/1 card secret copy", aad(b"escrow", head), secret, ephemeral)})
+    return out
+
+
+def records():
+    """api/README.md, "Records"."""
+    session_key, session, generation = octets("session key", 64), b"golden-session", 12
+    out = []
+    for direction, sequence, plain in ((1, 5, b"steps of the agent"), (2, 5, b"results of the server"), (1, 2**40 + 1, b"")):
+        ids = bytes([direction, CHACHA])
+        key = hkdf_expand("sha512", session_key, b"cardea/1 record key" + ids, 32)
+        iv = hkdf_expand("sha512", session_key, b"cardea/1 record iv" + ids, 12)
+        number = struct.pack(">Q", sequence)
+        nonce = iv[:4] + bytes(a ^ b for a, b in zip(iv[4:], number))
+        aad = b"cardea/1 record" + bytes([CHACHA, direction]) + number + struct.pack(">Q", generation) + session
+        out.append({"session_key": session_key, "session": session, "generation": struct.pack(">Q", generation),
+                    "direction": bytes([direction]), "sequence": number, "plain": plain,
+                    "record": bytes([CHACHA]) + ChaCha20Poly1305(key).encrypt(nonce, plain, aad)})
+    return out
+
+
+def names():
+    """api/README.md, "PIN login"."""
+    exporter, token = octets("exporter"), octets("token hash")
+    thumbprint = b"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+    identifier = b"cardea/1" + x16(TENANT) + x16(CARD) + x16(b"\x80")
+    return {"tenant": TENANT, "card": CARD, "reference": b"\x80", "exporter": exporter, "thumbprint": thumbprint, "token_hash": token,
+            "context": identifier + x16(exporter) + x16(thumbprint) + x16(token), "identifier": identifier,
+            "ksf_memory_kib": struct.pack(">I", 65536), "ksf_passes": struct.pack(">I", 3), "ksf": bytes([1]) + struct.pack(">II", 65536, 3)}
+
+
+FILES = {
+    "sealed-key-1.txt": ("Sealed key, format 1: a P-256 key, wrapped", lambda: [sealed_key_1()]),
+    "sealed-key-2.txt": ("Sealed key, format 2: the key of format 1 behind the card's passcode", lambda: [sealed_key_2()]),
+    "secret-copies.txt": ("Copies of a card's secret, format 1: for PIN, PUK, issuance and escrow", secret_copies),
+    "records.txt": ("Records after a login", records),
+    "login-names.txt": ("Context, credential identifier and stretching parameters of a PIN login", lambda: [names()]),
+}
+
+
+def text_of(name):
+    title, cases = FILES[name]
+    blocks = ["\n".join(f"{key} = {value.hex().upper()}" for key, value in case.items()) for case in cases()]
+    return f"# {title}. Made by make_golden.py; never changes\n" + "\n\n".join(blocks) + "\n"
+
+
+def main():
+    folder = Path(__file__).resolve().parent
+    for name in FILES:
+        (folder / name).write_text(text_of(name), encoding="ascii")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
