@@ -97,7 +97,7 @@ Result<Worker::Reply> Worker::rewrap(const Request& request) {
 Result<Worker::Reply> Worker::settle(const Request& request) {
   CARDEA_TRY(const auto id, id_field(request));
   CARDEA_TRY(auto handle, authentic(request));
-  if (handle.mode != SealedKey::kModeWrapped) return fail(Errc::invalid, "the key is resident already");
+  if (handle.mode == SealedKey::kModeResident) return fail(Errc::invalid, "the key is resident already");
   CARDEA_TRY(const auto key, unseal(request, Unwrapped::to_keep));
 
   const auto label = resident_label(request);

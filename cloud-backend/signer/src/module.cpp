@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "cardea/signer/software.h"
+
 namespace cardea::signer {
 
 namespace {
@@ -127,6 +129,9 @@ Error pkcs11_error(std::string_view function, CK_RV code) {
 }
 
 Result<Module> Module::load(const std::filesystem::path& path) {
+  if (const std::string_view name = path.native(); name.starts_with(kSoftwareModule)) {
+    return Module{software_module(name.substr(kSoftwareModule.size())), true};
+  }
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
     return fail(Errc::not_found, "there is no PKCS#11 module at " + path.string());
@@ -150,7 +155,7 @@ Result<Module> Module::load(const std::filesystem::path& path) {
     error.code = Errc::unavailable;
     return tl::unexpected{std::move(error)};
   }
-  return Module{functions};
+  return Module{functions, false};
 }
 
 Result<std::vector<CK_SLOT_ID>> Module::slots() const {

@@ -49,6 +49,7 @@ Result<Bytes> Worker::seal(const Request& request, const card::PublicKey& public
   CARDEA_TRY(const auto* keys, tenant_keys(request.tenant, request.kek_version));
   SealedKey sealed;
   sealed.kek_version = request.kek_version;
+  sealed.mode = wrapped_mode();
   sealed.kek_id = keys->kek_id;
   sealed.tenant = request.tenant;
   sealed.card = request.card;
@@ -100,7 +101,14 @@ Result<SealedKey> Worker::authentic(const Request& request) {
   if (!constant_time_equal(tag_of(tenant, covered), sealed.tag)) {
     return fail(Errc::corrupt, "the wrapped key is damaged");
   }
+  if (sealed.mode != SealedKey::kModeResident && sealed.mode != wrapped_mode()) {
+    return fail(Errc::corrupt, "the wrapped key was made by another kind of vault");
+  }
   return sealed;
+}
+
+std::uint8_t Worker::wrapped_mode() const {
+  return session_.module().software() ? SealedKey::kModeSoftware : SealedKey::kModeWrapped;
 }
 
 Result<Ephemeral> Worker::unseal(const Request& request, Unwrapped purpose) {
@@ -122,7 +130,10 @@ Result<Ephemeral> Worker::unseal(const Request& request, Unwrapped purpose) {
       attribute(CKA_EXTRACTABLE, purpose == Unwrapped::to_rewrap ? kYes : kNo),
       attribute(CKA_WRAP_WITH_TRUSTED, kYes),
       attribute(symmetric ? CKA_ENCRYPT : CKA_SIGN, agreeing && !every_use ? kNo : kYes),
-      attribute(CKA_DERIVE, agreeing || (every_use && card::is_ec(request.algorithm)) ? kYes : kNo),
+      attribute(CKA_DERIVE, agreeing || (every_use && (card::is_ec(request.algorithm) ||
+                                                       request.algorithm == card::Algorithm::x25519))
+                                ? kYes
+                                : kNo),
   };
   CK_MECHANISM mechanism{CKM_AES_KEY_WRAP_PAD, nullptr, 0};
   CARDEA_TRY(const auto* keys, tenant_keys(request.tenant, sealed.kek_version));

@@ -30,7 +30,7 @@ Result<SealedKey> SealedKey::parse(BytesView octets) {
   if (read.number(1) != kFormat) return fail(Errc::corrupt, "the wrapped key has an unknown format");
   SealedKey out;
   out.mode = static_cast<std::uint8_t>(read.number(1));
-  if (out.mode != kModeWrapped && out.mode != kModeResident) {
+  if (out.mode < kModeWrapped || out.mode > kModeSoftware) {
     return fail(Errc::corrupt, "the wrapped key has an unknown mode");
   }
   out.kek_version = static_cast<std::uint32_t>(read.number(4));

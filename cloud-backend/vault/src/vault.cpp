@@ -13,6 +13,10 @@ namespace cardea::vault {
 
 namespace {
 
+bool is_software(const std::filesystem::path& module) {
+  return module.native().starts_with("software:");
+}
+
 class PooledVault final : public Vault {
  public:
   PooledVault(Options options, Process::Start start, wire::Request hello)
@@ -145,7 +149,7 @@ class PooledVault final : public Vault {
   }
 
   std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation, const std::string& card) override {
-    return make_key_vault(pool_, versions_, Abilities{}, organisation, card);
+    return make_key_vault(pool_, versions_, Abilities{is_software(options_.module)}, organisation, card);
   }
 
   Result<void> check() override {
@@ -297,7 +301,8 @@ Result<std::unique_ptr<Vault>> Vault::open(Options options) {
   if (softhsm) start.environment.push_back("SOFTHSM2_CONF=" + options.softhsm_config);
 
   // A network HSM's module needs its socket; SoftHSM needs none of what the filter takes away.
-  const std::array<std::uint8_t, 1> sandbox{static_cast<std::uint8_t>(softhsm ? 1 : 0)};
+  const bool confined = softhsm || is_software(options.module);
+  const std::array<std::uint8_t, 1> sandbox{static_cast<std::uint8_t>(confined ? 1 : 0)};
   wire::Request hello;
   hello.op = wire::Op::hello;
   hello.fields.emplace_back(as_bytes(options.module.native()));

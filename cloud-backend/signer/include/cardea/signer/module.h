@@ -37,10 +37,14 @@ inline constexpr CK_BBOOL kNo = CK_FALSE;
 /// A loaded and initialised PKCS#11 module. Never unloaded: modules start threads and register exit handlers.
 class Module {
  public:
-  /// Errors: `not_found` when the file is missing or is no PKCS#11 module; `unavailable`.
+  /// `path`: of a PKCS#11 module, or `software:` and a directory for the token that is built in
+  /// (software.h). Errors: `not_found` when the file is missing or is no PKCS#11 module; `unavailable`.
   static Result<Module> load(const std::filesystem::path& path);
 
   const CK_FUNCTION_LIST* operator->() const { return functions_; }
+
+  /// The built-in token, which wraps keys in a form of its own.
+  [[nodiscard]] bool software() const { return software_; }
 
   /// The slot whose token has this label. Errors: `not_found`.
   [[nodiscard]] Result<CK_SLOT_ID> find_token(std::string_view label) const;
@@ -50,10 +54,11 @@ class Module {
   [[nodiscard]] Result<void> require_mechanisms(CK_SLOT_ID slot) const;
 
  private:
-  explicit Module(const CK_FUNCTION_LIST* functions) : functions_{functions} {}
+  Module(const CK_FUNCTION_LIST* functions, bool software) : functions_{functions}, software_{software} {}
   [[nodiscard]] Result<std::vector<CK_SLOT_ID>> slots() const;
 
   const CK_FUNCTION_LIST* functions_;
+  bool software_;
 };
 
 /// One open session; closing it destroys its session objects.

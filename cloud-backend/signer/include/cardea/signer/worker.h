@@ -53,6 +53,8 @@ class Worker {
   Result<Bytes> seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key);
   /// The handle, once every field fits the request and the tag is right. Errors: `corrupt`.
   Result<vault::SealedKey> authentic(const Request& request);
+  /// The mode of the handles that this token's keys have.
+  [[nodiscard]] std::uint8_t wrapped_mode() const;
   /// The handle as octets, with a tag of its own version's.
   Result<Bytes> tagged(const vault::SealedKey& handle);
   /// What the key may do once it is unwrapped: one operation, be copied into the token, or be wrapped anew.

@@ -16,6 +16,7 @@ struct SealedKey {
   static constexpr std::uint8_t kFormat = 1;
   static constexpr std::uint8_t kModeWrapped = 1;
   static constexpr std::uint8_t kModeResident = 2;  ///< `wrapped` is the CKA_ID of a token object
+  static constexpr std::uint8_t kModeSoftware = 3;  ///< `wrapped` is as the software token wraps keys
   static constexpr std::size_t kTagSize = 32;
 
   std::uint8_t mode = kModeWrapped;

@@ -16,7 +16,7 @@
 namespace cardea::vault {
 
 struct Options {
-  std::filesystem::path module;  ///< PKCS#11 module, e.g. /usr/lib/softhsm/libsofthsm2.so
+  std::filesystem::path module;  ///< PKCS#11 module, or that of `init_software`
   std::string token_label = "cardea";
   SecretBytes
       user_pin;  ///< handed to the workers through an inherited descriptor, never by argv or environment
@@ -156,6 +156,19 @@ struct SoftHsm {
 /// `not_found` when SoftHSM or the signer program is not installed, `corrupt` when the directory is damaged.
 Result<SoftHsm> init_softhsm(const std::filesystem::path& directory,
                              const std::filesystem::path& signer = {});
+
+/// What `init_software` leaves behind: feed it to Options, `root_key` as both PINs.
+struct SoftwareToken {
+  std::filesystem::path module;  ///< "software:" and the token's directory: built into the signer
+  std::string token_label;
+  SecretBytes root_key;  ///< 64 hexadecimal digits; empty when it is not in its file
+};
+
+/// A token without an HSM inside `directory`: keys are wrapped and used by OpenSSL in the same isolated
+/// signers. Made at the first call, with `root.key` of mode 0600 that opens it. Errors: `not_found` when the
+/// signer program is not installed, `corrupt` when the directory is damaged.
+Result<SoftwareToken> init_software(const std::filesystem::path& directory,
+                                    const std::filesystem::path& signer = {});
 
 /// The cardea-signer beside the running program, else the installed one.
 std::filesystem::path default_signer();

@@ -1,0 +1,188 @@
+// The vault without an HSM keeps the laws of KeyVault, and what its files hold is of no use without the root
+// key.
+
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "cardea/vault/sealed_key.h"
+#include "key_vault_vectors.h"
+#include "token_bench.h"
+
+namespace cardea::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A software token of its own with the keys of the tenant "acme".
+class SoftwareBench final : public KeyVaultBench {
+ public:
+  SoftwareBench() : vault_{vault::Vault::open(options()).value()} {
+    REQUIRE(vault_->ensure_tenant("acme").has_value());
+    card_ = vault_->keys_of("acme", "card-1");
+    other_ = vault_->keys_of("acme", "card-2");
+  }
+
+  card::KeyVault& vault() override { return *card_; }
+  card::KeyVault& other_card() override { return *other_; }
+  vault::Vault& whole() { return *vault_; }
+  [[nodiscard]] fs::path directory() const { return scratch_.path() / "software"; }
+
+  [[nodiscard]] vault::Options options() const {
+    auto token = vault::init_software(directory()).value();
+    vault::Options out;
+    out.module = token.module;
+    out.token_label = token.token_label;
+    out.so_pin = token.root_key.clone();
+    out.user_pin = std::move(token.root_key);
+    const auto link = scratch_.path() / "cardea-signer";
+    if (!fs::exists(link)) fs::create_symlink(vault::default_signer(), link);
+    out.signer = link;
+    return out;
+  }
+
+  bool set_available(bool available) override {
+    const auto link = scratch_.path() / "cardea-signer";
+    fs::remove(link);
+    if (available) fs::create_symlink(vault::default_signer(), link);
+    if (!available) {
+      for (const auto process : signers())
+        ::kill(process, SIGKILL);
+      return true;
+    }
+    while (!vault_->check())
+      ::sched_yield();
+    return true;
+  }
+
+ private:
+  ScratchDirectory scratch_;
+  std::unique_ptr<vault::Vault> vault_;
+  std::unique_ptr<card::KeyVault> card_, other_;
+};
+
+std::unique_ptr<KeyVaultBench> software() {
+  return std::make_unique<SoftwareBench>();
+}
+
+std::string slurp(const fs::path& path) {
+  std::ifstream in{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+}  // namespace
+
+TEST_CASE("software vault: generated keys of every algorithm work [A7]") {
+  key_vault_generate_laws(software);
+}
+
+TEST_CASE("software vault: imported keys work, wrong ones are refused [A7]") {
+  key_vault_import_laws(software);
+}
+
+TEST_CASE("software vault protects keys [B3]") {
+  key_vault_protection_laws(software);
+}
+
+TEST_CASE("software vault gives the known answers [A7]") {
+  SoftwareBench bench;
+  key_vault_vectors(bench.vault(), CARDEA_VECTORS);
+}
+
+TEST_CASE("SoftHSM vault gives the known answers [A7]") {
+  const auto vault = vault::Vault::open(shared_token().options()).value();
+  key_vault_vectors(*vault->keys_of("acme", "card-1"), CARDEA_VECTORS);
+}
+
+TEST_CASE("software vault: tenants, secrets, manifests and handles survive a restart [B1]") {
+  SoftwareBench bench;
+  const Bytes digest(32, 0x42);
+  const auto key = bench.vault().generate({0x9A, 1}, card::Algorithm::p521).value();
+  CHECK(vault::SealedKey::parse(key.sealed).value().mode == vault::SealedKey::kModeSoftware);
+  const auto manifest = bench.whole().sign_manifest("acme", digest).value();
+  CHECK(ecdsa_verify(manifest.key, digest, manifest.signature));
+  const auto secret = bench.whole().tenant_secret("acme", "seed", 64).value();
+
+  const auto again = vault::Vault::open(bench.options()).value();
+  CHECK(again->keys_of("acme", "card-1")->ecdsa_sign(key, Bytes(64, 1)).has_value());
+  CHECK(again->keys_of("other", "card-1")->ecdsa_sign(key, Bytes(64, 1)).error().code == Errc::corrupt);
+  CHECK(again->manifest_key("acme").value() == manifest.key);
+  CHECK(same_secret(again->tenant_secret("acme", "seed", 64).value(), secret));
+  CHECK(again->tenant_secret("nobody", "seed", 64).error().code == Errc::not_found);
+  CHECK(again->check().has_value());
+}
+
+TEST_CASE(
+    "software vault: what stands in its files is for the owner only, and opens with the root key alone") {
+  SoftwareBench bench;
+  const auto options = bench.options();
+  for (const auto& entry : fs::recursive_directory_iterator{bench.directory()}) {
+    if (!entry.is_regular_file()) continue;
+    CAPTURE(entry.path().string());
+    CHECK((entry.status().permissions() & (fs::perms::group_all | fs::perms::others_all)) == fs::perms::none);
+  }
+  const auto error_of = [](vault::Options wrong) { return vault::Vault::open(std::move(wrong)).error(); };
+  auto wrong = bench.options();
+  wrong.user_pin = SecretBytes{as_bytes("0000000000000000000000000000000000000000000000000000000000000000")};
+  CHECK(error_of(std::move(wrong)) == Error{Errc::denied, "the token refuses the PIN of the user"});
+
+  // A damaged object is noticed before anything is done with it, and so is one in another's place.
+  fs::path first;
+  fs::path second;
+  for (const auto& entry : fs::directory_iterator{bench.directory() / "token"}) {
+    if (entry.path().extension() == ".object") (first.empty() ? first : second) = entry.path();
+  }
+  const auto whole = slurp(first);
+  std::ofstream{first, std::ios::binary} << slurp(second);
+  CHECK_FALSE(vault::Vault::open(bench.options()).has_value());
+  auto flipped = whole;
+  flipped.back() = static_cast<char>(flipped.back() ^ 1);
+  std::ofstream{first, std::ios::binary} << flipped;
+  CHECK_FALSE(vault::Vault::open(bench.options()).has_value());
+  std::ofstream{first, std::ios::binary} << whole;
+  CHECK(vault::Vault::open(bench.options()).has_value());
+
+  fs::remove(bench.directory() / "token" / "token");
+  CHECK(vault::init_software(bench.directory()).error().code == Errc::corrupt);
+}
+
+TEST_CASE("software vault: keys are wrapped anew under another version, made ahead, settled [B7]") {
+  SoftwareBench bench;
+  auto& vault = bench.whole();
+  const Bytes digest(32, 0x42);
+  REQUIRE(vault.make_version("acme", 2).has_value());
+  for (const auto algorithm :
+       {card::Algorithm::rsa2048, card::Algorithm::p256, card::Algorithm::ed25519, card::Algorithm::x25519}) {
+    CAPTURE(std::string{card::name(algorithm)});
+    auto key = bench.vault().generate({0x9A, 1}, algorithm).value();
+    vault.use_versions("acme", {2, 1});
+    const auto before = key.sealed;
+    key.sealed = vault.rewrap("acme", "card-1", key).value();
+    CHECK(vault::SealedKey::parse(key.sealed).value().kek_version == 2);
+    CHECK(key.sealed != before);
+    const auto settled = vault.settle("acme", "card-1", key, vault::ResidentId{1}).value();
+    if (algorithm == card::Algorithm::p256)
+      CHECK(ecdsa_verify(key.public_key, digest, bench.vault().ecdsa_sign(settled, digest).value()));
+    CHECK(vault.destroy_resident("acme", "card-1", vault::ResidentId{1}).has_value());
+    vault.use_versions("acme", {1, 1});
+  }
+  CHECK(vault.check().has_value());
+}
+
+TEST_CASE("software vault: the root key can be changed; workers that run go on, new ones take the new one") {
+  SoftwareBench bench;
+  const auto old_key = bench.options().user_pin.clone();
+  const SecretBytes new_key{as_bytes("ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff")};
+  REQUIRE(bench.whole().change_pin(false, old_key, new_key).has_value());
+  CHECK(bench.vault().generate({0x9A, 1}, card::Algorithm::p256).has_value());
+  CHECK_FALSE(vault::Vault::open(bench.options()).has_value());
+  auto options = bench.options();
+  options.user_pin = new_key.clone();
+  CHECK(vault::Vault::open(std::move(options)).has_value());
+}
+
+}  // namespace cardea::test
