@@ -77,7 +77,17 @@ Result<vault::Options> vault_options(const config::Settings& settings) {
   options.signer = settings.vault.signer.empty() ? vault::default_signer() : settings.vault.signer;
   options.workers = settings.vault.workers;
   options.token_label = settings.vault.token_label;
-  if (settings.vault.module.empty()) {
+  options.session_keys = settings.vault.keys == config::KeyLife::session;
+  options.session_organisations = settings.vault.session_organisations;
+  if (settings.vault.kind == config::VaultKind::software) {
+    CARDEA_TRY(auto token, vault::init_software(settings.server.data_directory / "software", options.signer));
+    options.module = token.module;
+    options.token_label = token.token_label;
+    options.so_pin = token.root_key.clone();
+    options.user_pin = std::move(token.root_key);
+    return options;
+  }
+  if (settings.vault.kind == config::VaultKind::softhsm) {
     CARDEA_TRY(auto softhsm, vault::init_softhsm(settings.server.data_directory / "softhsm", options.signer));
     options.module = softhsm.module;
     options.token_label = softhsm.token_label;
@@ -151,8 +161,9 @@ class RunningDaemon final : public Daemon {
   /// A token is made at the first start only: a new one beside cards whose keys the old one protects would
   /// hide the loss until the first signature fails, and would be in the way of a backup.
   Result<void> keep_token() {
-    if (!settings_.vault.module.empty()) return {};
-    const auto token = settings_.server.data_directory / "softhsm" / "token";
+    if (settings_.vault.kind == config::VaultKind::pkcs11) return {};
+    const auto* kind = settings_.vault.kind == config::VaultKind::software ? "software" : "softhsm";
+    const auto token = settings_.server.data_directory / kind / "token";
     if (std::error_code ignored; std::filesystem::exists(token, ignored)) return {};
     CARDEA_TRY(const auto organisations, database_->organisations());
     if (organisations.empty()) return {};

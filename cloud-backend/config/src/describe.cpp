@@ -48,9 +48,15 @@ std::string describe(const Settings& s) {
          optional("key", s.tls.key, "made with the certificate") +
          optional("client_ca", s.tls.client_ca, "clients need no certificate") +
          "names = " + list(s.tls.names) + "\n";
-  out += "\n[vault]\n" + optional("module", s.vault.module, "SoftHSM, its token in the data directory") +
+  const char* kind = s.vault.kind == VaultKind::software ? "software"
+                     : s.vault.kind == VaultKind::pkcs11 ? "pkcs11"
+                                                         : "softhsm";
+  out += fmt::format("\n[vault]\nkind = \"{}\"\n", kind) +
+         optional("module", s.vault.module, "SoftHSM, its token in the data directory") +
          fmt::format("token_label = {}\n", quoted(s.vault.token_label)) +
          optional("pin_file", s.vault.pin_file, "made with the token") +
+         fmt::format("keys = \"{}\"\n", s.vault.keys == KeyLife::session ? "session" : "operation") +
+         "session_organisations = " + list(s.vault.session_organisations) + "\n" +
          fmt::format("workers = {}\n", s.vault.workers) +
          optional("signer", s.vault.signer, "beside cardead");
   out += fmt::format("\n[log]\nlevel = {}\nformat = \"{}\"\n", quoted(s.log.level),

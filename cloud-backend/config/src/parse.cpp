@@ -196,11 +196,23 @@ void read_tls(Reader& reader, Tls& tls) {
 void read_vault(Reader& reader, Vault& vault) {
   reader.section("vault");
   reader.path("module", vault.module);
+  vault.kind = vault.module.empty() ? VaultKind::softhsm : VaultKind::pkcs11;
+  reader.word(
+      "kind", vault.kind,
+      {{"softhsm", VaultKind::softhsm}, {"pkcs11", VaultKind::pkcs11}, {"software", VaultKind::software}});
+  reader.word("keys", vault.keys, {{"operation", KeyLife::operation}, {"session", KeyLife::session}});
+  reader.texts("session_organisations", vault.session_organisations);
   reader.text("token_label", vault.token_label);
   reader.path("pin_file", vault.pin_file);
   reader.number("workers", vault.workers, 1, 64);
   reader.path("signer", vault.signer);
   reader.end_section();
+  if (vault.kind == VaultKind::pkcs11 && vault.module.empty()) {
+    reader.mistake_in("vault", "vault.kind \"pkcs11\" needs vault.module, the PKCS#11 module");
+  }
+  if (vault.kind != VaultKind::pkcs11 && !vault.module.empty()) {
+    reader.mistake_in("vault", "vault.module goes with vault.kind \"pkcs11\" only");
+  }
   if (!vault.module.empty() && vault.pin_file.empty()) {
     reader.mistake_in("vault", "vault.module needs vault.pin_file, the file that holds the token's user PIN");
   }

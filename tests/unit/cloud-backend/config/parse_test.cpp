@@ -26,6 +26,8 @@ TEST_CASE("config: an empty file means defaults that work on one machine") {
   CHECK(s.server.address == "127.0.0.1");
   CHECK(s.server.port == 8443);
   CHECK(s.server.data_directory == "/var/lib/cardea");
+  CHECK(s.vault.kind == config::VaultKind::softhsm);
+  CHECK(s.vault.keys == config::KeyLife::operation);
   CHECK(s.vault.module.empty());
   CHECK(s.vault.token_label == "cardea");
   CHECK(s.vault.workers == 2);
@@ -47,6 +49,9 @@ key = "/etc/k.pem"
 client_ca = "/etc/ca.pem"
 names = ["cards.example", "192.0.2.1"]
 [vault]
+kind = "pkcs11"
+keys = "session"
+session_organisations = ["a", "b"]
 module = "/lib/hsm.so"
 token_label = "hsm"
 pin_file = "/etc/pin"
@@ -76,6 +81,9 @@ request = "20s"
   CHECK(s.tls.key == "/etc/k.pem");
   CHECK(s.tls.client_ca == "/etc/ca.pem");
   CHECK(s.tls.names == std::vector<std::string>{"cards.example", "192.0.2.1"});
+  CHECK(s.vault.kind == config::VaultKind::pkcs11);
+  CHECK(s.vault.keys == config::KeyLife::session);
+  CHECK(s.vault.session_organisations == std::vector<std::string>{"a", "b"});
   CHECK(s.vault.module == "/lib/hsm.so");
   CHECK(s.vault.token_label == "hsm");
   CHECK(s.vault.pin_file == "/etc/pin");
@@ -128,6 +136,14 @@ TEST_CASE("config: what does not go together is a mistake") {
         "c.toml:1: tls.certificate and tls.key go together: name both or neither");
   CHECK(mistake("[vault]\nmodule = \"m\"\n") ==
         "c.toml:1: vault.module needs vault.pin_file, the file that holds the token's user PIN");
+  CHECK(mistake("[vault]\nkind = \"pkcs11\"\n") ==
+        "c.toml:1: vault.kind \"pkcs11\" needs vault.module, the PKCS#11 module");
+  CHECK(mistake("[vault]\nkind = \"software\"\nmodule = \"m\"\npin_file = \"p\"\n") ==
+        "c.toml:1: vault.module goes with vault.kind \"pkcs11\" only");
+  CHECK(mistake("[vault]\nkind = \"hsm\"\n") ==
+        "c.toml:2: vault.kind must be one of \"softhsm\", \"pkcs11\", \"software\"");
+  CHECK(config::parse("[vault]\nmodule = \"m\"\npin_file = \"p\"\n", "c").value().vault.kind ==
+        config::VaultKind::pkcs11);
   CHECK(mistake("[vault]\npin_file = \"p\"\n") ==
         "c.toml:1: vault.pin_file is for a module that vault.module names; the built-in token has its own");
 }

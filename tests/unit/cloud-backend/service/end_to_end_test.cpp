@@ -335,6 +335,7 @@ TEST_CASE("end to end: what keeps the server from starting is said in a sentence
     std::fputs("1234\n", file);
     std::fclose(file);
     settings.vault.pin_file = pin;
+    settings.vault.kind = config::VaultKind::pkcs11;
     settings.vault.module = "/nonexistent/module.so";
     const auto started = cardead::Daemon::start(settings);
     REQUIRE_FALSE(started);

@@ -29,7 +29,23 @@ struct Tls {
   std::vector<std::string> names;   ///< further DNS names or IP addresses for the certificate of the local CA
 };
 
+/// Where keys are wrapped and used.
+enum class VaultKind : std::uint8_t {
+  softhsm,  ///< SoftHSM with a token in the data directory
+  pkcs11,   ///< the PKCS#11 module that `module` names
+  software  ///< no HSM: OpenSSL in the signer, with its files in the data directory
+};
+
+/// How long an unwrapped key may stay in a signer.
+enum class KeyLife : std::uint8_t {
+  operation,  ///< destroyed after each use
+  session     ///< until the holder logs out, the session ends or is idle
+};
+
 struct Vault {
+  VaultKind kind = VaultKind::softhsm;
+  KeyLife keys = KeyLife::operation;
+  std::vector<std::string> session_organisations;  ///< ids of organisations whose keys live with the session
   std::filesystem::path module;  ///< PKCS#11 module; empty: SoftHSM with a token in the data directory
   std::string token_label = "cardea";
   std::filesystem::path pin_file;  ///< holds the user PIN of the token; needed with `module`

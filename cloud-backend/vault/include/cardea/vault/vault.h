@@ -26,6 +26,8 @@ struct Options {
       so_pin_file;     ///< for making tenants' keys; empty: so.pin beside softhsm_config, if there
   SecretBytes so_pin;  ///< the same where it is not in a file; goes before the file
   std::vector<std::string> environment;  ///< "NAME=value" that the module needs, besides SOFTHSM2_CONF
+  bool session_keys = false;  ///< unwrapped keys live with the session: of all organisations, or …
+  std::vector<std::string> session_organisations;  ///< … of these
   unsigned workers = 2;
   std::uint64_t recycle_after_operations = 500'000;
   std::uint64_t recycle_above_bytes = 256U << 20U;
