@@ -41,7 +41,7 @@ Result<void> check_form(BytesView copy, std::uint8_t kind, std::size_t size) {
 /// The pair of what was inside, if it is the pair that the copy names.
 Result<hpke::KeyPair> pair_of(const SecretBytes& opened, BytesView copy) {
   Value value;
-  if (opened.size() != value.size()) return fail(Errc::corrupt, "the copy does not hold a card's secret");
+  if (opened.size() != Value::size()) return fail(Errc::corrupt, "the copy does not hold a card's secret");
   std::ranges::copy(opened.expose(), value.expose().begin());
   auto pair = hpke::key_pair_of(std::move(value));
   if (!equal(pair.public_key, copy.subspan(3, 32))) {
