@@ -22,7 +22,10 @@ CardResult<const Piv::ManagementKey*> Piv::management_key() {
     if (!octets) return refuse(sw::kReferencedDataNotFound);
     CARDEA_TRY(auto record, lift(decode_key_record(*octets)));
     if (record.handle.slot.reference != kManagementKey) return refuse(sw::kMemoryFailure);
-    management_key_ = ManagementKey{std::move(record), ports_.crypto.sha256(*octets)};
+    // Which key it is says all but its sealed form, which the vault may renew in the middle of a session.
+    auto which = record;
+    which.handle.sealed.clear();
+    management_key_ = ManagementKey{std::move(record), ports_.crypto.sha256(encode(which))};
   }
   return &*management_key_;
 }

@@ -15,6 +15,7 @@
 #include "cardea/http/interface.h"
 #include "cardea/http/server.h"
 #include "cardea/identity/token_issuer.h"
+#include "cardea/keyring/pool_key.h"
 #include "log.h"
 #include "watcher.h"
 
@@ -104,6 +105,22 @@ Result<vault::Options> vault_options(const config::Settings& settings) {
   return options;
 }
 
+keyring::Options keyring_options(const config::Settings& settings, SecretBytes pool_key, const Log& log) {
+  const auto& pool = settings.pool;
+  keyring::Options options;
+  options.pool = {{card::Algorithm::rsa2048, pool.rsa2048},
+                  {card::Algorithm::rsa3072, pool.rsa3072},
+                  {card::Algorithm::rsa4096, pool.rsa4096},
+                  {card::Algorithm::p256, pool.p256},
+                  {card::Algorithm::p384, pool.p384}};
+  options.resident_cap = settings.vault.resident_keys;
+  options.pool_key = std::move(pool_key);
+  options.report = [&log](bool good, std::string_view event, std::string_view detail) {
+    log.write(good ? Level::info : Level::warn, event, {{"detail", detail}});
+  };
+  return options;
+}
+
 /// The sentence, with what it is about in front.
 tl::unexpected<Error> because(const char* what, Error error) {
   return fail(error.code, std::string{what} + ": " + error.what);
@@ -150,11 +167,15 @@ class RunningDaemon final : public Daemon {
     if (!database) return because("the database cannot be opened", std::move(database).error());
     database_ = *std::move(database);
     CARDEA_CHECK(keep_token());
+    auto pool_key = keyring::pool_key_file(settings_.server.data_directory / "pool.key");
+    if (!pool_key) return because("the key of the key pool cannot be read", std::move(pool_key).error());
+    vault_.emplace(*database_, *clock_, *rng_, keyring_options(settings_, *std::move(pool_key), log_));
     auto options = vault_options(settings_);
     if (!options) return because("the vault cannot be opened", std::move(options).error());
     auto vault = vault::Vault::open(*std::move(options));
     if (!vault) return because("the vault cannot be opened", std::move(vault).error());
-    vault_ = *std::move(vault);
+    auto opened = vault_->open(*std::move(vault));
+    if (!opened) return because("the vault cannot be opened", std::move(opened).error());
     return {};
   }
 
@@ -185,6 +206,7 @@ class RunningDaemon final : public Daemon {
                                                     limits.session_idle, limits.session_lifetime});
     cards_.emplace(world, *sessions_);
     directory_.emplace(world, *sessions_, *enrolment_);
+    key_care_.emplace(world, *vault_);
     auto finished = cards_->finish_interrupted();
     if (!finished) return because("interrupted issuances cannot be finished", std::move(finished).error());
     if (*finished > 0)
@@ -200,8 +222,8 @@ class RunningDaemon final : public Daemon {
     options.handshake = limits.handshake;
     options.idle = limits.connection_idle;
     options.request = limits.request;
-    const http::Application application{*sessions_, *cards_, *directory_, *authenticator_,
-                                        *database_, *vault_, metrics_};
+    const http::Application application{*sessions_,      *cards_,    *directory_, *key_care_,
+                                        *authenticator_, *database_, *vault_,     metrics_};
 
     auto open = options;
     open.address = settings_.server.address;
@@ -218,6 +240,7 @@ class RunningDaemon final : public Daemon {
     local.max_connections = 64;
     local.grace = kAdminGrace;
     CARDEA_TRY(admin_, http::Server::start(local, http::make_router({http::admin_routes(application),
+                                                                     http::key_routes(application),
                                                                      http::public_routes(application)})));
     return {};
   }
@@ -240,7 +263,7 @@ class RunningDaemon final : public Daemon {
     };
     auto* sessions = &*sessions_;
     auto* database = database_.get();
-    auto* vault = vault_.get();
+    auto* vault = &*vault_;
     gauge("cardea_sessions", "Open card sessions.", "gauge", [sessions] { return sessions->count(); });
     gauge("cardea_database_commits_total", "Transactions made durable.", "counter",
           [database] { return database->stats().commits; });
@@ -255,6 +278,21 @@ class RunningDaemon final : public Daemon {
     gauge("cardea_signer_restarts_total", "Signers that crashed or hung and were replaced.", "counter",
           [vault] { return vault->stats().restarts; });
     gauge("cardea_signers", "Signers that are alive.", "gauge", [vault] { return vault->stats().alive; });
+    gauge("cardea_key_pool_made_total", "Keys made ahead.", "counter",
+          [vault] { return vault->pool_stats().made; });
+    gauge("cardea_key_pool_used_total", "Keys taken from the pool.", "counter",
+          [vault] { return vault->pool_stats().used; });
+    gauge("cardea_key_pool_missed_total", "Keys that had to be made because the pool was empty.", "counter",
+          [vault] { return vault->pool_stats().missed; });
+    gauge("cardea_key_pool_ready", "Keys in the pool.", "gauge", [vault] {
+      std::size_t ready = 0;
+      const auto pool = vault->pool();
+      for (std::size_t i = 0; pool && i < pool->size(); ++i)
+        ready += (*pool)[i].ready;
+      return ready;
+    });
+    gauge("cardea_sealed", "1 while the server waits for its shares.", "gauge",
+          [vault] { return vault->sealed() ? 1 : 0; });
     gauge("cardea_connections", "Open connections.", "gauge", [this] { return connection_stats().open; });
     gauge("cardea_connections_refused_total", "Connections over the limit.", "counter",
           [this] { return connection_stats().refused; });
@@ -302,7 +340,7 @@ class RunningDaemon final : public Daemon {
   std::unique_ptr<card::Clock> clock_ = service::make_clock();
   std::unique_ptr<card::Rng> rng_ = service::make_rng();
   std::unique_ptr<store::Database> database_;
-  std::unique_ptr<vault::Vault> vault_;
+  std::optional<keyring::Keyring> vault_;
   std::optional<identity::TokenIssuer> issuer_;
   std::optional<identity::DeviceDirectory> devices_;
   std::optional<identity::Enrolment> enrolment_;
@@ -310,6 +348,7 @@ class RunningDaemon final : public Daemon {
   std::optional<service::CardSessions> sessions_;
   std::optional<service::Cards> cards_;
   std::optional<service::Directory> directory_;
+  std::optional<service::KeyCare> key_care_;
   std::filesystem::path ca_file_;
   std::unique_ptr<http::Server> public_;
   std::unique_ptr<http::Server> admin_;

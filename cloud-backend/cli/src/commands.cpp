@@ -3,8 +3,24 @@
 #include <memory>
 
 #include "cardea/config/settings.h"
+#include "verbs.h"
 
 namespace cardea::cli {
+
+CLI::App* noun(CLI::App& app, const char* name, const char* text) {
+  auto* sub = app.add_subcommand(name, text);
+  sub->require_subcommand(1);
+  sub->fallthrough();
+  return sub;
+}
+
+CLI::App* verb(CLI::App* to, const char* name, const char* text, Call& out, std::function<void(Call&)> fill) {
+  auto* sub = to->add_subcommand(name, text);
+  sub->fallthrough();
+  sub->callback([&out, fill = std::move(fill)] { fill(out); });
+  return sub;
+}
+
 namespace {
 
 const Columns kOrganisation{
@@ -56,21 +72,6 @@ struct Options {
   unsigned limit = 100;
 };
 using Shared = std::shared_ptr<Options>;
-
-CLI::App* noun(CLI::App& app, const char* name, const char* text) {
-  auto* sub = app.add_subcommand(name, text);
-  sub->require_subcommand(1);
-  sub->fallthrough();
-  return sub;
-}
-
-/// `fill` makes the call from the options once the command line is read.
-CLI::App* verb(CLI::App* to, const char* name, const char* text, Call& out, std::function<void(Call&)> fill) {
-  auto* sub = to->add_subcommand(name, text);
-  sub->fallthrough();
-  sub->callback([&out, fill = std::move(fill)] { fill(out); });
-  return sub;
-}
 
 void add_organisation(CLI::App* to, const Shared& o, bool required = true) {
   to->add_option("--org", o->organisation, "Organisation, by id or name.")->required(required);
@@ -272,6 +273,7 @@ void declare_commands(CLI::App& app, Call& out, bool& execute) {
   declare_cards(app, options, out, execute);
   declare_devices(app, options, out);
   declare_views(app, options, out);
+  declare_keys(app, out);
 }
 
 }  // namespace cardea::cli

@@ -37,6 +37,18 @@ std::string list(const std::vector<std::string>& values) {
   return out + "]";
 }
 
+const char* name(Unseal unseal) {
+  switch (unseal) {
+    case Unseal::shares:
+      return "shares";
+    case Unseal::sealed:
+      return "sealed";
+    case Unseal::file:
+      break;
+  }
+  return "file";
+}
+
 }  // namespace
 
 std::string describe(const Settings& s) {
@@ -58,7 +70,12 @@ std::string describe(const Settings& s) {
          fmt::format("keys = \"{}\"\n", s.vault.keys == KeyLife::session ? "session" : "operation") +
          "session_organisations = " + list(s.vault.session_organisations) + "\n" +
          fmt::format("workers = {}\n", s.vault.workers) +
-         optional("signer", s.vault.signer, "beside cardead");
+         optional("signer", s.vault.signer, "beside cardead") +
+         fmt::format("resident_keys = {}\nunseal = \"{}\"\nlocal_share = \"{}\"\n", s.vault.resident_keys,
+                     name(s.vault.unseal), s.vault.local_share == LocalShare::tpm ? "tpm" : "credential") +
+         optional("tpm", s.vault.tpm, "the kernel's resource manager");
+  out += fmt::format("\n[pool]\nrsa2048 = {}\nrsa3072 = {}\nrsa4096 = {}\np256 = {}\np384 = {}\n",
+                     s.pool.rsa2048, s.pool.rsa3072, s.pool.rsa4096, s.pool.p256, s.pool.p384);
   out += fmt::format("\n[log]\nlevel = {}\nformat = \"{}\"\n", quoted(s.log.level),
                      s.log.format == LogFormat::json ? "json" : "text");
   out += fmt::format(
@@ -82,7 +99,8 @@ Result<void> check_files(const Settings& settings) {
   check("tls.key", settings.tls.key, R_OK);
   check("tls.client_ca", settings.tls.client_ca, R_OK);
   check("vault.module", settings.vault.module, R_OK);
-  check("vault.pin_file", settings.vault.pin_file, R_OK);
+  // With shares it is there only until the server has taken the token over.
+  if (settings.vault.unseal == Unseal::file) check("vault.pin_file", settings.vault.pin_file, R_OK);
   check("vault.signer", settings.vault.signer, X_OK);
   if (!mistakes.empty()) return fail(Errc::invalid, std::move(mistakes));
   return {};

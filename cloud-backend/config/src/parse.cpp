@@ -206,6 +206,12 @@ void read_vault(Reader& reader, Vault& vault) {
   reader.path("pin_file", vault.pin_file);
   reader.number("workers", vault.workers, 1, 64);
   reader.path("signer", vault.signer);
+  reader.number("resident_keys", vault.resident_keys, 0, 10'000'000);
+  reader.word<Unseal>("unseal", vault.unseal,
+                      {{"file", Unseal::file}, {"shares", Unseal::shares}, {"sealed", Unseal::sealed}});
+  reader.word<LocalShare>("local_share", vault.local_share,
+                          {{"credential", LocalShare::credential}, {"tpm", LocalShare::tpm}});
+  reader.text("tpm", vault.tpm);
   reader.end_section();
   if (vault.kind == VaultKind::pkcs11 && vault.module.empty()) {
     reader.mistake_in("vault", "vault.kind \"pkcs11\" needs vault.module, the PKCS#11 module");
@@ -213,13 +219,23 @@ void read_vault(Reader& reader, Vault& vault) {
   if (vault.kind != VaultKind::pkcs11 && !vault.module.empty()) {
     reader.mistake_in("vault", "vault.module goes with vault.kind \"pkcs11\" only");
   }
-  if (!vault.module.empty() && vault.pin_file.empty()) {
+  if (!vault.module.empty() && vault.pin_file.empty() && vault.unseal == Unseal::file) {
     reader.mistake_in("vault", "vault.module needs vault.pin_file, the file that holds the token's user PIN");
   }
   if (vault.module.empty() && !vault.pin_file.empty()) {
     reader.mistake_in(
         "vault", "vault.pin_file is for a module that vault.module names; the built-in token has its own");
   }
+}
+
+void read_pool(Reader& reader, Pool& pool) {
+  reader.section("pool");
+  for (const auto& [key, size] :
+       {std::pair{"rsa2048", &pool.rsa2048}, std::pair{"rsa3072", &pool.rsa3072},
+        std::pair{"rsa4096", &pool.rsa4096}, std::pair{"p256", &pool.p256}, std::pair{"p384", &pool.p384}}) {
+    reader.number(key, *size, 0, 10'000);
+  }
+  reader.end_section();
 }
 
 void read_log(Reader& reader, Log& log) {
@@ -280,6 +296,7 @@ Result<Settings> parse(std::string_view toml, const std::string& file) {
   read_server(reader, settings.server);
   read_tls(reader, settings.tls);
   read_vault(reader, settings.vault);
+  read_pool(reader, settings.pool);
   read_log(reader, settings.log);
   read_limits(reader, settings.limits);
   reader.end();

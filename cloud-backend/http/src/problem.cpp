@@ -41,6 +41,7 @@ constexpr std::array kTitles{
     Title{"unsupported", "This server cannot do that"},
     Title{"internal", "The server failed"},
     Title{"unauthorised", "Authentication is missing or not valid"},
+    Title{"sealed", "The server waits for its shares"},
     Title{"session-gone", "The card session has ended"},
     Title{"bad-request", "The request is not well-formed HTTP"},
     Title{"method-not-allowed", "The method is not allowed here"},

@@ -66,7 +66,13 @@ Result<identity::Principal> caller(const Application& app, const Request& reques
                                         request.header("Authorization"), request.header("DPoP"));
 }
 
+Response sealed(const Application& app) {
+  const auto why = app.vault.check();
+  return problem(503, "sealed", why ? "" : why.error().what);
+}
+
 Response open_session(const Application& app, Request& request) {
+  if (app.vault.sealed()) return sealed(app);
   const auto who = caller(app, request);
   if (!who) return authentication_problem(who.error());
   const auto body = json_object(request);
@@ -140,6 +146,7 @@ Response ready(const Application& app) {
   const auto database = app.database.check();
   if (!database) return problem(503, "unavailable", "The database is not ready: " + database.error().what);
   const auto vault = app.vault.check();
+  if (app.vault.sealed()) return sealed(app);
   if (!vault) return problem(503, "unavailable", "The vault is not ready: " + vault.error().what);
   return json_response(200, {{"status", "ready"}});
 }

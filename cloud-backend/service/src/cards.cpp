@@ -141,6 +141,7 @@ Result<void> Cards::remove(const std::string& card, const std::string& actor) {
   CARDEA_CHECK(note(row, actor, "card.delete", true, fmt::format(R"({{"serial":{}}})", row.serial)));
   CARDEA_CHECK(world_.database.set_state(row.id, store::CardState::blocked));
   sessions_.end_all_of_card(row.id, SessionEnd::card_deleted);
+  CARDEA_CHECK(world_.vault.forget_card(row.organisation, row.id));
   return world_.database.delete_card(row.id);
 }
 

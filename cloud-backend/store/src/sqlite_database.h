@@ -10,6 +10,7 @@
 
 #include "cardea/store/database.h"
 #include "connection.h"
+#include "key_ledger.h"
 #include "live_cards.h"
 #include "lock_file.h"
 #include "pin_hash.h"
@@ -72,6 +73,8 @@ class SqliteDatabase final : public Database {
   std::unique_ptr<card::Store> card_store(const std::string& card) override;
   std::unique_ptr<card::PinVault> pin_vault(const std::string& card) override;
 
+  KeyLedger& key_ledger() override { return key_ledger_; }
+
   [[nodiscard]] Stats stats() const override;
   Result<void> check() override;
 
@@ -104,6 +107,7 @@ class SqliteDatabase final : public Database {
   LiveCards live_;
   mutable PinHasher hasher_;
   Writer writer_;
+  SqliteKeyLedger key_ledger_{*this};
 };
 
 /// A constraint that the code checks first, inside the same transaction, so that the sentence can name the

@@ -65,9 +65,9 @@ class PasscodeVault final : public card::KeyVault {
   void end_session() noexcept override { inner_->end_session(); }
 
   Result<void> discard(const KeyHandle& key) override {
-    // Without the secret nobody can say which object it is: a resident one stays until its card is deleted.
+    // Without the secret it goes by its slot.
     const auto opened = open(key);
-    return opened ? inner_->discard(*opened) : Result<void>{};
+    return inner_->discard(opened ? *opened : key);
   }
 
  private:

@@ -279,6 +279,9 @@ Result<card::KeyHandle> Vault::settle(const std::string&, const std::string&, co
 Result<void> Vault::destroy_resident(const std::string&, const std::string&, const ResidentId&) {
   return {};
 }
+Result<void> Vault::forget_card(const std::string&, const std::string&) {
+  return {};
+}
 Result<void> Vault::change_pin(bool, const SecretBytes&, const SecretBytes&) {
   return fail(Errc::unsupported, "this vault has no PIN");
 }

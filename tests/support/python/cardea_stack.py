@@ -78,7 +78,8 @@ class Stack:
         self.data = self.directory / "server"
         self.agent_state = self.directory / "agent"
         self.ifd_socket = self.directory / "ifd.sock"
-        self._server_config = server_config
+        # Without a pool unless a test is about it: keys in the making take the processor from everything else.
+        self._server_config = server_config if "[pool]" in server_config else server_config + "\n[pool]\nrsa2048 = 0\n"
         self._environment = environment or {}
         self._log_level = log_level
         self._cards = 0

@@ -42,6 +42,15 @@ enum class KeyLife : std::uint8_t {
   session     ///< until the holder logs out, the session ends or is idle
 };
 
+/// Where the HSM's PIN comes from when the server starts.
+enum class Unseal : std::uint8_t {
+  file,    ///< a file
+  shares,  ///< people: the server waits for their shares
+  sealed   ///< this machine: a share that its TPM or its service manager keeps; people where that is not
+           ///< enough
+};
+enum class LocalShare : std::uint8_t { credential, tpm };
+
 struct Vault {
   VaultKind kind = VaultKind::softhsm;
   KeyLife keys = KeyLife::operation;
@@ -50,7 +59,20 @@ struct Vault {
   std::string token_label = "cardea";
   std::filesystem::path pin_file;  ///< holds the user PIN of the token; needed with `module`
   unsigned workers = 2;
-  std::filesystem::path signer;  ///< cardea-signer; empty: the one beside cardead
+  std::filesystem::path signer;       ///< cardea-signer; empty: the one beside cardead
+  std::size_t resident_keys = 1'000;  ///< keys of organisations in the mode `resident`, all together
+  Unseal unseal = Unseal::file;
+  LocalShare local_share = LocalShare::credential;  ///< with Unseal::sealed
+  std::string tpm;  ///< TCTI of tpm2-tss; empty: the kernel's resource manager
+};
+
+/// Spare keys that are kept ready for each organisation.
+struct Pool {
+  std::size_t rsa2048 = 8;
+  std::size_t rsa3072 = 0;
+  std::size_t rsa4096 = 0;
+  std::size_t p256 = 0;
+  std::size_t p384 = 0;
 };
 
 enum class LogFormat : std::uint8_t { text, json };
@@ -77,6 +99,7 @@ struct Settings {
   Server server;
   Tls tls;
   Vault vault;
+  Pool pool;
   Log log;
   Limits limits;
 };

@@ -6,9 +6,11 @@
 #include "cardea/http/metrics.h"
 #include "cardea/http/router.h"
 #include "cardea/identity/authenticator.h"
+#include "cardea/keyring/keyring.h"
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/cards.h"
 #include "cardea/service/directory.h"
+#include "cardea/service/key_care.h"
 #include "cardea/store/database.h"
 #include "cardea/vault/vault.h"
 
@@ -19,9 +21,10 @@ struct Application {
   service::CardSessions& sessions;
   service::Cards& cards;
   service::Directory& directory;
+  service::KeyCare& key_care;
   identity::Authenticator& authenticator;
   store::Database& database;
-  vault::Vault& vault;
+  keyring::Keyring& vault;
   Metrics& metrics;
 };
 
@@ -30,6 +33,9 @@ std::vector<Route> public_routes(Application application);
 
 /// /v1/admin/…: for the Unix socket only. What it answers to is in README.md beside this.
 std::vector<Route> admin_routes(Application application);
+
+/// The part of it that is about keys: pool, versions, modes.
+std::vector<Route> key_routes(Application application);
 
 /// Several tables as one, in order.
 Router make_router(std::vector<std::vector<Route>> tables);

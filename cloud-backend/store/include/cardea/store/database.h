@@ -11,6 +11,7 @@
 #include "cardea/card/ports/pin_vault.h"
 #include "cardea/card/ports/store.h"
 #include "cardea/result.h"
+#include "cardea/store/key_ledger.h"
 #include "cardea/store/rows.h"
 
 namespace cardea::store {
@@ -124,6 +125,9 @@ class Database {
   /// The card-os ports of one card, over this database, which outlives them.
   virtual std::unique_ptr<card::Store> card_store(const std::string& card) = 0;
   virtual std::unique_ptr<card::PinVault> pin_vault(const std::string& card) = 0;
+
+  /// Lists of keys besides the cards' own records.
+  virtual KeyLedger& key_ledger() = 0;
 
   [[nodiscard]] virtual Stats stats() const = 0;
   /// Whether a trivial read and the disk for writing work: for /readyz.

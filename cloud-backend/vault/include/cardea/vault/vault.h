@@ -128,6 +128,9 @@ class Vault {
   virtual Result<void> destroy_resident(const std::string& organisation, const std::string& card,
                                         const ResidentId& id);
 
+  /// The card is about to be deleted: what the HSM holds of it goes.
+  virtual Result<void> forget_card(const std::string& organisation, const std::string& card);
+
   /// Changes a PIN of the token; good also when the new one is set already. Workers that run keep their
   /// sessions; those that start later use the new user PIN. Errors: `denied` when neither PIN is right.
   virtual Result<void> change_pin(bool officer, const SecretBytes& old_pin, const SecretBytes& new_pin);

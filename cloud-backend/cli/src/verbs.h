@@ -1,0 +1,19 @@
+#pragma once
+
+#include <functional>
+
+#include "commands.h"
+
+namespace cardea::cli {
+
+// For those who declare commands.
+
+CLI::App* noun(CLI::App& app, const char* name, const char* text);
+
+/// `fill` makes the call from the options once the command line is read.
+CLI::App* verb(CLI::App* to, const char* name, const char* text, Call& out, std::function<void(Call&)> fill);
+
+/// Pool, versions of keys, key modes. After the organisations.
+void declare_keys(CLI::App& app, Call& out);
+
+}  // namespace cardea::cli

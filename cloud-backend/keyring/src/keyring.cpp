@@ -1,0 +1,180 @@
+#include "cardea/keyring/keyring.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "card_keys.h"
+#include "cardea/card/stored_key.h"
+#include "spare_box.h"
+
+namespace cardea::keyring {
+
+Keyring::Keyring(store::Database& database, card::Clock& clock, card::Rng& rng, Options options)
+    : database_{database},
+      ledger_{database.key_ledger()},
+      clock_{clock},
+      rng_{rng},
+      options_{std::move(options)},
+      reason_{"the server is sealed"} {
+  worker_ = std::jthread{[this](const std::stop_token& stop) { work(stop); }};
+}
+
+Keyring::~Keyring() {
+  worker_.request_stop();
+  worker_.join();
+}
+
+Result<void> Keyring::open(std::unique_ptr<vault::Vault> vault) {
+  CARDEA_TRY(const auto rows, ledger_.kek_versions());
+  std::map<std::string, vault::KekVersions> versions;
+  for (const auto& row : rows) {
+    auto& of = versions[row.organisation];
+    of.current = std::max(of.current, row.version);
+    if (row.retired_at) of.oldest = std::max(of.oldest, row.version);
+  }
+  for (const auto& [organisation, of] : versions)
+    vault->use_versions(organisation, of);
+  CARDEA_CHECK(destroy_orphans(*vault));
+  {
+    const std::lock_guard lock{mutex_};
+    owned_ = std::move(vault);
+    open_vault_ = owned_.get();
+    work_waits_ = true;
+  }
+  wake_.notify_all();
+  return {};
+}
+
+void Keyring::explain(std::string reason) {
+  const std::lock_guard lock{mutex_};
+  reason_ = std::move(reason);
+}
+
+Result<vault::Vault*> Keyring::vault() const {
+  if (auto* open = open_vault_.load()) return open;
+  const std::lock_guard lock{mutex_};
+  return fail(Errc::unavailable, reason_);
+}
+
+void Keyring::report(bool good, std::string_view event, std::string_view detail) const {
+  if (options_.report) options_.report(good, event, detail);
+}
+
+// -- what passes through ------------------------------------------------------------------------------------
+
+Result<void> Keyring::ensure_tenant(const std::string& organisation) {
+  CARDEA_TRY(auto* vault, this->vault());
+  CARDEA_CHECK(vault->ensure_tenant(organisation));
+  {
+    const std::lock_guard lock{mutex_};
+    work_waits_ = true;
+  }
+  wake_.notify_all();
+  return {};
+}
+
+Result<SecretBytes> Keyring::tenant_secret(const std::string& organisation, std::string_view label,
+                                           std::size_t size) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->tenant_secret(organisation, label, size);
+}
+
+Result<vault::TenantSignature> Keyring::sign_manifest(const std::string& organisation, BytesView digest) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->sign_manifest(organisation, digest);
+}
+
+Result<card::PublicKey> Keyring::manifest_key(const std::string& organisation) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->manifest_key(organisation);
+}
+
+std::unique_ptr<card::KeyVault> Keyring::keys_of(const std::string& organisation, const std::string& card) {
+  return std::make_unique<CardKeys>(*this, organisation, card);
+}
+
+Result<Bytes> Keyring::rewrap(const std::string& organisation, const std::string& card,
+                              const card::KeyHandle& key) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->rewrap(organisation, card, key);
+}
+
+Result<void> Keyring::change_pin(bool officer, const SecretBytes& old_pin, const SecretBytes& new_pin) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->change_pin(officer, old_pin, new_pin);
+}
+
+bool Keyring::busy() const {
+  const auto* open = open_vault_.load();
+  return open != nullptr && open->busy();
+}
+
+Result<void> Keyring::check() {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->check();
+}
+
+vault::Stats Keyring::stats() const {
+  const auto* open = open_vault_.load();
+  return open != nullptr ? open->stats() : vault::Stats{};
+}
+
+// -- resident keys ------------------------------------------------------------------------------------------
+
+Result<card::KeyHandle> Keyring::place(const std::string& organisation, const std::string& card,
+                                       card::KeyHandle key) {
+  CARDEA_TRY(const auto mode, ledger_.key_mode(organisation));
+  if (mode == store::KeyMode::wrapped) return key;
+  CARDEA_TRY(auto* vault, this->vault());
+  store::ResidentKeyRow row;
+  rng_.fill(row.id);
+  row.organisation = organisation;
+  row.card = card;
+  row.slot = key.slot;
+  row.made_at = now();
+  CARDEA_CHECK(ledger_.reserve(row, options_.resident_cap));
+  auto settled = vault->settle(organisation, card, key, row.id);
+  // Where the object's fate is not known, its row stays and the next start looks for it.
+  if (!settled && vault->destroy_resident(organisation, card, row.id)) (void)ledger_.release(row.id);
+  return settled;
+}
+
+Result<void> Keyring::discard(const std::string& organisation, const std::string& card, card::KeySlot slot) {
+  CARDEA_TRY(const auto rows, ledger_.resident_keys_of(card));
+  for (const auto& row : rows) {
+    if (row.slot.reference != slot.reference || row.slot.version != slot.version) continue;
+    CARDEA_TRY(auto* vault, this->vault());
+    CARDEA_CHECK(vault->destroy_resident(organisation, card, row.id));
+    CARDEA_CHECK(ledger_.release(row.id));
+  }
+  return {};
+}
+
+Result<void> Keyring::forget_card(const std::string& organisation, const std::string& card) {
+  CARDEA_TRY(const auto rows, ledger_.resident_keys_of(card));
+  for (const auto& row : rows) {
+    CARDEA_TRY(auto* vault, this->vault());
+    CARDEA_CHECK(vault->destroy_resident(organisation, card, row.id));
+    CARDEA_CHECK(ledger_.release(row.id));
+  }
+  return {};
+}
+
+Result<void> Keyring::destroy_orphans(vault::Vault& vault) {
+  CARDEA_TRY(const auto rows, ledger_.resident_keys());
+  for (const auto& row : rows) {
+    const auto stored = database_.card_store(row.card)->get({card::RecordSpace::key, row.slot.reference});
+    if (!stored && stored.error().code != Errc::not_found) return tl::unexpected{stored.error()};
+    if (stored && *stored) {
+      const auto key = card::stored_key(**stored);
+      // A damaged record says nothing about the object: it stays.
+      if (!key || key->slot.version == row.slot.version) continue;
+    }
+    CARDEA_CHECK(vault.destroy_resident(row.organisation, row.card, row.id));
+    CARDEA_CHECK(ledger_.release(row.id));
+    report(true, "hsm.orphan", "a resident key that no card has was destroyed");
+  }
+  return {};
+}
+
+}  // namespace cardea::keyring

@@ -1,0 +1,51 @@
+#include "cardea/service/key_care.h"
+
+#include <utility>
+
+namespace cardea::service {
+
+Result<store::Organisation> KeyCare::announce(const std::string& organisation, const std::string& actor,
+                                              std::string_view action, std::string detail) {
+  CARDEA_TRY(auto row, world_.database.organisation(organisation));
+  store::AuditRow line;
+  line.at = world_.clock.now();
+  line.organisation = row.id;
+  line.actor = actor;
+  line.action = action;
+  line.detail = std::move(detail);
+  world_.observer.administered(action, row.id, true);
+  CARDEA_CHECK(world_.database.append(line));
+  return row;
+}
+
+Result<keyring::RotationStatus> KeyCare::rotate(const std::string& organisation, const std::string& actor) {
+  CARDEA_TRY(const auto row, announce(organisation, actor, "hsm.rotate", "{}"));
+  CARDEA_CHECK(keyring_.rotate(row.id));
+  return keyring_.rotation(row.id);
+}
+
+Result<keyring::RotationStatus> KeyCare::retire(const std::string& organisation, const std::string& actor) {
+  CARDEA_TRY(const auto row, announce(organisation, actor, "hsm.retire", "{}"));
+  CARDEA_CHECK(keyring_.retire(row.id));
+  return keyring_.rotation(row.id);
+}
+
+Result<keyring::RotationStatus> KeyCare::status(const std::string& organisation) {
+  CARDEA_TRY(const auto row, world_.database.organisation(organisation));
+  return keyring_.rotation(row.id);
+}
+
+Result<void> KeyCare::set_mode(const std::string& organisation, store::KeyMode mode,
+                               const std::string& actor) {
+  CARDEA_TRY(const auto row,
+             announce(organisation, actor, "organisation.key_mode",
+                      mode == store::KeyMode::resident ? R"({"mode":"resident"})" : R"({"mode":"wrapped"})"));
+  return world_.database.key_ledger().set_key_mode(row.id, mode);
+}
+
+Result<store::KeyMode> KeyCare::mode(const std::string& organisation) {
+  CARDEA_TRY(const auto row, world_.database.organisation(organisation));
+  return world_.database.key_ledger().key_mode(row.id);
+}
+
+}  // namespace cardea::service

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cardea/card/ports/key_vault.h"
+#include "cardea/result.h"
+#include "cardea/store/rows.h"
+
+namespace cardea::store {
+
+/// Where the keys of an organisation's cards live. Stored numbers.
+enum class KeyMode : std::uint8_t { wrapped = 1, resident = 2 };
+
+/// A key that was made ahead.
+struct SpareKeyRow {
+  std::uint64_t number = 0;  ///< chosen by the ledger
+  std::string organisation;
+  card::PublicKey public_key;  ///< with the algorithm
+  Bytes sealed;
+  Time made_at;
+};
+
+struct SpareCount {
+  std::string organisation;
+  card::Algorithm algorithm = card::Algorithm::rsa2048;
+  std::size_t count = 0;
+};
+
+/// A version of an organisation's keys after the first.
+struct KekVersionRow {
+  std::string organisation;
+  std::uint32_t version = 2;
+  Time made_at;
+  std::uint64_t cursor = 0;     ///< number of the last card whose keys it has
+  std::uint64_t rewrapped = 0;  ///< keys so far
+  std::optional<Time> finished_at;
+  std::optional<Time> retired_at;  ///< when the versions before this one were retired
+};
+
+/// A key record of a card, as the card keeps it.
+struct KeyRecordRow {
+  std::uint64_t card_number = 0;
+  std::string card;
+  std::uint32_t id = 0;  ///< within card::RecordSpace::key
+  Bytes value;
+};
+
+struct ResidentKeyRow {
+  std::array<std::uint8_t, 16> id{};
+  std::string organisation;
+  std::string card;
+  card::KeySlot slot;
+  Time made_at;
+};
+
+/// Lists of keys besides the cards' own records. Laws as Database.
+class KeyLedger {
+ public:
+  KeyLedger() = default;
+  KeyLedger(const KeyLedger&) = delete;
+  KeyLedger& operator=(const KeyLedger&) = delete;
+  virtual ~KeyLedger() = default;
+
+  virtual Result<KeyMode> key_mode(const std::string& organisation) = 0;
+  virtual Result<void> set_key_mode(const std::string& organisation, KeyMode mode) = 0;
+
+  // The pool.
+  virtual Result<void> add(const SpareKeyRow& row) = 0;
+  /// The oldest one, which is gone from the pool when this returns: nobody else gets it, whatever happens to
+  /// the caller. None when there is none.
+  virtual Result<std::optional<SpareKeyRow>> take(const std::string& organisation,
+                                                  card::Algorithm algorithm) = 0;
+  virtual Result<std::vector<SpareCount>> spare_counts() = 0;
+  virtual Result<std::vector<SpareKeyRow>> spares(const std::string& organisation) = 0;
+  /// False, and nothing changed, when it was taken meanwhile.
+  virtual Result<bool> replace_spare(std::uint64_t number, const Bytes& sealed) = 0;
+
+  // Versions of the organisations' keys.
+  virtual Result<std::vector<KekVersionRow>> kek_versions() = 0;
+  /// Errors: `conflict` when the version is there.
+  virtual Result<void> add_kek_version(const std::string& organisation, std::uint32_t version, Time at) = 0;
+  /// Progress of wrapping anew. Sets `finished_at` when it is given, clears it when it is not.
+  virtual Result<void> advance(const std::string& organisation, std::uint32_t version, std::uint64_t cursor,
+                               std::uint64_t rewrapped, std::optional<Time> finished_at) = 0;
+  /// All versions below this one are no longer to be used.
+  virtual Result<void> retire_below(const std::string& organisation, std::uint32_t version, Time at) = 0;
+
+  /// The key records of up to `cards` cards of the organisation whose numbers are above `after`, in order.
+  /// None when there is no card left; a card without keys has one row with an empty value.
+  virtual Result<std::vector<KeyRecordRow>> key_records(const std::string& organisation, std::uint64_t after,
+                                                        std::size_t cards) = 0;
+  /// Puts `value` in the place of `expected`. False, and nothing changed, when the record is another one now.
+  virtual Result<bool> replace_key_record(const KeyRecordRow& expected, const Bytes& value) = 0;
+
+  // Resident keys.
+  /// Errors: `exhausted` when there are `cap` of them.
+  virtual Result<void> reserve(const ResidentKeyRow& row, std::size_t cap) = 0;
+  virtual Result<void> release(const std::array<std::uint8_t, 16>& id) = 0;
+  virtual Result<std::vector<ResidentKeyRow>> resident_keys() = 0;
+  virtual Result<std::vector<ResidentKeyRow>> resident_keys_of(const std::string& card) = 0;
+  virtual Result<std::size_t> resident_count() = 0;
+};
+
+}  // namespace cardea::store

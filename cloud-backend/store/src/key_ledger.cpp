@@ -1,0 +1,285 @@
+#include "key_ledger.h"
+
+#include <algorithm>
+
+#include "sqlite_database.h"
+
+namespace cardea::store {
+
+namespace {
+
+std::int64_t number(card::Algorithm algorithm) {
+  return static_cast<std::int64_t>(algorithm);
+}
+
+/// number, organisation, algorithm, modulus, exponent, point, sealed, made_at
+SpareKeyRow spare_of(const Query& row) {
+  SpareKeyRow out;
+  out.number = row.count(0);
+  out.organisation = row.text(1);
+  out.public_key.algorithm = static_cast<card::Algorithm>(row.integer(2));
+  out.public_key.modulus = row.blob(3);
+  out.public_key.exponent = row.blob(4);
+  out.public_key.point = row.blob(5);
+  out.sealed = row.blob(6);
+  out.made_at = row.time(7);
+  return out;
+}
+
+ResidentKeyRow resident_of(const Query& row) {
+  ResidentKeyRow out;
+  const auto id = row.blob(0);
+  std::copy_n(id.begin(), std::min(id.size(), out.id.size()), out.id.begin());
+  out.organisation = row.text(1);
+  out.card = row.text(2);
+  out.slot.reference = static_cast<std::uint8_t>(row.integer(3));
+  out.slot.version = row.count(4);
+  out.made_at = row.time(5);
+  return out;
+}
+
+}  // namespace
+
+Result<KeyMode> SqliteKeyLedger::key_mode(const std::string& organisation) {
+  return database_.read([&](Connection& db) -> Result<KeyMode> {
+    auto row = db.query("SELECT key_mode FROM organisations WHERE id = ?", organisation);
+    if (!row.step()) return fail(Errc::not_found, "there is no organisation " + organisation);
+    return static_cast<KeyMode>(row.integer(0));
+  });
+}
+
+Result<void> SqliteKeyLedger::set_key_mode(const std::string& organisation, KeyMode mode) {
+  return database_.write([&](Connection& db) -> Result<void> {
+    if (db.run("UPDATE organisations SET key_mode = ? WHERE id = ?", static_cast<std::int64_t>(mode),
+               organisation) == 0) {
+      return fail(Errc::not_found, "there is no organisation " + organisation);
+    }
+    return {};
+  });
+}
+
+Result<void> SqliteKeyLedger::add(const SpareKeyRow& row) {
+  return database_.write([&](Connection& db) -> Result<void> {
+    CARDEA_CHECK(rule::organisation_exists(db, row.organisation));
+    const auto& key = row.public_key;
+    db.run(
+        "INSERT INTO key_pool (organisation, algorithm, modulus, exponent, point, sealed, made_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        row.organisation, number(key.algorithm), BytesView{key.modulus}, BytesView{key.exponent},
+        BytesView{key.point}, BytesView{row.sealed}, row.made_at);
+    return {};
+  });
+}
+
+Result<std::optional<SpareKeyRow>> SqliteKeyLedger::take(const std::string& organisation,
+                                                         card::Algorithm algorithm) {
+  std::optional<SpareKeyRow> taken;
+  CARDEA_CHECK(database_.write([&](Connection& db) -> Result<void> {
+    taken.reset();
+    auto row = db.query(
+        "DELETE FROM key_pool WHERE number = (SELECT min(number) FROM key_pool WHERE organisation = ? AND "
+        "algorithm = ?) RETURNING number, organisation, algorithm, modulus, exponent, point, sealed, made_at",
+        organisation, number(algorithm));
+    if (row.step()) {
+      taken = spare_of(row);
+      // Stepped to its end: only then has the statement done all of its work.
+      while (row.step()) {
+      }
+    }
+    return {};
+  }));
+  return taken;
+}
+
+Result<std::vector<SpareCount>> SqliteKeyLedger::spare_counts() {
+  return database_.read([](Connection& db) -> Result<std::vector<SpareCount>> {
+    std::vector<SpareCount> out;
+    auto rows = db.query(
+        "SELECT organisation, algorithm, count(*) FROM key_pool GROUP BY organisation, algorithm "
+        "ORDER BY organisation, algorithm");
+    while (rows.step()) {
+      out.push_back({rows.text(0), static_cast<card::Algorithm>(rows.integer(1)),
+                     static_cast<std::size_t>(rows.integer(2))});
+    }
+    return out;
+  });
+}
+
+Result<std::vector<SpareKeyRow>> SqliteKeyLedger::spares(const std::string& organisation) {
+  return database_.read([&](Connection& db) -> Result<std::vector<SpareKeyRow>> {
+    std::vector<SpareKeyRow> out;
+    auto rows = db.query(
+        "SELECT number, organisation, algorithm, modulus, exponent, point, sealed, made_at FROM key_pool "
+        "WHERE organisation = ? ORDER BY number",
+        organisation);
+    while (rows.step())
+      out.push_back(spare_of(rows));
+    return out;
+  });
+}
+
+Result<bool> SqliteKeyLedger::replace_spare(std::uint64_t row, const Bytes& sealed) {
+  bool replaced = false;
+  CARDEA_CHECK(database_.write([&](Connection& db) -> Result<void> {
+    replaced = db.run("UPDATE key_pool SET sealed = ? WHERE number = ?", BytesView{sealed},
+                      static_cast<std::int64_t>(row)) != 0;
+    return {};
+  }));
+  return replaced;
+}
+
+Result<std::vector<KekVersionRow>> SqliteKeyLedger::kek_versions() {
+  return database_.read([](Connection& db) -> Result<std::vector<KekVersionRow>> {
+    std::vector<KekVersionRow> out;
+    auto rows = db.query(
+        "SELECT organisation, version, made_at, cursor, rewrapped, finished_at, retired_at FROM kek_versions "
+        "ORDER BY organisation, version");
+    while (rows.step()) {
+      out.push_back({rows.text(0), static_cast<std::uint32_t>(rows.integer(1)), rows.time(2), rows.count(3),
+                     rows.count(4), rows.optional_time(5), rows.optional_time(6)});
+    }
+    return out;
+  });
+}
+
+Result<void> SqliteKeyLedger::add_kek_version(const std::string& organisation, std::uint32_t version,
+                                              Time at) {
+  return database_.write([&](Connection& db) -> Result<void> {
+    CARDEA_CHECK(rule::organisation_exists(db, organisation));
+    if (db.exists("SELECT 1 FROM kek_versions WHERE organisation = ? AND version = ?", organisation,
+                  std::int64_t{version})) {
+      return fail(Errc::conflict, "the organisation has this version of its keys already");
+    }
+    db.run("INSERT INTO kek_versions (organisation, version, made_at) VALUES (?, ?, ?)", organisation,
+           std::int64_t{version}, at);
+    return {};
+  });
+}
+
+Result<void> SqliteKeyLedger::advance(const std::string& organisation, std::uint32_t version,
+                                      std::uint64_t cursor, std::uint64_t rewrapped,
+                                      std::optional<Time> finished_at) {
+  return database_.write([&](Connection& db) -> Result<void> {
+    if (db.run(
+            "UPDATE kek_versions SET cursor = ?, rewrapped = ?, finished_at = ? WHERE organisation = ? AND "
+            "version = ?",
+            static_cast<std::int64_t>(cursor), static_cast<std::int64_t>(rewrapped), finished_at,
+            organisation, std::int64_t{version}) == 0) {
+      return fail(Errc::not_found, "the organisation has no such version of its keys");
+    }
+    return {};
+  });
+}
+
+Result<void> SqliteKeyLedger::retire_below(const std::string& organisation, std::uint32_t version, Time at) {
+  return database_.write([&](Connection& db) -> Result<void> {
+    if (db.run("UPDATE kek_versions SET retired_at = ? WHERE organisation = ? AND version = ?", at,
+               organisation, std::int64_t{version}) == 0) {
+      return fail(Errc::not_found, "the organisation has no such version of its keys");
+    }
+    return {};
+  });
+}
+
+Result<std::vector<KeyRecordRow>> SqliteKeyLedger::key_records(const std::string& organisation,
+                                                               std::uint64_t after, std::size_t cards) {
+  return database_.read([&](Connection& db) -> Result<std::vector<KeyRecordRow>> {
+    std::vector<KeyRecordRow> out;
+    auto rows = db.query(
+        "SELECT c.number, c.id, r.id, r.value FROM (SELECT number, id FROM cards WHERE organisation = ? AND "
+        "number > ? ORDER BY number LIMIT ?) c LEFT JOIN records r ON r.card = c.number AND r.space = ? "
+        "ORDER BY c.number, r.id",
+        organisation, static_cast<std::int64_t>(after), static_cast<std::int64_t>(cards),
+        static_cast<std::int64_t>(card::RecordSpace::key));
+    while (rows.step()) {
+      KeyRecordRow row{rows.count(0), rows.text(1), 0, {}};
+      if (!rows.null(2)) {
+        row.id = static_cast<std::uint32_t>(rows.integer(2));
+        row.value = rows.blob(3);
+      }
+      out.push_back(std::move(row));
+    }
+    return out;
+  });
+}
+
+Result<bool> SqliteKeyLedger::replace_key_record(const KeyRecordRow& expected, const Bytes& value) {
+  bool replaced = false;
+  std::uint64_t generation = 0;
+  const card::RecordId id{card::RecordSpace::key, expected.id};
+  CARDEA_CHECK(database_.write(
+      [&](Connection& db) -> Result<void> {
+        replaced =
+            db.run(
+                "UPDATE records SET value = ? WHERE card = (SELECT number FROM cards WHERE id = ?) AND "
+                "space = ? AND id = ? AND value = ?",
+                BytesView{value}, expected.card, static_cast<std::int64_t>(id.space), std::int64_t{id.id},
+                BytesView{expected.value}) != 0;
+        if (!replaced) return {};
+        CARDEA_TRY(generation, bump_generation(db, expected.card));
+        return {};
+      },
+      [&] {
+        if (!replaced) return;
+        const card::Change change{id, value};
+        database_.live_cards().publish(expected.card, generation, {&change, 1});
+      }));
+  return replaced;
+}
+
+Result<void> SqliteKeyLedger::reserve(const ResidentKeyRow& row, std::size_t cap) {
+  return database_.write([&](Connection& db) -> Result<void> {
+    {
+      auto count = db.query("SELECT count(*) FROM resident_keys");
+      count.step();
+      if (static_cast<std::size_t>(count.integer(0)) >= cap) {
+        return fail(Errc::exhausted, "the HSM holds " + std::to_string(cap) +
+                                         " resident keys and may hold no more: [vault] resident_keys");
+      }
+    }
+    db.run(
+        "INSERT INTO resident_keys (id, organisation, card, reference, version, made_at) VALUES (?, ?, ?, ?, "
+        "?, ?)",
+        BytesView{row.id}, row.organisation, row.card, std::int64_t{row.slot.reference},
+        static_cast<std::int64_t>(row.slot.version), row.made_at);
+    return {};
+  });
+}
+
+Result<void> SqliteKeyLedger::release(const std::array<std::uint8_t, 16>& id) {
+  return database_.write([&](Connection& db) -> Result<void> {
+    db.run("DELETE FROM resident_keys WHERE id = ?", BytesView{id});
+    return {};
+  });
+}
+
+Result<std::vector<ResidentKeyRow>> SqliteKeyLedger::resident_keys() {
+  return database_.read([](Connection& db) -> Result<std::vector<ResidentKeyRow>> {
+    std::vector<ResidentKeyRow> out;
+    auto rows = db.query("SELECT id, organisation, card, reference, version, made_at FROM resident_keys");
+    while (rows.step())
+      out.push_back(resident_of(rows));
+    return out;
+  });
+}
+
+Result<std::vector<ResidentKeyRow>> SqliteKeyLedger::resident_keys_of(const std::string& card) {
+  return database_.read([&](Connection& db) -> Result<std::vector<ResidentKeyRow>> {
+    std::vector<ResidentKeyRow> out;
+    auto rows = db.query(
+        "SELECT id, organisation, card, reference, version, made_at FROM resident_keys WHERE card = ?", card);
+    while (rows.step())
+      out.push_back(resident_of(rows));
+    return out;
+  });
+}
+
+Result<std::size_t> SqliteKeyLedger::resident_count() {
+  return database_.read([](Connection& db) -> Result<std::size_t> {
+    auto row = db.query("SELECT count(*) FROM resident_keys");
+    row.step();
+    return static_cast<std::size_t>(row.integer(0));
+  });
+}
+
+}  // namespace cardea::store
