@@ -1,6 +1,7 @@
 // cardea-signer: the only program that loads a PKCS#11 module. It is started by the server, with one end of a
 // socket pair as descriptor 3, and does what it is asked there until the other end goes away.
 
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +77,14 @@ bool writes_to_the_token(wire::Op op) {
   return op == wire::Op::settle || op == wire::Op::destroy;
 }
 
+/// Until there is a request; kept keys that nobody uses go meanwhile.
+void wait_while_idle(Worker& worker) {
+  constexpr int kGlance = 10'000;  // milliseconds
+  pollfd peer{wire::kDescriptor, POLLIN, 0};
+  while (worker.kept() > 0 && ::poll(&peer, 1, kGlance) == 0)
+    worker.expire(Worker::Clock::now());
+}
+
 Result<void> serve(const Session& session, const Gate& gate) {
   Worker worker{session};
   std::uint64_t resident = cardea::signer::resident_bytes();
@@ -83,6 +92,7 @@ Result<void> serve(const Session& session, const Gate& gate) {
   welcome.resident_bytes = resident;
   CARDEA_CHECK(say(welcome));
   for (std::uint64_t n = 1;; ++n) {
+    wait_while_idle(worker);
     CARDEA_TRY(const auto request, next_request());
     if (writes_to_the_token(request.op)) {
       gate.enter_alone();

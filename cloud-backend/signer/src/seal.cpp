@@ -117,6 +117,10 @@ Result<Ephemeral> Worker::unseal(const Request& request, Unwrapped purpose) {
     CARDEA_TRY(const auto object, resident(request, sealed.wrapped));
     return Ephemeral::borrowed(session_, object);
   }
+  const bool keeping = request.keep && purpose == Unwrapped::to_use;
+  if (keeping) {
+    if (auto known = kept(request, sealed)) return *std::move(known);
+  }
   const auto type = key_type(request.algorithm);
   const auto symmetric = card::is_symmetric(request.algorithm);
   const auto every_use = purpose == Unwrapped::to_keep;
@@ -142,7 +146,8 @@ Result<Ephemeral> Worker::unseal(const Request& request, Unwrapped purpose) {
       session_.module()->C_UnwrapKey(session_.handle(), &mechanism, keys->kek, octets(sealed.wrapped),
                                      sealed.wrapped.size(), attributes.data(), attributes.size(), &handle);
   if (code != CKR_OK) return refuse("C_UnwrapKey", code);
-  return Ephemeral{session_, handle};
+  Ephemeral key{session_, handle};
+  return keeping ? keep(request, sealed, std::move(key)) : std::move(key);
 }
 
 }  // namespace cardea::signer

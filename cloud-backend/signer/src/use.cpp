@@ -30,7 +30,7 @@ Result<Worker::Reply> Worker::rsa_private(const Request& request) {
     CARDEA_TRY(reply.output, sign(key.handle(), CKM_RSA_X_509, block, block.size()));
   }
   if (!rsa_result_matches(request.public_key, block, reply.output.expose())) {
-    return fail(Errc::corrupt, "the HSM's RSA result does not match the public key");
+    return wrong_result(request, "the HSM's RSA result does not match the public key");
   }
   return reply;
 }
@@ -48,7 +48,7 @@ Result<Worker::Reply> Worker::ecdsa_sign(const Request& request) {
     CARDEA_TRY(reply.output, sign(key.handle(), CKM_ECDSA, digest, 2 * size));
   }
   if (!ecdsa_matches(request.algorithm, request.public_key, digest, reply.output.expose())) {
-    return fail(Errc::corrupt, "the HSM's ECDSA signature does not match the public key");
+    return wrong_result(request, "the HSM's ECDSA signature does not match the public key");
   }
   return reply;
 }
@@ -64,7 +64,7 @@ Result<Worker::Reply> Worker::eddsa_sign(const Request& request) {
     CARDEA_TRY(reply.output, sign(key.handle(), CKM_EDDSA, message, kSignature));
   }
   if (!eddsa_matches(request.public_key, message, reply.output.expose())) {
-    return fail(Errc::corrupt, "the HSM's Ed25519 signature does not match the public key");
+    return wrong_result(request, "the HSM's Ed25519 signature does not match the public key");
   }
   return reply;
 }

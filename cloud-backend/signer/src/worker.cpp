@@ -1,5 +1,6 @@
 #include "cardea/signer/worker.h"
 
+#include <algorithm>
 #include <exception>
 
 #include "checks.h"
@@ -60,6 +61,8 @@ Result<Worker::Reply> Worker::run(const Request& request) {
       return sign_manifest(request);
     case Op::eddsa_sign:
       return eddsa_sign(request);
+    case Op::forget:
+      return forget(request);
     case Op::hello:
     case Op::init_token:
     case Op::make_tenant:
@@ -79,7 +82,7 @@ Result<Worker::Reply> Worker::status() {
     return refuse("C_GetSessionInfo", CKR_USER_NOT_LOGGED_IN);
   }
   Reply reply;
-  reply.session_objects = static_cast<std::uint32_t>(left.size());
+  reply.session_objects = static_cast<std::uint32_t>(left.size() - std::min(left.size(), kept_.size()));
   return reply;
 }
 

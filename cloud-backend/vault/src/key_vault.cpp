@@ -1,5 +1,8 @@
 #include "key_vault.h"
 
+#include <atomic>
+#include <new>
+
 #include "cardea/vault/sealed_key.h"
 #include "octets.h"
 
@@ -28,6 +31,10 @@ class PooledKeyVault final : public card::KeyVault {
         abilities_{abilities},
         organisation_{std::move(organisation)},
         card_{std::move(card)} {}
+
+  PooledKeyVault(const PooledKeyVault&) = delete;
+  PooledKeyVault& operator=(const PooledKeyVault&) = delete;
+  ~PooledKeyVault() override { PooledKeyVault::end_session(); }
 
   [[nodiscard]] bool supports(Algorithm algorithm) const override {
     return known_algorithm(static_cast<std::uint8_t>(algorithm)) &&
@@ -73,6 +80,15 @@ class PooledKeyVault final : public card::KeyVault {
 
   Result<SecretBytes> encrypt_block(const KeyHandle& key, BytesView block) override {
     return use(Op::encrypt_block, key, block);
+  }
+
+  void end_session() noexcept override {
+    if (!kept_.exchange(false)) return;
+    try {
+      pool_.forget(organisation_, card_);
+    } catch (const std::bad_alloc&) {
+      kept_ = true;  // at the next chance; else the keys go by idling
+    }
   }
 
   // A wrapped key has no trace in the HSM.
@@ -125,7 +141,9 @@ class PooledKeyVault final : public card::KeyVault {
     auto question = request(op, key.slot, key.algorithm);
     question.public_key = key.public_key;
     question.sealed = key.sealed;
+    question.keep = abilities_.session_keys;
     question.fields = one(input);
+    if (question.keep) kept_ = true;
     CARDEA_TRY(auto reply, ask(question));
     return std::move(reply.output);
   }
@@ -133,6 +151,7 @@ class PooledKeyVault final : public card::KeyVault {
   Pool& pool_;
   const Versions& versions_;
   const Abilities abilities_;
+  std::atomic<bool> kept_{false};  // something of this session may be in a worker
   const std::string organisation_;
   const std::string card_;
 };

@@ -9,9 +9,10 @@
 
 namespace cardea::vault {
 
-/// What differs between tokens.
+/// What differs between tokens and tenants.
 struct Abilities {
-  bool curve25519 = false;  ///< Ed25519 and X25519; SoftHSM 2.6.1 cannot wrap such keys
+  bool session_keys = false;  ///< unwrapped keys live with the session (Options::session_keys)
+  bool curve25519 = false;    ///< Ed25519 and X25519; SoftHSM 2.6.1 cannot wrap such keys
 };
 
 /// The port of one card; `pool` and `versions` outlive it.

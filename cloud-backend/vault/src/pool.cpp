@@ -41,7 +41,7 @@ Result<Pool::Lease> Pool::start_worker() {
   CARDEA_TRY(auto process, Process::spawn(start_));
   CARDEA_TRY(auto welcome, process.exchange(hello()));
   if (welcome.error) return tl::unexpected{std::move(*welcome.error)};
-  return std::make_unique<Worker>(Worker{std::move(process), 0});
+  return std::make_unique<Worker>(Worker{std::move(process), 0, {}});
 }
 
 void Pool::replace_workers() {
@@ -96,6 +96,7 @@ Result<Pool::Lease> Pool::borrow() {
   if (!idle_.empty()) {
     auto worker = std::move(idle_.back());
     idle_.pop_back();
+    lent_.insert(worker.get());
     return worker;
   }
   if (nobody_comes()) return fail(Errc::unavailable, "no signer runs: " + trouble_->what);
@@ -104,16 +105,61 @@ Result<Pool::Lease> Pool::borrow() {
 
 void Pool::retire(Lease worker) {
   --stats_.alive;
+  lent_.erase(worker.get());
   ++missing_;
   retired_.push_back(std::move(worker));
 }
 
 void Pool::give_back(Lease worker) {
-  {
+  for (;;) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (worker->errands.empty()) {
+        lent_.erase(worker.get());
+        idle_.push_back(std::move(worker));
+        break;
+      }
+    }
+    if (run_errands(*worker)) continue;
     const std::lock_guard lock{mutex_};
-    idle_.push_back(std::move(worker));
+    ++stats_.restarts;
+    retire(std::move(worker));
+    work_for_mechanic_.notify_one();
+    return;
   }
   idle_changed_.notify_one();
+}
+
+bool Pool::run_errands(Worker& worker) {
+  std::vector<Card> errands;
+  {
+    const std::lock_guard lock{mutex_};
+    errands.swap(worker.errands);
+  }
+  for (const auto& errand : errands) {
+    wire::Request request;
+    request.op = wire::Op::forget;
+    request.tenant = errand.tenant;
+    request.card = errand.card;
+    if (!worker.process.exchange(request, limits_.timeout)) return false;
+  }
+  return true;
+}
+
+void Pool::forget(const std::string& tenant, const std::string& card) {
+  std::vector<Lease> at_rest;
+  {
+    const std::lock_guard lock{mutex_};
+    for (auto* worker : lent_)
+      worker->errands.push_back({tenant, card});
+    at_rest.swap(idle_);
+    for (const auto& worker : at_rest) {
+      worker->errands.push_back({tenant, card});
+      lent_.insert(worker.get());
+    }
+  }
+  for (auto& worker : at_rest)
+    give_back(std::move(worker));
 }
 
 Result<wire::Reply> Pool::exchange(const wire::Request& request) {

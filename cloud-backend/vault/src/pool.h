@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,6 +43,10 @@ class Pool {
   /// nobody else shall wait to find out.
   Result<wire::Reply> exchange(const wire::Request& request);
 
+  /// Has every worker destroy the kept keys of a card: the idle ones before this returns, the others as soon
+  /// as they are back and before anybody else gets them. Workers that start later have nothing to forget.
+  void forget(const std::string& tenant, const std::string& card);
+
   /// Workers that start from now on log in with this PIN.
   void set_user_pin(const SecretBytes& pin);
   /// What a worker of this token is told first.
@@ -52,14 +57,20 @@ class Pool {
   [[nodiscard]] bool busy() const;
 
  private:
+  struct Card {
+    std::string tenant, card;
+  };
   struct Worker {
     Process process;
     std::uint64_t operations = 0;
+    std::vector<Card> errands;  ///< cards to forget before the next request; under the mutex
   };
   using Lease = std::unique_ptr<Worker>;
 
   Result<Lease> borrow();
   void give_back(Lease worker);
+  /// False when the worker is of no more use.
+  bool run_errands(Worker& worker);
   /// Under the mutex.
   void retire(Lease worker);
   /// The mechanic's thread.
@@ -73,6 +84,7 @@ class Pool {
   wire::Request hello_;
   std::condition_variable idle_changed_;
   std::condition_variable work_for_mechanic_;
+  std::set<Worker*> lent_;
   std::vector<Lease> idle_;    // a stack: a warm worker is taken first
   std::deque<Lease> retired_;  // to be ended by the mechanic
   unsigned missing_;           // to be started by the mechanic

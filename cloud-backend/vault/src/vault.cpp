@@ -1,5 +1,6 @@
 #include "cardea/vault/vault.h"
 
+#include <algorithm>
 #include <array>
 
 #include "cardea/vault/sealed_key.h"
@@ -149,7 +150,7 @@ class PooledVault final : public Vault {
   }
 
   std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation, const std::string& card) override {
-    return make_key_vault(pool_, versions_, Abilities{is_software(options_.module)}, organisation, card);
+    return make_key_vault(pool_, versions_, abilities_of(organisation), organisation, card);
   }
 
   Result<void> check() override {
@@ -165,6 +166,12 @@ class PooledVault final : public Vault {
   [[nodiscard]] Stats stats() const override { return pool_.stats(); }
 
  private:
+  [[nodiscard]] Abilities abilities_of(const std::string& organisation) const {
+    const auto& listed = options_.session_organisations;
+    return {options_.session_keys || std::ranges::find(listed, organisation) != listed.end(),
+            is_software(options_.module)};
+  }
+
   static wire::Request about(const std::string& organisation, const std::string& card) {
     wire::Request request;
     request.tenant = organisation;

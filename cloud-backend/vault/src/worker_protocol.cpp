@@ -55,6 +55,7 @@ Result<Bytes> encode(const Request& request) {
   write.number(static_cast<std::uint8_t>(request.algorithm), 1);
   write_public(write, request.public_key);
   write.field16(request.sealed);
+  write.number(request.keep ? 1 : 0, 1);
   write.number(request.fields.size(), 1);
   for (const auto& field : request.fields)
     write.field16(field.expose());
@@ -84,7 +85,7 @@ Result<Request> decode_request(BytesView message) {
   if (read.number(1) != kVersion)
     return fail(Errc::corrupt, "the server speaks another version of the signer protocol");
   const auto op = read.number(1);
-  if (op < 1 || op > static_cast<std::uint8_t>(Op::eddsa_sign)) return damaged;
+  if (op < 1 || op > static_cast<std::uint8_t>(Op::forget)) return damaged;
   Request out;
   out.op = static_cast<Op>(op);
   out.tenant = read.text8();
@@ -97,6 +98,9 @@ Result<Request> decode_request(BytesView message) {
   out.algorithm = static_cast<card::Algorithm>(algorithm);
   out.public_key = read_public(read, out.algorithm);
   out.sealed = to_bytes(read.field16());
+  const auto keep = read.number(1);
+  if (keep > 1) return damaged;
+  out.keep = keep == 1;
   const auto fields = read.number(1);
   for (std::uint64_t i = 0; i < fields && read.good(); ++i)
     out.fields.emplace_back(read.field16());

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
+#include <list>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,12 +17,21 @@
 namespace cardea::signer {
 
 /// Answers the server's requests with one session of one token. No user key outlives the request that needed
-/// it.
+/// it, except where the request says that it may be kept: then until the card is forgotten, the key was not
+/// used for `kIdle`, a result was wrong, or kMaxKept others were used since.
 class Worker {
  public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::size_t kMaxKept = 256;
+  static constexpr std::chrono::minutes kIdle{15};
+
   explicit Worker(const Session& session) : session_{session} {}
 
   vault::wire::Reply answer(const vault::wire::Request& request);
+
+  /// Destroys kept keys that were last used before `now - kIdle`.
+  void expire(Clock::time_point now);
+  [[nodiscard]] std::size_t kept() const { return kept_.size(); }
 
  private:
   using Request = vault::wire::Request;
@@ -42,6 +55,7 @@ class Worker {
   Result<Reply> settle(const Request& request);
   Result<Reply> destroy(const Request& request);
   Result<Reply> sign_manifest(const Request& request);
+  Result<Reply> forget(const Request& request);
 
   /// The tenant's keys, looked up once: they are token objects, which stay.
   Result<const TenantKeys*> tenant_keys(const std::string& tenant, std::uint32_t version);
@@ -61,6 +75,12 @@ class Worker {
   enum class Unwrapped : std::uint8_t { to_use, to_keep, to_rewrap };
   /// `authentic`, then unwraps; of a resident key finds the object. Errors: `corrupt`.
   Result<Ephemeral> unseal(const Request& request, Unwrapped purpose = Unwrapped::to_use);
+  /// The kept key of a handle, as a borrowed object; none when it has to be unwrapped.
+  std::optional<Ephemeral> kept(const Request& request, const vault::SealedKey& handle);
+  /// Keeps an unwrapped key; the caller goes on with a borrowed object.
+  Ephemeral keep(const Request& request, const vault::SealedKey& handle, Ephemeral key);
+  /// The answer to a result that is not the key's. A kept key is destroyed.
+  tl::unexpected<Error> wrong_result(const Request& request, const char* what);
   /// The token object of the request's card. Errors: `corrupt` when it is not there.
   Result<CK_OBJECT_HANDLE> resident(const Request& request, BytesView id);
   /// Seals a new asymmetric key, and has it used once from its wrapped form: a key that does not come back is
@@ -75,7 +95,16 @@ class Worker {
   /// Remembers whether the HSM session is over.
   tl::unexpected<Error> refuse(std::string_view function, CK_RV code);
 
+  struct Kept {
+    std::array<std::uint8_t, vault::SealedKey::kTagSize> handle{};  ///< its tag
+    bool agreeing = false;                                          ///< unwrapped for key agreement
+    std::string tenant, card;
+    Ephemeral key;
+    Clock::time_point used;
+  };
+
   const Session& session_;
+  std::list<Kept> kept_;  // the latest used in front
   std::map<std::pair<std::string, std::uint32_t>, TenantKeys> tenants_;
   std::map<std::pair<std::string, SigningPurpose>, SigningKey> signing_keys_;
   bool lost_ = false;

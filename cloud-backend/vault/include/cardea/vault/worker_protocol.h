@@ -43,6 +43,7 @@ enum class Op : std::uint8_t {
       19,  ///< first message of a one-shot worker; fields: module, label, "user" or "so", old PIN, new PIN
   sign_manifest = 20,  ///< fields: digest, or none → public key, output (r ‖ s)
   eddsa_sign = 21,     ///< fields: message → output
+  forget = 22,         ///< destroys the kept keys of the card
 };
 
 struct Request {
@@ -54,6 +55,7 @@ struct Request {
   card::Algorithm algorithm = card::Algorithm::rsa2048;
   card::PublicKey public_key;
   Bytes sealed;
+  bool keep = false;  ///< the unwrapped key may stay for the next operation, until `forget` or idle
   std::vector<SecretBytes> fields;
 };
 
