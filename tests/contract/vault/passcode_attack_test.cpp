@@ -89,4 +89,13 @@ TEST_CASE(
   CHECK(with_secret->ecdsa_sign(scene.key, kDigest).error().code == Errc::corrupt);
 }
 
+TEST_CASE("a database beside a fresh HSM is worth nothing, even to the holder [B1]") {
+  Scene scene;
+  const TestToken fresh;
+  const auto vault = vault::Vault::open(fresh.options()).value();
+  const auto restored =
+      vault::make_passcode_vault(vault->keys_of("acme", "card-1"), "acme", "card-1", scene.holder);
+  CHECK(restored->ecdsa_sign(scene.key, kDigest).error().code == Errc::corrupt);
+}
+
 }  // namespace cardea::test
