@@ -15,6 +15,13 @@ RecordId key_id(std::uint8_t reference) {
 
 }  // namespace
 
+/// Which key it is: all of the record but the sealed form, which the vault may renew in the middle of a
+/// session.
+Digest Piv::fingerprint_of(KeyRecord record) const {
+  record.handle.sealed.clear();
+  return ports_.crypto.sha256(encode(record));
+}
+
 /// The 9B key, read once a command.
 CardResult<const Piv::ManagementKey*> Piv::management_key() {
   if (!management_key_) {
@@ -22,10 +29,8 @@ CardResult<const Piv::ManagementKey*> Piv::management_key() {
     if (!octets) return refuse(sw::kReferencedDataNotFound);
     CARDEA_TRY(auto record, lift(decode_key_record(*octets)));
     if (record.handle.slot.reference != kManagementKey) return refuse(sw::kMemoryFailure);
-    // Which key it is says all but its sealed form, which the vault may renew in the middle of a session.
-    auto which = record;
-    which.handle.sealed.clear();
-    management_key_ = ManagementKey{std::move(record), ports_.crypto.sha256(encode(which))};
+    const auto fingerprint = fingerprint_of(record);
+    management_key_ = ManagementKey{std::move(record), fingerprint};
   }
   return &*management_key_;
 }

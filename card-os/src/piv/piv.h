@@ -70,6 +70,7 @@ class Piv final : public Applet {
   [[nodiscard]] bool acceptable_pin(BytesView field) const;
 
   // keys.cpp
+  [[nodiscard]] Digest fingerprint_of(KeyRecord record) const;
   CardResult<const ManagementKey*> management_key();
   CardResult<bool> is_administrator();
   CardResult<std::optional<KeyRecord>> load_key(std::uint8_t reference);

@@ -40,7 +40,7 @@ CardResult<Reply> Piv::set_management_key(const Command& command) {
   const KeyRecord fresh{std::move(handle), KeyOrigin::imported, PinPolicy::never, touch, false};
   state_.administrator.reset();
   CARDEA_CHECK(replace_key(fresh, old));
-  state_.administrator = ports_.crypto.sha256(encode(fresh));
+  state_.administrator = fingerprint_of(fresh);
   return Reply{};
 }
 
