@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "cardea/keyring/layered.h"
+
 namespace cardea::service {
 namespace {
 
@@ -117,6 +119,12 @@ Result<void> HeldSecret::hold(const card_secret::Value& secret) {
   if (pair.public_key != expected) return fail(Errc::denied, "this is not the card's secret");
   CARDEA_TRY(held_, api::LockedSecret::of(secret.expose()));
   held_key_ = pair.public_key;
+  // A rotation of the tenant's keys had to leave those that only this moment opens. A failure costs nobody
+  // anything: it is tried again at the next login.
+  if (const auto done = keyring::rewrap_layered(world_.database, world_.vault, organisation_, card_, *this);
+      !done || *done > 0) {
+    world_.observer.administered("key.rewrap", card_, done.has_value());
+  }
   return {};
 }
 

@@ -72,8 +72,8 @@ class HeldSecret final : public vault::PasscodeHolder {
   HeldSecret(World world, CardSecrets& secrets, std::string organisation, std::string card)
       : world_{world}, secrets_{secrets}, organisation_{std::move(organisation)}, card_{std::move(card)} {}
 
-  /// What the holder's client sent after its login was proven. Errors: `denied` when it is not this card's;
-  /// those of LockedSecret.
+  /// What the holder's client sent after its login was proven. Wraps anew what a rotation left to this
+  /// moment. Errors: `denied` when it is not this card's; those of LockedSecret.
   Result<void> hold(const api::card_secret::Value& secret);
   void drop() noexcept { held_ = {}; }
   [[nodiscard]] bool held() const { return !held_.empty(); }
