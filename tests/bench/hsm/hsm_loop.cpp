@@ -63,7 +63,8 @@ Report loop(const Arguments& arguments, const cardea::vault::SoftHsm& hsm, int r
   const auto module = must(cardea::signer::Module::load(hsm.module));
   auto session = must(Session::open(module, must(module.find_token(hsm.token_label)), false));
   must(session.login(CKU_USER, "user", hsm.user_pin.expose()));
-  const auto kek = must(cardea::signer::find_tenant_keys(session, "bench", cardea::signer::kFirstVersion)).kek;
+  const auto kek =
+      must(cardea::signer::find_tenant_keys(session, "bench", cardea::signer::kFirstVersion)).kek;
   const bool rsa = cardea::card::is_rsa(arguments.kind());
   auto wrapped = wrapped_key(session, kek, rsa);
 
