@@ -85,9 +85,10 @@ def measure_vpcd(directory, rounds):
             card.kill()
 
 
-def openssl_speed(algorithm):
+def openssl_speed(algorithm, processes=None):
     name = {"rsa2048": "rsa2048", "p256": "ecdsap256"}[algorithm]
-    text = output("openssl", "speed", "-seconds", "2", "-multi", os.cpu_count(), name)
+    many = ("-multi", processes or os.cpu_count()) if processes != 1 else ()
+    text = output("openssl", "speed", "-seconds", "2", *many, name)
     line = [l for l in text.splitlines() if re.search(r"rsa 2048|nistp256", l)][-1]
     return float(re.findall(r"[\d.]+", line)[-2])
 
@@ -95,6 +96,24 @@ def openssl_speed(algorithm):
 def hsm_loop(algorithm):
     return json.loads(output(BIN / "bench_hsm_loop", "--algorithm", algorithm, "--seconds", 2, "--processes", os.cpu_count(),
                              "--json"))["per_second"]
+
+
+def worker_loop(algorithm, keys):
+    """The signer's loop over the software vault; a second of processor time, as openssl speed counts."""
+    return json.loads(output(BIN / "bench_worker", "--vault", "software", "--algorithm", algorithm, "--keys", keys, "--seconds", 2,
+                             "--json"))["per_second"]
+
+
+def measure_software(rounds):
+    """Rates of the software vault and their ratio to one core of openssl speed, taken in turn."""
+    flat = {}
+    for algorithm in ("rsa2048", "p256"):
+        for keys in ("operation", "session"):
+            runs = [(openssl_speed(algorithm, 1), worker_loop(algorithm, keys)) for _ in range(rounds)]
+            rate, ratio = Figure([w for _, w in runs]), Figure([w / o for o, w in runs])
+            print(f"{algorithm:8} software, key kept for {keys:9} {rate.text('/s')}   {ratio.middle:.2f} x openssl speed", flush=True)
+            flat |= {f"software_{keys}_{algorithm}_per_s": rate.middle, f"software_{keys}_{algorithm}_ratio": ratio.middle}
+    return flat
 
 
 def issue(stack, directory, plan):
@@ -130,7 +149,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="apdu,sign,issue")
+    parser.add_argument("--only", default="apdu,sign,software,issue")
     options = parser.parse_args()
     only = set(options.only.split(","))
     directory = Path(tempfile.mkdtemp(prefix="cardea-bench-"))
@@ -142,6 +161,12 @@ def main():
             floor, vpcd = measure_floor(directory, options.rounds), measure_vpcd(directory, options.rounds)
             print(f"APDU (a) null IFD handler          {floor.text('us')}")
             print(f"APDU (b) vpcd with a null card     {vpcd.text('us')}", flush=True)
+        if "software" in only:
+            flat |= measure_software(options.rounds)
+        if not only & {"apdu", "sign", "issue"}:
+            if options.json:
+                Path(options.json).write_text(json.dumps(flat, indent=2) + "\n")
+            return 0
         stack = Stack(directory / "s", server_config='', log_level="info")
         stack.start()
         try:

@@ -59,6 +59,20 @@ const EC_GROUP* group_of(Algorithm algorithm) {
   return algorithm == Algorithm::p256 ? p256 : p384;
 }
 
+/// One for each curve, to be given a point each time: what a new one costs is its copy of the group.
+EC_KEY* public_key(Algorithm algorithm) {
+  const auto make = [](Algorithm a) {
+    EcKey out{EC_KEY_new()};
+    if (out && EC_KEY_set_group(out.get(), group_of(a)) != 1) out.reset();
+    return out;
+  };
+  thread_local const EcKey p256 = make(Algorithm::p256);
+  thread_local const EcKey p384 = make(Algorithm::p384);
+  thread_local const EcKey p521 = make(Algorithm::p521);
+  if (algorithm == Algorithm::p521) return p521.get();
+  return (algorithm == Algorithm::p256 ? p256 : p384).get();
+}
+
 Bytes padded(const BIGNUM* n, std::size_t size) {
   Bytes out(size);
   if (BN_bn2binpad(n, out.data(), static_cast<int>(size)) < 0) out.clear();
@@ -92,16 +106,16 @@ bool rsa_result_matches(const card::PublicKey& key, BytesView block, BytesView r
 bool ecdsa_matches(Algorithm algorithm, const card::PublicKey& key, BytesView digest, BytesView signature) {
   const auto size = card::field_size(algorithm);
   if (signature.size() != 2 * size) return false;
-  const EcKey ec{EC_KEY_new()};
+  auto* ec = public_key(algorithm);
   const Signature sig{ECDSA_SIG_new()};
-  if (!ec || !sig || EC_KEY_set_group(ec.get(), group_of(algorithm)) != 1) return false;
-  if (EC_KEY_oct2key(ec.get(), key.point.data(), key.point.size(), context()) != 1) return false;
+  if (ec == nullptr || !sig) return false;
+  if (EC_KEY_oct2key(ec, key.point.data(), key.point.size(), context()) != 1) return false;
   auto r = number(signature.first(size));
   auto s = number(signature.last(size));
   if (!r || !s || ECDSA_SIG_set0(sig.get(), r.get(), s.get()) != 1) return false;
   static_cast<void>(r.release());  // the signature owns them now
   static_cast<void>(s.release());
-  return ECDSA_do_verify(digest.data(), static_cast<int>(digest.size()), sig.get(), ec.get()) == 1;
+  return ECDSA_do_verify(digest.data(), static_cast<int>(digest.size()), sig.get(), ec) == 1;
 }
 
 bool eddsa_matches(const card::PublicKey& key, BytesView message, BytesView signature) {

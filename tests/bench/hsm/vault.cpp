@@ -15,8 +15,8 @@ using cardea::bench::must;
 using Clock = std::chrono::steady_clock;
 
 int run(const Arguments& arguments) {
-  const cardea::bench::Token token;
-  const auto vault = token.open(arguments.processes);
+  const cardea::bench::Token token{arguments.vault == "software"};
+  const auto vault = token.open(arguments.processes, arguments.keys == "session");
   const auto keys = vault->keys_of("bench", "card");
   const auto key = must(keys->generate({0x9A, 1}, arguments.kind()));
   const Bytes input(cardea::card::field_size(arguments.kind()), 0x5A);
@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   CLI::App app{"The vault: signatures through the pool of signers"};
   Arguments arguments;
   arguments.add_to(app);
+  arguments.add_vault_to(app);
   CLI11_PARSE(app, argc, argv);
   try {
     return run(arguments);
