@@ -77,7 +77,7 @@ Result<Worker::Reply> Worker::rewrap(const Request& request) {
   }
   {
     CARDEA_TRY(const auto key, unseal(request, Unwrapped::to_rewrap));
-    CARDEA_TRY(reply.sealed, seal(request, request.public_key, key));
+    CARDEA_TRY(reply.sealed, seal(request, request.public_key, key, handle.origin));
   }
   // The old form is about to be overwritten: the new one has to do what the old one does.
   if (!card::is_symmetric(request.algorithm)) {

@@ -10,6 +10,7 @@ namespace cardea::signer {
 namespace {
 
 using card::Algorithm;
+using vault::KeyMaking;
 
 constexpr CK_OBJECT_CLASS kPrivateKey = CKO_PRIVATE_KEY;
 constexpr CK_OBJECT_CLASS kSecretKey = CKO_SECRET_KEY;
@@ -85,10 +86,10 @@ Result<void> Worker::try_out(Request trial) {
   return {};
 }
 
-Result<Worker::Reply> Worker::issue(const Request& request, card::PublicKey public_key,
-                                    const Ephemeral& key) {
+Result<Worker::Reply> Worker::issue(const Request& request, card::PublicKey public_key, const Ephemeral& key,
+                                    vault::KeyMaking origin) {
   Reply reply;
-  CARDEA_TRY(reply.sealed, seal(request, public_key, key));
+  CARDEA_TRY(reply.sealed, seal(request, public_key, key, origin));
 
   Request trial;
   trial.tenant = request.tenant;
@@ -143,7 +144,7 @@ Result<Worker::Reply> Worker::generate(const Request& request) {
     CARDEA_TRY(const auto point, session_.get(public_handle, CKA_EC_POINT));
     CARDEA_TRY(key.point, bare_point(request.algorithm, point));
   }
-  return issue(request, std::move(key), private_object);
+  return issue(request, std::move(key), private_object, KeyMaking::generated);
 }
 
 Result<Worker::Reply> Worker::import_rsa(const Request& request) {
@@ -168,7 +169,7 @@ Result<Worker::Reply> Worker::import_rsa(const Request& request) {
   public_key.algorithm = request.algorithm;
   public_key.modulus = whole->modulus;
   public_key.exponent = whole->exponent;
-  return issue(request, std::move(public_key), key);
+  return issue(request, std::move(public_key), key, KeyMaking::imported);
 }
 
 Result<Worker::Reply> Worker::import_ec(const Request& request) {
@@ -192,7 +193,7 @@ Result<Worker::Reply> Worker::import_ec(const Request& request) {
   card::PublicKey public_key;
   public_key.algorithm = request.algorithm;
   public_key.point = *point;
-  return issue(request, std::move(public_key), key);
+  return issue(request, std::move(public_key), key, KeyMaking::imported);
 }
 
 Result<Worker::Reply> Worker::import_symmetric(const Request& request) {
@@ -213,7 +214,7 @@ Result<Worker::Reply> Worker::import_symmetric(const Request& request) {
   Reply reply;
   card::PublicKey none;
   none.algorithm = request.algorithm;
-  CARDEA_TRY(reply.sealed, seal(request, none, key));
+  CARDEA_TRY(reply.sealed, seal(request, none, key, KeyMaking::imported));
   reply.public_key = none;
   return reply;
 }

@@ -45,11 +45,13 @@ std::array<std::uint8_t, 32> public_digest(const vault::wire::Request& request, 
 
 }  // namespace
 
-Result<Bytes> Worker::seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key) {
+Result<Bytes> Worker::seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key,
+                           vault::KeyMaking origin) {
   CARDEA_TRY(const auto* keys, tenant_keys(request.tenant, request.kek_version));
   SealedKey sealed;
   sealed.kek_version = request.kek_version;
   sealed.mode = wrapped_mode();
+  sealed.origin = origin;
   sealed.kek_id = keys->kek_id;
   sealed.tenant = request.tenant;
   sealed.card = request.card;

@@ -1,10 +1,13 @@
 #include "cardea/signer/tenant_keys.h"
 
+#include <openssl/sha.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <array>
 
+#include "certificate.h"
+#include "checks.h"
 #include "curves.h"
 
 namespace cardea::signer {
@@ -14,6 +17,7 @@ namespace {
 constexpr CK_OBJECT_CLASS kSecretKey = CKO_SECRET_KEY;
 constexpr CK_OBJECT_CLASS kPrivateKey = CKO_PRIVATE_KEY;
 constexpr CK_OBJECT_CLASS kPublicKey = CKO_PUBLIC_KEY;
+constexpr CK_OBJECT_CLASS kData = CKO_DATA;
 constexpr CK_KEY_TYPE kAes = CKK_AES;
 constexpr CK_KEY_TYPE kGenericSecret = CKK_GENERIC_SECRET;
 constexpr CK_ULONG kKeyOctets = 32;
@@ -170,6 +174,37 @@ Result<void> generate_signing_key(const Session& session, const std::string& lab
   return {};
 }
 
+// A data object beside the key: every signature of the same parts is another, and the certificate has to
+// stay.
+Result<void> make_attestation_certificate(const Session& session, const std::string& tenant) {
+  CARDEA_TRY(const auto key, find_signing_key(session, tenant, SigningPurpose::attestation));
+  const auto parts = attestation_authority(tenant, key.public_key);
+  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest{};
+  ::SHA256(parts.data(), parts.size(), digest.data());
+  CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
+  auto code = session.module()->C_SignInit(session.handle(), &mechanism, key.private_key);
+  if (code != CKR_OK) return tl::unexpected{pkcs11_error("C_SignInit with the attestation key", code)};
+  Bytes signature(64);
+  CK_ULONG size = signature.size();
+  code = session.module()->C_Sign(session.handle(), digest.data(), digest.size(), signature.data(), &size);
+  if (code != CKR_OK) return tl::unexpected{pkcs11_error("C_Sign with the attestation key", code)};
+  if (!ecdsa_matches(card::Algorithm::p256, key.public_key, digest, signature))
+    return fail(Errc::corrupt, "the HSM's signature does not match the attestation key");
+
+  const auto certificate = signed_certificate(parts, signature);
+  const auto label = signing_label(SigningPurpose::attestation, tenant);
+  std::array attributes{
+      attribute(CKA_CLASS, kData),    attribute(CKA_TOKEN, kYes),
+      attribute(CKA_PRIVATE, kYes),   attribute(CKA_LABEL, as_bytes(label)),
+      attribute(CKA_MODIFIABLE, kNo), attribute(CKA_VALUE, BytesView{certificate}),
+  };
+  CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+  code = session.module()->C_CreateObject(session.handle(), attributes.data(), attributes.size(), &object);
+  if (code != CKR_OK)
+    return tl::unexpected{pkcs11_error("C_CreateObject for the attestation certificate", code)};
+  return {};
+}
+
 Result<void> ensure_signing_keys(const Session& session, const std::string& tenant) {
   for (const auto purpose : {SigningPurpose::manifest, SigningPurpose::attestation}) {
     const auto label = signing_label(purpose, tenant);
@@ -177,7 +212,10 @@ Result<void> ensure_signing_keys(const Session& session, const std::string& tena
     if (!found && found.error().code != Errc::not_found) return tl::unexpected{found.error()};
     if (!found) CARDEA_CHECK(generate_signing_key(session, label));
   }
-  return {};
+  const auto certificate = find_one(session, signing_label(SigningPurpose::attestation, tenant), kData);
+  if (certificate || certificate.error().code != Errc::not_found)
+    return certificate.map([](CK_OBJECT_HANDLE) {});
+  return make_attestation_certificate(session, tenant);
 }
 
 }  // namespace
@@ -196,6 +234,11 @@ Result<SigningKey> find_signing_key(const Session& session, const std::string& t
   out.public_key.algorithm = card::Algorithm::p256;
   CARDEA_TRY(out.public_key.point, bare_point(card::Algorithm::p256, point));
   return out;
+}
+
+Result<Bytes> find_attestation_certificate(const Session& session, const std::string& tenant) {
+  CARDEA_TRY(const auto object, find_one(session, signing_label(SigningPurpose::attestation, tenant), kData));
+  return session.get(object, CKA_VALUE);
 }
 
 std::string kek_label(const std::string& tenant, std::uint32_t version) {

@@ -63,6 +63,10 @@ Result<Worker::Reply> Worker::run(const Request& request) {
       return eddsa_sign(request);
     case Op::forget:
       return forget(request);
+    case Op::attest:
+      return attest(request);
+    case Op::attestation_certificate:
+      return attestation_certificate(request);
     case Op::hello:
     case Op::init_token:
     case Op::make_tenant:

@@ -1,5 +1,6 @@
 #include "key_vault.h"
 
+#include <array>
 #include <atomic>
 #include <new>
 
@@ -25,12 +26,13 @@ std::uint32_t handle_version(BytesView sealed) {
 class PooledKeyVault final : public card::KeyVault {
  public:
   PooledKeyVault(Pool& pool, const Versions& versions, Abilities abilities, std::string organisation,
-                 std::string card)
+                 std::string card, AskWithSigningKey signing)
       : pool_{pool},
         versions_{versions},
         abilities_{abilities},
         organisation_{std::move(organisation)},
-        card_{std::move(card)} {}
+        card_{std::move(card)},
+        signing_{std::move(signing)} {}
 
   PooledKeyVault(const PooledKeyVault&) = delete;
   PooledKeyVault& operator=(const PooledKeyVault&) = delete;
@@ -80,6 +82,23 @@ class PooledKeyVault final : public card::KeyVault {
 
   Result<SecretBytes> encrypt_block(const KeyHandle& key, BytesView block) override {
     return use(Op::encrypt_block, key, block);
+  }
+
+  Result<Bytes> attest(const KeyHandle& key, const card::AttestationFacts& facts) override {
+    auto question = request(Op::attest, key.slot, key.algorithm);
+    question.public_key = key.public_key;
+    question.sealed = key.sealed;
+    Bytes octets = to_bytes(facts.version);
+    append_be32(octets, facts.serial);
+    append(octets, std::array{facts.pin_policy, facts.touch_policy, facts.form_factor});
+    question.fields = one(octets);
+    CARDEA_TRY(const auto reply, signing_(question));
+    return to_bytes(reply.output.expose());
+  }
+
+  Result<Bytes> attestation_certificate() override {
+    CARDEA_TRY(const auto reply, signing_(request(Op::attestation_certificate, {}, Algorithm::p256)));
+    return to_bytes(reply.output.expose());
   }
 
   void end_session() noexcept override {
@@ -154,14 +173,16 @@ class PooledKeyVault final : public card::KeyVault {
   std::atomic<bool> kept_{false};  // something of this session may be in a worker
   const std::string organisation_;
   const std::string card_;
+  const AskWithSigningKey signing_;
 };
 
 }  // namespace
 
 std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, const Versions& versions, Abilities abilities,
-                                               std::string organisation, std::string card) {
-  return std::make_unique<PooledKeyVault>(pool, versions, abilities, std::move(organisation),
-                                          std::move(card));
+                                               std::string organisation, std::string card,
+                                               AskWithSigningKey signing) {
+  return std::make_unique<PooledKeyVault>(pool, versions, abilities, std::move(organisation), std::move(card),
+                                          std::move(signing));
 }
 
 }  // namespace cardea::vault

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,8 +16,12 @@ struct Abilities {
   bool curve25519 = false;    ///< Ed25519 and X25519; SoftHSM 2.6.1 cannot wrap such keys
 };
 
+/// A request that needs one of the tenant's signing keys, which are made where they are missing.
+using AskWithSigningKey = std::function<Result<wire::Reply>(const wire::Request&)>;
+
 /// The port of one card; `pool` and `versions` outlive it.
 std::unique_ptr<card::KeyVault> make_key_vault(Pool& pool, const Versions& versions, Abilities abilities,
-                                               std::string organisation, std::string card);
+                                               std::string organisation, std::string card,
+                                               AskWithSigningKey signing);
 
 }  // namespace cardea::vault

@@ -10,7 +10,7 @@ Result<Bytes> SealedKey::authenticated_part() const {
   Bytes out;
   out.reserve(128 + tenant.size() + card.size() + wrapped.size() + kTagSize);
   Writer write{out};
-  write.number(kFormat, 1);
+  write.number(origin == KeyMaking::unknown ? kFormat : kWithOrigin, 1);
   write.number(mode, 1);
   write.number(kek_version, 4);
   write.field8(kek_id);
@@ -19,6 +19,7 @@ Result<Bytes> SealedKey::authenticated_part() const {
   write.number(slot.reference, 1);
   write.number(slot.version, 8);
   write.number(static_cast<std::uint8_t>(algorithm), 1);
+  if (origin != KeyMaking::unknown) write.number(static_cast<std::uint8_t>(origin), 1);
   write.raw(public_digest);
   write.field16(wrapped);
   if (!write.good()) return fail(Errc::invalid, "a tenant or card name is longer than 255 octets");
@@ -27,7 +28,9 @@ Result<Bytes> SealedKey::authenticated_part() const {
 
 Result<SealedKey> SealedKey::parse(BytesView octets) {
   Reader read{octets};
-  if (read.number(1) != kFormat) return fail(Errc::corrupt, "the wrapped key has an unknown format");
+  const auto format = read.number(1);
+  if (format != kFormat && format != kWithOrigin)
+    return fail(Errc::corrupt, "the wrapped key has an unknown format");
   SealedKey out;
   out.mode = static_cast<std::uint8_t>(read.number(1));
   if (out.mode < kModeWrapped || out.mode > kModeSoftware) {
@@ -40,6 +43,11 @@ Result<SealedKey> SealedKey::parse(BytesView octets) {
   out.slot.reference = static_cast<std::uint8_t>(read.number(1));
   out.slot.version = read.number(8);
   const auto algorithm = read.number(1);
+  if (format == kWithOrigin) {
+    const auto origin = read.number(1);
+    if (origin < 1 || origin > 2) return fail(Errc::corrupt, "the wrapped key is damaged");
+    out.origin = static_cast<KeyMaking>(origin);
+  }
   std::ranges::copy(read.take(out.public_digest.size()), out.public_digest.begin());
   out.wrapped = to_bytes(read.field16());
   std::ranges::copy(read.take(kTagSize), out.tag.begin());

@@ -150,7 +150,8 @@ class PooledVault final : public Vault {
   }
 
   std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation, const std::string& card) override {
-    return make_key_vault(pool_, versions_, abilities_of(organisation), organisation, card);
+    return make_key_vault(pool_, versions_, abilities_of(organisation), organisation, card,
+                          [this](const wire::Request& request) { return with_signing_key(request); });
   }
 
   Result<void> check() override {

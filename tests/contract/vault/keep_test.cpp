@@ -158,6 +158,8 @@ TEST_CASE("PINs of the token change while the vault works, and again after an in
   // Workers that start now know it; nobody else gets in with the old one.
   for (const auto worker : signers())
     ::kill(worker, SIGKILL);
+  while (!vault->check())  // both may be asked before they are dead
+    ::sched_yield();
   CHECK(signs(*vault->keys_of("acme", "card"), key));
   CHECK(vault::Vault::open(token.options()).error().code == Errc::denied);
   auto options = token.options();

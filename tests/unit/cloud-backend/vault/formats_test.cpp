@@ -39,6 +39,22 @@ TEST_CASE("a sealed key has the layout of the README") {
   CHECK(octets_of(example()) == concat({head, Bytes(32, 0x11), tail, Bytes(32, 0x22)}));
 }
 
+TEST_CASE("a sealed key that says how it was made is of format 3") {
+  auto key = example();
+  key.origin = KeyMaking::generated;
+  const Bytes head{0x03, 0x01, 0, 0, 0, 2, 2, 0xAA, 0xBB, 1, 't', 2, 'c',
+                   '1',  0x9A, 0, 0, 0, 0, 0, 0,    0,    5, 32,  1};
+  const Bytes tail{0x00, 0x02, 0xDE, 0xAD};
+  const auto octets = concat({head, Bytes(32, 0x11), tail, Bytes(32, 0x22)});
+  CHECK(octets_of(key) == octets);
+  CHECK(SealedKey::parse(octets).value().origin == KeyMaking::generated);
+  for (const auto unknown : Bytes{0, 3, 255}) {
+    auto damaged = octets;
+    damaged[head.size() - 1] = unknown;
+    CHECK(SealedKey::parse(damaged).error().code == Errc::corrupt);
+  }
+}
+
 TEST_CASE("a sealed key is read back; every shortening and every lengthening is corrupt") {
   const auto octets = octets_of(example());
   const auto back = SealedKey::parse(octets).value();

@@ -50,6 +50,9 @@ std::string signing_label(SigningPurpose purpose, const std::string& tenant);
 Result<SigningKey> find_signing_key(const Session& session, const std::string& tenant,
                                     SigningPurpose purpose);
 
+/// The self-signed certificate (DER) of the tenant's key for attestation. Errors: `not_found` as above.
+Result<Bytes> find_attestation_certificate(const Session& session, const std::string& tenant);
+
 /// Makes the tenant's keys of this version, unless they are there. Needs both PINs: only the security officer
 /// may set CKA_TRUSTED.
 Result<void> make_tenant_keys(const Module& module, CK_SLOT_ID slot, const std::string& tenant,

@@ -56,6 +56,8 @@ class Worker {
   Result<Reply> destroy(const Request& request);
   Result<Reply> sign_manifest(const Request& request);
   Result<Reply> forget(const Request& request);
+  Result<Reply> attest(const Request& request);
+  Result<Reply> attestation_certificate(const Request& request);
 
   /// The tenant's keys, looked up once: they are token objects, which stay.
   Result<const TenantKeys*> tenant_keys(const std::string& tenant, std::uint32_t version);
@@ -64,7 +66,8 @@ class Worker {
   /// ECDSA over a SHA-256 digest, checked before it is given away: r ‖ s.
   Result<Bytes> sign_for_tenant(const SigningKey& key, BytesView digest);
   /// Wraps a session object and binds it to where it stands.
-  Result<Bytes> seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key);
+  Result<Bytes> seal(const Request& request, const card::PublicKey& public_key, const Ephemeral& key,
+                     vault::KeyMaking origin);
   /// The handle, once every field fits the request and the tag is right. Errors: `corrupt`.
   Result<vault::SealedKey> authentic(const Request& request);
   /// The mode of the handles that this token's keys have.
@@ -85,7 +88,8 @@ class Worker {
   Result<CK_OBJECT_HANDLE> resident(const Request& request, BytesView id);
   /// Seals a new asymmetric key, and has it used once from its wrapped form: a key that does not come back is
   /// not issued.
-  Result<Reply> issue(const Request& request, card::PublicKey public_key, const Ephemeral& key);
+  Result<Reply> issue(const Request& request, card::PublicKey public_key, const Ephemeral& key,
+                      vault::KeyMaking origin);
   /// Uses a new key once, for a known answer or one that is checked.
   Result<void> try_out(Request trial);
   /// Creates an imported key as a session object.

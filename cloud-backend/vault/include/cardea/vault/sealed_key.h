@@ -10,10 +10,19 @@
 
 namespace cardea::vault {
 
-/// What stands in `card::KeyHandle::sealed`, format 1 (vault/README.md has the layout). Everything before the
-/// tag is authenticated by it, so a handle cannot be moved to another card, slot, algorithm or public key.
+/// How a key came to its vault.
+enum class KeyMaking : std::uint8_t {
+  unknown = 0,  ///< handles of format 1 do not say
+  generated = 1,
+  imported = 2
+};
+
+/// What stands in `card::KeyHandle::sealed`, formats 1 and 3 (vault/README.md has the layout). Everything
+/// before the tag is authenticated by it, so a handle cannot be moved to another card, slot, algorithm or
+/// public key.
 struct SealedKey {
-  static constexpr std::uint8_t kFormat = 1;
+  static constexpr std::uint8_t kFormat = 1;  ///< without `origin`; read, and written where it is unknown
+  static constexpr std::uint8_t kWithOrigin = 3;
   static constexpr std::uint8_t kModeWrapped = 1;
   static constexpr std::uint8_t kModeResident = 2;  ///< `wrapped` is the CKA_ID of a token object
   static constexpr std::uint8_t kModeSoftware = 3;  ///< `wrapped` is as the software token wraps keys
@@ -26,6 +35,7 @@ struct SealedKey {
   std::string card;
   card::KeySlot slot;
   card::Algorithm algorithm = card::Algorithm::rsa2048;
+  KeyMaking origin = KeyMaking::unknown;
   std::array<std::uint8_t, 32> public_digest{};  ///< SHA-256 of `public_key_encoding`
   Bytes wrapped;                                 ///< RFC 5649; of a resident key its CKA_ID
   std::array<std::uint8_t, kTagSize> tag{};

@@ -44,6 +44,8 @@ enum class Op : std::uint8_t {
   sign_manifest = 20,  ///< fields: digest, or none → public key, output (r ‖ s)
   eddsa_sign = 21,     ///< fields: message → output
   forget = 22,         ///< destroys the kept keys of the card
+  attest = 23,         ///< fields: facts (10 octets) → output (a certificate about the handle's key)
+  attestation_certificate = 24,  ///< → output
 };
 
 struct Request {
