@@ -63,6 +63,7 @@ int run(int argc, char** argv) {
   }
 
   auto client = connect_to(socket);
+  if (call.act) return call.act(*client, json);
   if (call.destructive && !execute) {
     client = dry_run(std::move(client));
     // Also a dry run says when there is nothing to destroy.

@@ -16,6 +16,8 @@
 #include "cardea/http/server.h"
 #include "cardea/identity/token_issuer.h"
 #include "cardea/keyring/pool_key.h"
+#include "cardea/unseal/keeper.h"
+#include "cardea/unseal/local_share.h"
 #include "log.h"
 #include "watcher.h"
 
@@ -73,27 +75,26 @@ Result<SecretBytes> read_pin(const std::filesystem::path& file) {
   return SecretBytes{line};
 }
 
-Result<vault::Options> vault_options(const config::Settings& settings) {
+/// The token without its PINs. `owned`: they are kept in shares, and there are no files of them.
+Result<vault::Options> vault_options(const config::Settings& settings, bool owned) {
   vault::Options options;
   options.signer = settings.vault.signer.empty() ? vault::default_signer() : settings.vault.signer;
   options.workers = settings.vault.workers;
   options.token_label = settings.vault.token_label;
   options.session_keys = settings.vault.keys == config::KeyLife::session;
   options.session_organisations = settings.vault.session_organisations;
+  const auto& data = settings.server.data_directory;
   if (settings.vault.kind == config::VaultKind::software) {
-    CARDEA_TRY(auto token, vault::init_software(settings.server.data_directory / "software", options.signer));
+    CARDEA_TRY(const auto token, vault::init_software(data / "software", options.signer));
     options.module = token.module;
     options.token_label = token.token_label;
-    options.so_pin = token.root_key.clone();
-    options.user_pin = std::move(token.root_key);
     return options;
   }
   if (settings.vault.kind == config::VaultKind::softhsm) {
-    CARDEA_TRY(auto softhsm, vault::init_softhsm(settings.server.data_directory / "softhsm", options.signer));
+    CARDEA_TRY(const auto softhsm, vault::init_softhsm(data / "softhsm", options.signer, owned));
     options.module = softhsm.module;
     options.token_label = softhsm.token_label;
     options.softhsm_config = softhsm.config_file;
-    options.user_pin = std::move(softhsm.user_pin);
     return options;
   }
   options.module = settings.vault.module;
@@ -101,8 +102,31 @@ Result<vault::Options> vault_options(const config::Settings& settings) {
   // the operator sets them for the server, and nothing secret is among them.
   for (char** variable = environ; *variable != nullptr; ++variable)
     options.environment.emplace_back(*variable);
-  CARDEA_TRY(options.user_pin, read_pin(settings.vault.pin_file));
   return options;
+}
+
+/// Where the PINs stand before the server has taken the token over: the user's, then the security officer's.
+std::vector<std::filesystem::path> pin_files(const config::Settings& settings) {
+  const auto& data = settings.server.data_directory;
+  if (settings.vault.kind == config::VaultKind::software) return {data / "software" / "root.key"};
+  if (settings.vault.kind == config::VaultKind::pkcs11) {
+    if (settings.vault.pin_file.empty()) return {};
+    return {settings.vault.pin_file};
+  }
+  return {data / "softhsm" / "token" / "user.pin", data / "softhsm" / "token" / "so.pin"};
+}
+
+Result<unseal::Secrets> plain_pins(const config::Settings& settings) {
+  CARDEA_CHECK(vault_options(settings, false));  // makes a token, with its PINs, where there is none
+  const auto files = pin_files(settings);
+  if (files.empty()) return fail(Errc::not_found, "vault.pin_file names no file, and no shares were made");
+  unseal::Secrets secrets;
+  CARDEA_TRY(secrets.user, read_pin(files.front()));
+  if (settings.vault.kind == config::VaultKind::software) secrets.officer = secrets.user.clone();
+  if (files.size() > 1) {
+    CARDEA_TRY(secrets.officer, read_pin(files.back()));
+  }
+  return secrets;
 }
 
 keyring::Options keyring_options(const config::Settings& settings, SecretBytes pool_key, const Log& log) {
@@ -154,6 +178,7 @@ class RunningDaemon final : public Daemon {
     CARDEA_CHECK(compose());
     CARDEA_CHECK(listen());
     serving_ = public_.get();
+    wait_for_shares();
     sweeper_ = std::jthread{[this](const std::stop_token& stop) { sweep(stop); }};
     const auto where = settings_.server.address + ":" + std::to_string(port());
     log_.write(Level::info, "cardead.ready",
@@ -170,13 +195,52 @@ class RunningDaemon final : public Daemon {
     auto pool_key = keyring::pool_key_file(settings_.server.data_directory / "pool.key");
     if (!pool_key) return because("the key of the key pool cannot be read", std::move(pool_key).error());
     vault_.emplace(*database_, *clock_, *rng_, keyring_options(settings_, *std::move(pool_key), log_));
-    auto options = vault_options(settings_);
-    if (!options) return because("the vault cannot be opened", std::move(options).error());
-    auto vault = vault::Vault::open(*std::move(options));
-    if (!vault) return because("the vault cannot be opened", std::move(vault).error());
-    auto opened = vault_->open(*std::move(vault));
+    keeper_.emplace(settings_.server.data_directory / "unseal.json", keeper_ports(), *clock_);
+    const auto owned = keeper_->owned();
+    if (!owned) return because("the vault cannot be opened", owned.error());
+    waits_for_shares_ = *owned || settings_.vault.unseal != config::Unseal::file;
+    if (waits_for_shares_) return {};
+    auto opened = keeper_->open_plain();
     if (!opened) return because("the vault cannot be opened", std::move(opened).error());
     return {};
+  }
+
+  unseal::Ports keeper_ports() {
+    unseal::Ports ports;
+    ports.open = [this](const SecretBytes& user,
+                        const SecretBytes& officer) -> Result<std::unique_ptr<vault::Vault>> {
+      CARDEA_TRY(const auto owned, keeper_->owned());
+      CARDEA_TRY(auto options, vault_options(settings_, owned));
+      options.user_pin = user.clone();
+      options.so_pin = officer.clone();
+      return vault::Vault::open(std::move(options));
+    };
+    ports.accept = [this](std::unique_ptr<vault::Vault> vault) -> Result<void> {
+      CARDEA_CHECK(vault_->open(std::move(vault)));
+      if (waits_for_shares_) log_.write(Level::info, "vault.unsealed", {});
+      return {};
+    };
+    ports.in_use = [this]() -> vault::Vault* { return vault_->sealed() ? nullptr : &*vault_; };
+    ports.plain = [this] { return plain_pins(settings_); };
+    ports.plain_files = pin_files(settings_);
+    ports.explain = [this](std::string sentence) { vault_->explain(std::move(sentence)); };
+    return ports;
+  }
+
+  /// The share that this machine keeps for itself.
+  Result<std::optional<unseal::Share>> local_share() const {
+    if (settings_.vault.unseal != config::Unseal::sealed) return std::nullopt;
+    if (settings_.vault.local_share == config::LocalShare::credential) return unseal::share_from_credential();
+    return unseal::share_from_tpm(settings_.vault.tpm, settings_.server.data_directory / "unseal.tpm");
+  }
+
+  /// Once administrators can be heard.
+  void wait_for_shares() {
+    if (!waits_for_shares_) return;
+    if (const auto done = keeper_->wait(local_share()); !done) {
+      log_.write(Level::error, "vault.local_share", {{"reason", done.error().what}});
+    }
+    if (vault_->sealed()) log_.write(Level::warn, "vault.sealed", {{"reason", keeper_->status().sentence}});
   }
 
   /// A token is made at the first start only: a new one beside cards whose keys the old one protects would
@@ -222,8 +286,11 @@ class RunningDaemon final : public Daemon {
     options.handshake = limits.handshake;
     options.idle = limits.connection_idle;
     options.request = limits.request;
-    const http::Application application{*sessions_,      *cards_,    *directory_, *key_care_,
-                                        *authenticator_, *database_, *vault_,     metrics_};
+    const http::Application application{
+        *sessions_, *cards_,         *directory_,
+        *key_care_, *authenticator_, *database_,
+        *vault_,    *keeper_,        [this](const unseal::UnsealKey& key) { return keep_in_tpm(key); },
+        metrics_};
 
     auto open = options;
     open.address = settings_.server.address;
@@ -239,10 +306,16 @@ class RunningDaemon final : public Daemon {
     local.threads = kAdminThreads;
     local.max_connections = 64;
     local.grace = kAdminGrace;
-    CARDEA_TRY(admin_, http::Server::start(local, http::make_router({http::admin_routes(application),
-                                                                     http::key_routes(application),
-                                                                     http::public_routes(application)})));
+    CARDEA_TRY(
+        admin_,
+        http::Server::start(
+            local, http::make_router({http::admin_routes(application), http::key_routes(application),
+                                      http::unseal_routes(application), http::public_routes(application)})));
     return {};
+  }
+
+  Result<void> keep_in_tpm(const unseal::UnsealKey& key) const {
+    return unseal::save_in_tpm(settings_.vault.tpm, settings_.server.data_directory / "unseal.tpm", key);
   }
 
   Result<std::shared_ptr<http::TlsContext>> tls_context() {
@@ -341,6 +414,8 @@ class RunningDaemon final : public Daemon {
   std::unique_ptr<card::Rng> rng_ = service::make_rng();
   std::unique_ptr<store::Database> database_;
   std::optional<keyring::Keyring> vault_;
+  std::optional<unseal::Keeper> keeper_;
+  bool waits_for_shares_ = false;
   std::optional<identity::TokenIssuer> issuer_;
   std::optional<identity::DeviceDirectory> devices_;
   std::optional<identity::Enrolment> enrolment_;

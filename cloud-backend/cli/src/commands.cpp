@@ -274,6 +274,7 @@ void declare_commands(CLI::App& app, Call& out, bool& execute) {
   declare_devices(app, options, out);
   declare_views(app, options, out);
   declare_keys(app, out);
+  declare_unseal(app, out);
 }
 
 }  // namespace cardea::cli

@@ -18,6 +18,8 @@ struct Call {
   Columns columns;
   std::string sentence;      ///< printed in front of the sheet: "Card blocked."
   bool destructive = false;  ///< a dry run unless the option --execute is given
+  /// Does all of it instead, where one request is not enough; returns the exit status.
+  std::function<int(Client&, bool json)> act;
 };
 
 /// Declares all nouns and verbs. The verb that is used leaves its call in `out`.

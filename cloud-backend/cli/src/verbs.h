@@ -15,5 +15,7 @@ CLI::App* verb(CLI::App* to, const char* name, const char* text, Call& out, std:
 
 /// Pool, versions of keys, key modes. After the organisations.
 void declare_keys(CLI::App& app, Call& out);
+/// Shares and PINs. After the keys.
+void declare_unseal(CLI::App& app, Call& out);
 
 }  // namespace cardea::cli

@@ -18,6 +18,18 @@ Result<store::Organisation> KeyCare::announce(const std::string& organisation, c
   return row;
 }
 
+Result<void> KeyCare::note(std::string_view action, bool success, std::string detail,
+                           const std::string& actor) {
+  store::AuditRow line;
+  line.at = world_.clock.now();
+  line.actor = actor;
+  line.action = action;
+  line.success = success;
+  line.detail = std::move(detail);
+  world_.observer.administered(action, "hsm", success);
+  return world_.database.append(line);
+}
+
 Result<keyring::RotationStatus> KeyCare::rotate(const std::string& organisation, const std::string& actor) {
   CARDEA_TRY(const auto row, announce(organisation, actor, "hsm.rotate", "{}"));
   CARDEA_CHECK(keyring_.rotate(row.id));

@@ -1,11 +1,15 @@
 #include "cardea/unseal/shares.h"
 
-#include <libgfshare.h>
 #include <sodium.h>
 
 #include <algorithm>
 #include <memory>
 #include <set>
+
+// The header does not say that it is C.
+extern "C" {
+#include <libgfshare.h>
+}
 
 namespace cardea::unseal {
 
@@ -19,7 +23,7 @@ void fill_random(unsigned char* out, unsigned int size) {
 
 /// libgfshare asks this hook for its coefficients, and for what it overwrites its memory with.
 void prepare_library() {
-  (void)sodium_init();
+  [[maybe_unused]] const int ready = ::sodium_init();
   gfshare_fill_rand = &fill_random;
 }
 

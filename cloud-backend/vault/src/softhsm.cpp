@@ -89,9 +89,10 @@ Result<void> build(const fs::path& draft, const fs::path& final_place, const fs:
   return sync_directory(draft);
 }
 
-Result<void> look_whole(const fs::path& token) {
+Result<void> look_whole(const fs::path& token, bool owned) {
   std::error_code ignored;
-  for (const auto* part : {"softhsm2.conf", "user.pin", "so.pin", "tokens"}) {
+  for (const std::string part : {"softhsm2.conf", "tokens", "user.pin", "so.pin"}) {
+    if (owned && part.find(".pin") != std::string::npos) continue;
     if (!fs::exists(token / part, ignored)) {
       return fail(Errc::corrupt, "the SoftHSM directory " + token.string() + " lacks " + part +
                                      ": restore it from a backup; its keys cannot be made again");
@@ -117,7 +118,7 @@ fs::path default_signer() {
   return beside;
 }
 
-Result<SoftHsm> init_softhsm(const fs::path& directory, const fs::path& signer) {
+Result<SoftHsm> init_softhsm(const fs::path& directory, const fs::path& signer, bool owned) {
   CARDEA_TRY(const auto module, find_module());
   std::error_code error;
   const auto root = fs::absolute(directory, error);
@@ -127,15 +128,18 @@ Result<SoftHsm> init_softhsm(const fs::path& directory, const fs::path& signer) 
   CARDEA_TRY(const auto lock, FileLock::take(root / "lock"));
 
   const auto token = root / "token";
-  if (!fs::exists(token, error)) {
+  if (!fs::exists(token, error) && !owned) {
     const auto draft = root / "token.new";
     CARDEA_CHECK(build(draft, token, module, signer.empty() ? default_signer() : signer));
     fs::rename(draft, token, error);
     if (error) return fail(Errc::unavailable, "the directory " + token.string() + " cannot be made");
     CARDEA_CHECK(sync_directory(root));
   }
-  CARDEA_CHECK(look_whole(token));
-  CARDEA_TRY(auto pin, read_secret_file(token / "user.pin"));
+  CARDEA_CHECK(look_whole(token, owned));
+  SecretBytes pin;
+  if (!owned) {
+    CARDEA_TRY(pin, read_secret_file(token / "user.pin"));
+  }
   return SoftHsm{module, (token / "softhsm2.conf").string(), std::string{kLabel}, std::move(pin)};
 }
 

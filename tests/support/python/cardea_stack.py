@@ -12,6 +12,7 @@ import os
 import socket
 import ssl
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -116,11 +117,25 @@ class Stack:
             f'[server]\naddress = "127.0.0.1"\nport = {self.port}\ndata_directory = "{self.data}"\n'
             f'[log]\nlevel = "{self._log_level}"\n{self._server_config}', encoding="utf-8")
 
-    def start_server(self):
+    def start_server(self, sealed=False):
+        """`sealed`: it is up when administrators are heard, although it is not ready."""
         self.server = Child("cardead", [self.bin / "cardead", "serve", "--config", self.directory / "cardead.toml"],
                             self.directory / "cardead.log", self._environment).start()
-        self.wait_ready()
+        if sealed:
+            wait_until(lambda: not self.server.running() or self.readiness()[0] == 503, 60, "cardead is sealed")
+            assert self.server.running(), self.server.text()[-3000:]
+        else:
+            self.wait_ready()
         return self.server
+
+    def readiness(self):
+        """(status, problem document or None) of /readyz; (0, None) while nobody answers."""
+        try:
+            return self.https("/readyz").status, None
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+        except OSError:
+            return 0, None
 
     def wait_ready(self):
         def ready():

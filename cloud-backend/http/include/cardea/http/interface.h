@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "cardea/service/directory.h"
 #include "cardea/service/key_care.h"
 #include "cardea/store/database.h"
+#include "cardea/unseal/keeper.h"
 #include "cardea/vault/vault.h"
 
 namespace cardea::http {
@@ -25,6 +27,8 @@ struct Application {
   identity::Authenticator& authenticator;
   store::Database& database;
   keyring::Keyring& vault;
+  unseal::Keeper& keeper;
+  std::function<Result<void>(const unseal::UnsealKey&)> keep_in_tpm;
   Metrics& metrics;
 };
 
@@ -36,6 +40,9 @@ std::vector<Route> admin_routes(Application application);
 
 /// The part of it that is about keys: pool, versions, modes.
 std::vector<Route> key_routes(Application application);
+
+/// The part about shares and PINs.
+std::vector<Route> unseal_routes(Application application);
 
 /// Several tables as one, in order.
 Router make_router(std::vector<std::vector<Route>> tables);

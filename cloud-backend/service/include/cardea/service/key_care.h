@@ -23,6 +23,9 @@ class KeyCare {
   Result<void> set_mode(const std::string& organisation, store::KeyMode mode, const std::string& actor);
   Result<store::KeyMode> mode(const std::string& organisation);
 
+  /// A line in the audit log about the HSM as a whole.
+  Result<void> note(std::string_view action, bool success, std::string detail, const std::string& actor);
+
   Result<std::vector<keyring::PoolStatus>> pool() { return keyring_.pool(); }
 
  private:

@@ -159,8 +159,10 @@ struct SoftHsm {
 /// The embedded default: a SoftHSM token inside `directory`, made at the first call (random PINs, files of
 /// mode 0600), found again at the next. A first call that was interrupted is started afresh. Errors:
 /// `not_found` when SoftHSM or the signer program is not installed, `corrupt` when the directory is damaged.
-Result<SoftHsm> init_softhsm(const std::filesystem::path& directory,
-                             const std::filesystem::path& signer = {});
+/// `owned`: its PINs are kept elsewhere (unseal), so that there are no files of them, and none are read; a
+/// token that is not there is not made then.
+Result<SoftHsm> init_softhsm(const std::filesystem::path& directory, const std::filesystem::path& signer = {},
+                             bool owned = false);
 
 /// What `init_software` leaves behind: feed it to Options, `root_key` as both PINs.
 struct SoftwareToken {

@@ -1,0 +1,313 @@
+// Shares: reading them from people and files, making new ones.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "cardea/hex.h"
+#include "cardea/unseal/shares.h"
+#include "verbs.h"
+
+namespace cardea::cli {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kRefused = 1;
+constexpr int kUsage = 2;
+constexpr int kUnreachable = 3;
+
+constexpr std::string_view kTitle = "CARDEA-SHARE-";
+constexpr int kLines = 4;
+
+struct Options {
+  std::vector<std::string> files;
+  bool abort = false;
+  unsigned threshold = 0;
+  unsigned shares = 0;
+  std::string out;
+  bool tpm = false;
+};
+using Shared = std::shared_ptr<Options>;
+
+int refuse(const std::string& sentence) {
+  std::cerr << "cardea: " << sentence << '\n';
+  return kRefused;
+}
+
+std::string sentence_of(const Answer& answer) {
+  if (answer.body.is_object() && answer.body.contains("detail"))
+    return answer.body["detail"].get<std::string>();
+  return "the server refuses with status " + std::to_string(answer.status);
+}
+
+std::string text_of(const unseal::Share& share, unsigned count) {
+  const auto text = unseal::to_text(share, count);
+  return {text.expose().begin(), text.expose().end()};
+}
+
+/// Errors: those of the file and of the share in it.
+Result<unseal::Share> share_in(const std::string& file) {
+  std::ifstream in{file};
+  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  if (!in && text.empty()) return fail(Errc::not_found, "cannot read " + file);
+  auto share = unseal::parse_share(text);
+  wipe(std::span{
+      reinterpret_cast<std::uint8_t*>(text.data()),  // NOLINT(*-reinterpret-cast): characters as octets
+      text.size()});
+  if (!share) return fail(share.error().code, file + ": " + share.error().what);
+  return share;
+}
+
+struct Outcome {
+  int status = kDone;
+  bool open = false;
+  Json body;  ///< null when it was refused
+};
+
+void print(const Json& body) {
+  const auto given = body["given"].size();
+  if (!body["sealed"].get<bool>()) {
+    std::cout << "The server is open.\n";
+  } else {
+    std::cout << given << " of " << body["threshold"] << " shares.\n";
+  }
+}
+
+/// Text for people at once; one document for programs at the end.
+void print_last(const Json& body, bool json) {
+  if (json && !body.is_null()) std::cout << body.dump(2) << '\n';
+}
+
+Outcome give(Client& client, const unseal::Share& share, bool json) {
+  const auto answer =
+      client.send("POST", "/v1/admin/unseal", Json{{"share", text_of(share, share.threshold)}});
+  if (!answer) {
+    std::cerr << "cardea: " << answer.error().what << '\n';
+    return {kUnreachable, false, nullptr};
+  }
+  if (answer->status >= 400) return {refuse(sentence_of(*answer)), false, nullptr};
+  if (!json) print(answer->body);
+  return {kDone, !answer->body["sealed"].get<bool>(), answer->body};
+}
+
+/// Shares from standard input, one after the other; a mistyped one is asked for again where a person types.
+int give_typed(Client& client, bool json) {
+  const bool person = ::isatty(STDIN_FILENO) != 0;
+  std::string text;
+  int lines = -1;
+  int status = kDone;
+  Json last;
+  if (person) std::cerr << "Type a share, from the line CARDEA-SHARE-1 on. End with Ctrl-D.\n";
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line.empty() || line.front() == '#') continue;
+    auto start = line.substr(0, kTitle.size());
+    for (auto& c : start)
+      c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    if (start == kTitle) {
+      text.clear();
+      lines = 0;
+    } else if (lines >= 0) {
+      ++lines;
+    } else {
+      return refuse("this is not a share: the line CARDEA-SHARE-1 is not there");
+    }
+    text += line + "\n";
+    if (lines < kLines) continue;
+    lines = -1;
+    const auto share = unseal::parse_share(text);
+    wipe(std::span{
+        reinterpret_cast<std::uint8_t*>(text.data()),  // NOLINT(*-reinterpret-cast): characters as octets
+        text.size()});
+    if (!share) {
+      status = refuse(share.error().what);
+      continue;
+    }
+    const auto outcome = give(client, *share, json);
+    if (!outcome.body.is_null()) last = outcome.body;
+    status = outcome.status;
+    if (outcome.open || outcome.status == kUnreachable) break;
+  }
+  print_last(last, json);
+  if (lines >= 0) return refuse("the share is not complete");
+  return status;
+}
+
+int run_unseal(const Shared& o, Client& client, bool json) {
+  if (o->abort) {
+    const auto answer = client.send("DELETE", "/v1/admin/unseal", nullptr);
+    if (!answer) {
+      std::cerr << "cardea: " << answer.error().what << '\n';
+      return kUnreachable;
+    }
+    if (answer->status >= 400) return refuse(sentence_of(*answer));
+    if (json) {
+      print_last(answer->body, json);
+    } else {
+      print(answer->body);
+    }
+    return kDone;
+  }
+  if (o->files.empty()) return give_typed(client, json);
+  int status = kDone;
+  Json last;
+  for (const auto& file : o->files) {
+    const auto share = share_in(file);
+    if (!share) {
+      status = refuse(share.error().what);
+      break;
+    }
+    const auto outcome = give(client, *share, json);
+    if (!outcome.body.is_null()) last = outcome.body;
+    status = outcome.status;
+    if (status != kDone || outcome.open) break;
+  }
+  print_last(last, json);
+  return status;
+}
+
+/// Durable, mode 0600, and never in the place of another.
+Result<void> write_share(const std::filesystem::path& file, const SecretBytes& text) {
+  const int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (out < 0) return fail(Errc::conflict, "cannot make " + file.string() + " (it must not be there)");
+  const bool whole = ::write(out, text.expose().data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                     ::fsync(out) == 0;
+  ::close(out);
+  if (!whole) return fail(Errc::exhausted, "cannot write " + file.string());
+  return {};
+}
+
+/// The shares are on the disk and give the key before the server hears of it; it then gives the token new
+/// PINs.
+int init_shares(const Shared& o, Client& client, bool json) {
+  unseal::UnsealKey key;
+  std::ifstream random{"/dev/urandom", std::ios::binary};
+  random.read(
+      reinterpret_cast<char*>(key.expose().data()),  // NOLINT(*-reinterpret-cast): octets as characters
+      static_cast<std::streamsize>(key.size()));
+  if (!random) return refuse("the system gives no random octets");
+  const auto shares = unseal::split(key, o->threshold, o->shares);
+  if (!shares) {
+    std::cerr << "cardea: " << shares.error().what << '\n';
+    return kUsage;
+  }
+  const std::filesystem::path directory{o->out};
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return refuse("cannot make the directory " + o->out + ": " + error.message());
+  std::vector<unseal::Share> back;
+  auto digests = Json::array();
+  for (const auto& share : *shares) {
+    const auto file = directory / ("share-" + std::to_string(share.number) + ".txt");
+    if (const auto written = write_share(file, unseal::to_text(share, o->shares)); !written) {
+      return refuse(written.error().what);
+    }
+    auto read = share_in(file.string());
+    if (!read) return refuse(read.error().what);
+    digests.push_back(to_hex(unseal::digest(*read)));
+    back.push_back(*std::move(read));
+  }
+  if (const int directory_fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      directory_fd >= 0) {
+    (void)::fsync(directory_fd);
+    ::close(directory_fd);
+  }
+  const auto again = unseal::combine(back);
+  const auto last = unseal::combine(std::span{back}.last(o->threshold));
+  if (!again || !last || !same_secret(*again, key) || !same_secret(*last, key)) {
+    return refuse("the shares that were written do not give the key");
+  }
+  const auto answer = client.send(
+      "POST", "/v1/admin/hsm/shares",
+      Json{{"key", text_of(unseal::whole(key), 0)}, {"threshold", o->threshold}, {"digests", digests}});
+  if (!answer) {
+    std::cerr << "cardea: " << answer.error().what
+              << "; keep the shares: the server may have taken them into use\n";
+    return kUnreachable;
+  }
+  if (answer->status >= 400) return refuse(sentence_of(*answer));
+  if (json) {
+    std::cout << answer->body.dump(2) << '\n';
+  } else {
+    std::cout << "The HSM has new PINs. Any " << o->threshold << " of the " << o->shares << " shares in "
+              << o->out << " open the server (key " << answer->body["key"].get<std::string>()
+              << ").\nGive each to another person and delete it here; set [vault] unseal = \"shares\" in "
+                 "cardead.toml.\n";
+  }
+  return kDone;
+}
+
+int local_share(const Shared& o, Client& client, bool json) {
+  std::vector<unseal::Share> shares;
+  for (const auto& file : o->files) {
+    auto share = share_in(file);
+    if (!share) return refuse(share.error().what);
+    shares.push_back(*std::move(share));
+  }
+  const auto key = unseal::combine(shares);
+  if (!key) return refuse(key.error().what);
+  if (!o->tpm) {
+    std::cout << text_of(unseal::whole(*key), 0);
+    return kDone;
+  }
+  const auto answer =
+      client.send("POST", "/v1/admin/hsm/local-share", Json{{"key", text_of(unseal::whole(*key), 0)}});
+  if (!answer) {
+    std::cerr << "cardea: " << answer.error().what << '\n';
+    return kUnreachable;
+  }
+  if (answer->status >= 400) return refuse(sentence_of(*answer));
+  if (json) {
+    std::cout << answer->body.dump(2) << '\n';
+  } else {
+    std::cout << "The TPM of this machine keeps the key. Set [vault] unseal = \"sealed\" and local_share = "
+                 "\"tpm\".\n";
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void declare_unseal(CLI::App& app, Call& out) {
+  const auto o = std::make_shared<Options>();
+  const auto act = [o, &out](int (*run)(const Shared&, Client&, bool)) {
+    return [o, &out, run](Call&) {
+      out.act = [o, run](Client& client, bool json) { return run(o, client, json); };
+    };
+  };
+  auto* unseal =
+      verb(&app, "unseal", "Give shares to a sealed server, until it is open.", out, act(run_unseal));
+  unseal->add_option("FILE", o->files,
+                     "Files with a share each. Without them shares are read from standard input.");
+  unseal->add_flag("--abort", o->abort, "Make the server forget the shares that were given so far.");
+
+  auto* hsm = app.get_subcommand("hsm");
+  auto* init = verb(hsm, "init-shares",
+                    "Take the HSM over: new random PINs, kept only in shares, of which several are needed. "
+                    "Again, on an open "
+                    "server: new shares, which void the earlier ones.",
+                    out, act(init_shares));
+  init->add_option("--threshold", o->threshold, "How many of them open the server, 2 or more.")->required();
+  init->add_option("--shares", o->shares, "How many there are, up to 16.")->required();
+  init->add_option("--out", o->out, "Directory for the files share-1.txt, share-2.txt …")->required();
+
+  verb(hsm, "rotate-pin", "Give the HSM new random PINs; the shares stay as they are.", out, [](Call& c) {
+    c.method = "POST";
+    c.path = "/v1/admin/hsm/pin";
+    c.columns = {{"Key", "key"}, {"Threshold", "threshold"}, {"Shares", "shares"}};
+    c.sentence = "The HSM has new PINs.";
+  });
+
+  auto* local = verb(hsm, "local-share",
+                     "Put shares together for one machine, which then starts by itself: to standard output, "
+                     "for systemd-creds, or "
+                     "into its TPM.",
+                     out, act(local_share));
+  local->add_option("FILE", o->files, "Files with shares, as many as are needed.")->required();
+  local->add_flag("--tpm", o->tpm, "Let the server seal it in the TPM.");
+}
+
+}  // namespace cardea::cli
