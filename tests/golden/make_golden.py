@@ -15,7 +15,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 
 CHACHA = 3
@@ -117,6 +118,64 @@ def sealed_key_2():
             "sealed": head + hpke_seal(card_key, b"cardea/1 key", aad, inner["sealed"], ephemeral)}
 
 
+def public_of_ed25519(private):
+    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+def sealed_key_3():
+    """vault/README.md, "Sealed key, format 3": PKCS #8 of an HSM, then the bare keys of the software token."""
+    pkcs8, point = private_key()
+    scalar = (int.from_bytes(octets("scalar"), "big") % (2**255)).to_bytes(32, "big")
+    ed25519 = octets("ed25519")
+    kek, mac_key, kek_id = octets("kek"), octets("mac key"), octets("kek id", 16)
+    binding = hmac.new(mac_key, b"cardea binding 1", "sha256").digest()
+    out = []
+    for mode, origin, algorithm, plain, public in ((1, 1, P256, pkcs8, point), (3, 2, P256, scalar, point),
+                                                   (3, 1, 48, ed25519, public_of_ed25519(ed25519))):
+        digest = hashlib.sha256(bytes([algorithm]) + x16(b"") + x16(b"") + x16(public)).digest()
+        body = (bytes([3, mode]) + struct.pack(">I", KEK_VERSION) + x8(kek_id) + x8(TENANT) + x8(CARD) + bytes([REFERENCE])
+                + struct.pack(">Q", VERSION) + bytes([algorithm, origin]) + digest + x16(aes_key_wrap_with_padding(kek, plain)))
+        out.append({"kek": kek, "mac_key": mac_key, "kek_id": kek_id, "tenant": TENANT, "card": CARD, "reference": bytes([REFERENCE]),
+                    "version": struct.pack(">Q", VERSION), "algorithm": bytes([algorithm]), "mode": bytes([mode]),
+                    "origin": bytes([origin]), "point": public, "plain": plain,
+                    "sealed": body + hmac.new(binding, body, "sha256").digest()})
+    return out
+
+
+def software_token():
+    """vault/README.md, "The software token": its files, with the two keys of a tenant."""
+    root, token_key = octets("root").hex().encode(), octets("token key")
+    magic = b"cardea software token 1\n"
+
+    def envelope(who):
+        nonce, key = octets("nonce of " + who, 12), hmac.new(root, f"cardea software {who} 1".encode(), "sha256").digest()
+        return nonce + AESGCM(key).encrypt(nonce, token_key, magic)
+
+    yes, no = b"\x01", b"\x00"
+
+    def number(value):
+        return struct.pack("<Q", value)
+
+    def contents(attributes, key):
+        return struct.pack(">H", len(attributes)) + b"".join(
+            struct.pack(">Q", kind) + x16(value) for kind, value in sorted(attributes.items())) + key
+
+    def object_file(name, attributes, key):
+        nonce = octets("nonce of " + name.decode(), 12)
+        return b"cardea software object 1\n" + nonce + AESGCM(token_key).encrypt(nonce, contents(attributes, key), name)
+
+    # CKA_CLASS, TOKEN, PRIVATE, LABEL, TRUSTED, KEY_TYPE, ID, SENSITIVE, WRAP, UNWRAP, SIGN, EXTRACTABLE
+    kek_name, mac_name = octets("kek file", 16).hex().upper().encode() + b".object", octets("mac file", 16).hex().upper().encode() + b".object"
+    common = {0x0: number(4), 0x1: yes, 0x2: yes, 0x103: yes, 0x162: no}
+    kek = common | {0x3: b"cardea-kek/" + TENANT + b"/1", 0x86: yes, 0x100: number(0x1F), 0x102: octets("kek id", 16), 0x106: yes, 0x107: yes}
+    mac = common | {0x3: b"cardea-mac/" + TENANT + b"/1", 0x100: number(0x10), 0x108: yes}
+    return {"root_key": root, "token": magic + b"cardea".ljust(32) + envelope("user") + envelope("so"),
+            "kek_name": kek_name, "kek_file": object_file(kek_name, kek, octets("kek")),
+            "mac_name": mac_name, "mac_file": object_file(mac_name, mac, octets("mac key")),
+            "secret": hmac.new(octets("mac key"), b"cardea secret 1" + x8(b"golden") + struct.pack(">H", 32) + b"\1", "sha256").digest()}
+
+
 def secret_copies():
     """vault/README.md, "Copies of the card's secret"."""
     secret = octets("card secret")
@@ -169,6 +228,8 @@ def names():
 FILES = {
     "sealed-key-1.txt": ("Sealed key, format 1: a P-256 key, wrapped", lambda: [sealed_key_1()]),
     "sealed-key-2.txt": ("Sealed key, format 2: the key of format 1 behind the card's passcode", lambda: [sealed_key_2()]),
+    "sealed-key-3.txt": ("Sealed keys, format 3: made in an HSM, imported into and made in the software token", sealed_key_3),
+    "software-token.txt": ("The files of a software token with the keys of one tenant", lambda: [software_token()]),
     "secret-copies.txt": ("Copies of a card's secret, format 1: for PIN, PUK, issuance and escrow", secret_copies),
     "records.txt": ("Records after a login", records),
     "login-names.txt": ("Context, credential identifier and stretching parameters of a PIN login", lambda: [names()]),

@@ -85,6 +85,24 @@ TEST_CASE("golden: a sealed key of format 1 reads and writes") {
   CHECK(to_hex(concat({*covered, sealed->tag})) == v.at("sealed"));
 }
 
+TEST_CASE("golden: sealed keys of format 3 read and write") {
+  for (const auto& v : golden("sealed-key-3.txt")) {
+    CAPTURE(v.at("sealed"));
+    const auto key = handle(v, "sealed");
+    const auto sealed = vault::SealedKey::parse(key.sealed);
+    REQUIRE(sealed);
+    CHECK(Bytes{sealed->mode} == octets(v, "mode"));
+    CHECK(Bytes{static_cast<std::uint8_t>(sealed->origin)} == octets(v, "origin"));
+    CHECK(sealed->algorithm == key.algorithm);
+    CHECK(sealed->public_digest == sha256({vault::public_key_encoding(key.algorithm, key.public_key)}));
+    const auto covered = sealed->authenticated_part();
+    REQUIRE(covered);
+    const auto binding = hmac_sha256(octets(v, "mac_key"), {as_bytes("cardea binding 1")});
+    CHECK(to_hex(hmac_sha256(binding.expose(), {*covered}).expose()) == to_hex(sealed->tag));
+    CHECK(to_hex(concat({*covered, sealed->tag})) == v.at("sealed"));
+  }
+}
+
 TEST_CASE("golden: a sealed key of format 2 opens and is sealed the same [B4]") {
   const auto v = golden("sealed-key-2.txt").front();
   const auto pair = hpke::key_pair_of(secret<32>(v, "card_secret"));

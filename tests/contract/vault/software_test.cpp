@@ -150,6 +150,52 @@ TEST_CASE(
   CHECK(vault::init_software(bench.directory()).error().code == Errc::corrupt);
 }
 
+TEST_CASE(
+    "golden: the files of a software token, written by others, open and use the keys of format 3 [B1]") {
+  const ScratchDirectory scratch;
+  const auto v = read_vectors(std::string{CARDEA_VECTORS} + "/../golden/software-token.txt").front();
+  const auto octets = [](const Vector& from, const char* name) { return from_hex(from.at(name)).value(); };
+  const auto text = [&](const Vector& from, const char* name) {
+    const auto value = octets(from, name);
+    return std::string{value.begin(), value.end()};
+  };
+  const auto put = [&](const std::string& name, const std::string& content) {
+    std::ofstream{scratch.path() / name, std::ios::binary} << content;
+  };
+  put("token", text(v, "token"));
+  put(text(v, "kek_name"), text(v, "kek_file"));
+  put(text(v, "mac_name"), text(v, "mac_file"));
+  vault::Options options;
+  options.module = "software:" + scratch.path().string();
+  options.user_pin = SecretBytes{BytesView{octets(v, "root_key")}};
+  options.so_pin = options.user_pin.clone();
+  const auto vault = vault::Vault::open(std::move(options)).value();
+
+  unsigned used = 0;
+  for (const auto& key : read_vectors(std::string{CARDEA_VECTORS} + "/../golden/sealed-key-3.txt")) {
+    if (octets(key, "mode") != Bytes{vault::SealedKey::kModeSoftware}) continue;
+    card::KeyHandle handle;
+    handle.algorithm = static_cast<card::Algorithm>(octets(key, "algorithm")[0]);
+    handle.slot = {octets(key, "reference")[0], read_be(octets(key, "version"))};
+    handle.sealed = octets(key, "sealed");
+    handle.public_key.algorithm = handle.algorithm;
+    handle.public_key.point = octets(key, "point");
+    const auto keys = vault->keys_of(text(key, "tenant"), text(key, "card"));
+    const Bytes input(32, 0x42);
+    if (handle.algorithm == card::Algorithm::ed25519) {
+      CHECK(ed25519_verify(handle.public_key, input, keys->eddsa_sign(handle, input).value()));
+    } else {
+      CHECK(ecdsa_verify(handle.public_key, input, keys->ecdsa_sign(handle, input).value()));
+    }
+    CHECK(to_bytes(vault->tenant_secret(text(key, "tenant"), "golden", 32).value().expose()) ==
+          octets(v, "secret"));
+    // Keys that the tenant lacks are made beside those that are there.
+    CHECK(vault->sign_manifest(text(key, "tenant"), input).has_value());
+    ++used;
+  }
+  CHECK(used == 2);
+}
+
 TEST_CASE("software vault: keys are wrapped anew under another version, made ahead, settled [B7]") {
   SoftwareBench bench;
   auto& vault = bench.whole();
