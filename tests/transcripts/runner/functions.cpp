@@ -42,7 +42,9 @@ Algorithm aes_for(BytesView key) {
 Algorithm curve_named(std::string_view name) {
   if (name == "p256") return Algorithm::p256;
   if (name == "p384") return Algorithm::p384;
-  throw Mismatch{"curves are p256 and p384"};
+  if (name == "ed25519") return Algorithm::ed25519;
+  if (name == "x25519") return Algorithm::x25519;
+  throw Mismatch{"curves are p256, p384, ed25519 and x25519"};
 }
 
 Algorithm rsa_named(std::string_view bits) {
@@ -54,7 +56,9 @@ Algorithm rsa_named(std::string_view bits) {
 
 card::PublicKey point_key(const Bytes& point) {
   card::PublicKey out;
-  out.algorithm = point.size() == 97 ? Algorithm::p384 : Algorithm::p256;
+  out.algorithm = point.size() == 32   ? Algorithm::x25519
+                  : point.size() == 97 ? Algorithm::p384
+                                       : Algorithm::p256;
   out.point = point;
   return out;
 }
@@ -87,6 +91,10 @@ Bytes rsa(const Arguments& a) {
 }
 Bytes ecdsa(const Arguments& a) {
   const bool good = test::ecdsa_verify_der(point_key(a.octets(0)), a.octets(1), a.octets(2));
+  return {static_cast<std::uint8_t>(good ? 1 : 0)};
+}
+Bytes ed25519(const Arguments& a) {
+  const bool good = test::ed25519_verify(point_key(a.octets(0)), a.octets(1), a.octets(2));
   return {static_cast<std::uint8_t>(good ? 1 : 0)};
 }
 Bytes host_point(const Arguments& a) {
@@ -155,23 +163,15 @@ struct Function {
   Bytes (*run)(const Arguments&);
 };
 constexpr Function kFunctions[] = {
-    {"tdes", tdes},
-    {"untdes", untdes},
-    {"aes", aes},
-    {"unaes", unaes},
-    {"rsa", rsa},
-    {"ecdsa", ecdsa},
-    {"host-point", host_point},
-    {"ecdh", ecdh},
-    {"host-scalar", host_scalar},
-    {"rsa-part", rsa_part},
-    {"rsa-block", rsa_block},
-    {"fill", fill},
-    {"slice", slice},
-    {"tlv", tlv},
-    {"lc", lc},
-    {"lcx", lcx},
-    {"sha256", sha256},
+    {"tdes", tdes},         {"untdes", untdes},
+    {"aes", aes},           {"unaes", unaes},
+    {"rsa", rsa},           {"ecdsa", ecdsa},
+    {"ed25519", ed25519},   {"host-point", host_point},
+    {"ecdh", ecdh},         {"host-scalar", host_scalar},
+    {"rsa-part", rsa_part}, {"rsa-block", rsa_block},
+    {"fill", fill},         {"slice", slice},
+    {"tlv", tlv},           {"lc", lc},
+    {"lcx", lcx},           {"sha256", sha256},
 };
 
 }  // namespace
