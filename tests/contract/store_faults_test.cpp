@@ -20,6 +20,7 @@
 #include <system_error>
 
 #include "cardea/store/database.h"
+#include "cardea/test/record_pins.h"
 
 namespace cardea::store::test {
 
@@ -53,6 +54,10 @@ class TempDir {
   std::filesystem::path path_;
 };
 
+std::unique_ptr<card::PinVault> pins_of(Database& db, const std::string& card) {
+  return std::make_unique<cardea::test::RecordPins>(db.pin_records(card));
+}
+
 PinEvidence pin(std::string_view text) {
   return PlainPin{SecretBytes{as_bytes(text)}};
 }
@@ -82,7 +87,7 @@ void value(const Result<void>& result) {
 [[noreturn]] void child(const std::filesystem::path& file, int pipe, std::uint64_t first) {
   const auto db = value(Database::open({file}));
   const auto store = db->card_store("card");
-  const auto vault = db->pin_vault("card");
+  const auto vault = pins_of(*db, "card");
   for (std::uint64_t n = first;; ++n) {
     Bytes octets;
     append_be64(octets, n);
@@ -152,7 +157,7 @@ Observed run_and_kill(const std::filesystem::path& file, Observed seen, unsigned
 void set_pin(Database& db) {
   const auto value = pin("123456");
   const card::PinUpdate update{PinRef::application, &value, false, kTries};
-  REQUIRE(db.pin_vault("card")->replace({&update, 1}));
+  REQUIRE(pins_of(db, "card")->replace({&update, 1}));
 }
 
 void furnish(Database& db) {
@@ -181,7 +186,7 @@ Observed check_after_kill(const std::filesystem::path& file, const Observed& see
   CHECK(lines.size() <= present);
   if (!lines.empty()) CHECK(lines.back().number == lines.size());
 
-  unsigned left = db.pin_vault("card")->status(PinRef::application).value().tries_left;
+  unsigned left = pins_of(db, "card")->status(PinRef::application).value().tries_left;
   if (seen.attempt == 0) {
     CHECK(left == seen.tries);
   } else {

@@ -1,4 +1,5 @@
-// The store over SQLite keeps the laws of Store and PinVault; failures are made in SQLite's file layer.
+// The store over SQLite keeps the laws of Store, and PIN logins over it those of PinVault; failures are made
+// in SQLite's file layer.
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
@@ -8,6 +9,8 @@
 #include <map>
 #include <string>
 
+#include "cardea/service/pins.h"
+#include "cardea/service/world.h"
 #include "cardea/store/database.h"
 #include "pin_vault_laws.h"
 #include "store_faulty_vfs.h"
@@ -21,6 +24,19 @@ using store::CardRow;
 using store::CardState;
 using store::Database;
 using store::test::FaultyVfs;
+
+/// PIN logins as the server has them, the server playing the client: stretched as little as may be, since
+/// what is tested does not depend on it.
+std::unique_ptr<card::PinVault> pins_of(Database& db, const std::string& card) {
+  static const auto keys = service::make_pin_keys({}, {}).value();
+  static const auto clock = service::make_clock();
+  static const auto rng = service::make_rng();
+  const api::opaque::Ksf quick{api::opaque::Ksf::Function::argon2id, 8 * 1024, 1};
+  return std::make_unique<service::Pins>(
+      db.pin_records(card),
+      service::Pins::World{[]() -> Result<service::PinKeys> { return keys; }, *clock, *rng}, "org", card,
+      service::PinOptions{true, quick});
+}
 
 class Storage {
  public:
@@ -94,7 +110,7 @@ class SqlitePinBench final : public PinVaultBench {
  public:
   card::PinVault& session(unsigned n) override {
     auto& vault = sessions_[n];
-    if (!vault) vault = storage_.db().pin_vault("card-1");
+    if (!vault) vault = pins_of(storage_.db(), "card-1");
     return *vault;
   }
   card::Store* store() override {
@@ -125,11 +141,11 @@ TEST_CASE("the SQLite store keeps the laws of Store") {
   store_laws([] { return std::make_unique<SqliteStoreBench>(); });
 }
 
-TEST_CASE("the SQLite store's PINs: values, counters, limits") {
+TEST_CASE("PIN logins over the SQLite store: values, counters, limits") {
   pin_vault_basics([] { return std::make_unique<SqlitePinBench>(); });
 }
 
-TEST_CASE("the SQLite store keeps the laws of PinVault") {
+TEST_CASE("PIN logins over the SQLite store keep the laws of PinVault") {
   pin_vault_laws([] { return std::make_unique<SqlitePinBench>(); });
 }
 
@@ -154,7 +170,7 @@ TEST_CASE(
     "a full disk is exhausted for every write, reading goes on, and so does writing once there is room") {
   Storage it;
   const auto store = it.db().card_store("card-1");
-  const auto vault = it.db().pin_vault("card-1");
+  const auto vault = pins_of(it.db(), "card-1");
   REQUIRE(detail::put(*store, detail::kObject, {1}));
   REQUIRE(detail::set(*vault, card::PinRef::application, detail::kRight));
   const auto compared = it.db().stats().pin_comparisons;

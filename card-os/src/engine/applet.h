@@ -43,8 +43,8 @@ class Applet {
   virtual void deselect() noexcept = 0;
 
   /// A complete command begins, whoever is going to answer it. What is good for the next command only, is
-  /// good for this one and not for the one after.
-  virtual void begin_command() noexcept = 0;
+  /// good for this one and not for the one after. `pins` is there until the command has ended.
+  virtual void begin_command(const PinInput* pins) noexcept = 0;
 
   virtual Step run(const Command& command) = 0;
 

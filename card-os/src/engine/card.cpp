@@ -30,10 +30,10 @@ class Card::Impl {
   Impl(const Profile& profile, const Ports& ports)
       : profile_{profile}, ports_{ports}, pipeline_{make_applets(profile, ports)} {}
 
-  Outcome transmit(BytesView command) noexcept {
+  Outcome transmit(BytesView command, const PinInput* pins) noexcept {
     try {
       if (apology_.empty()) apology_ = unspecified();
-      return pipeline_.transmit(command);
+      return pipeline_.transmit(command, pins);
     } catch (...) {
       // Memory ran out, or a port broke its promise half-way through a command: nothing volatile can be
       // trusted.
@@ -71,8 +71,8 @@ Card::Card(Card&&) noexcept = default;
 Card& Card::operator=(Card&&) noexcept = default;
 Card::~Card() = default;
 
-Outcome Card::transmit(BytesView command) noexcept {
-  return impl_->transmit(command);
+Outcome Card::transmit(BytesView command, const PinInput* pins) noexcept {
+  return impl_->transmit(command, pins);
 }
 void Card::reset() noexcept {
   impl_->reset();

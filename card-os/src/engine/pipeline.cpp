@@ -59,7 +59,7 @@ void Pipeline::reset() noexcept {
   pending_.clear();
 }
 
-Outcome Pipeline::transmit(BytesView octets) {
+Outcome Pipeline::transmit(BytesView octets, const PinInput* pins) {
   auto parsed = apdu::parse_command(octets);
   if (!parsed) return only(parsed.error());  // not a command: nothing has happened
   auto& command = *parsed;
@@ -69,7 +69,7 @@ Outcome Pipeline::transmit(BytesView octets) {
   if (!class_byte) {
     chain_.clear();
     pending_.clear();
-    selected().begin_command();
+    selected().begin_command(pins);
     return only(class_byte.error());
   }
   if (command.ins == kGetResponse && class_byte->interindustry && !class_byte->chaining) {
@@ -78,7 +78,7 @@ Outcome Pipeline::transmit(BytesView octets) {
   pending_.clear();  // ISO/IEC 7816-4, 5.3.4: only GET RESPONSE may follow
   if (class_byte->chaining) return collect(command);
 
-  selected().begin_command();
+  selected().begin_command(pins);
   if (const auto whole = chain_.finish(command); !whole) return only(whole.error());
   auto step = run(command);
   if (!step.result) return only(step.result.error(), step.command, step.effect);

@@ -17,7 +17,7 @@ class Pipeline {
   /// At least one applet; the first is the default one, selected after reset.
   explicit Pipeline(std::vector<std::unique_ptr<Applet>> applets);
 
-  Outcome transmit(BytesView octets);
+  Outcome transmit(BytesView octets, const PinInput* pins = nullptr);
   void reset() noexcept;
 
   /// The canonical volatile state.

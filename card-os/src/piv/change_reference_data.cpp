@@ -5,12 +5,14 @@
 namespace cardea::card::piv {
 
 // SP 800-73-4 Part 2, 3.2.2 CHANGE REFERENCE DATA. The old value is checked before the format of the new one:
-// a wrong guess costs a try whatever it is accompanied by.
+// a wrong guess costs a try whatever it is accompanied by. Where the client has told that the new value will
+// not do, nothing is tried at all.
 CardResult<Reply> Piv::change_pin(const Command& command) {
   if (command.data.size() != 2 * kPinSize) return refuse(sw::kWrongData);
   const auto old_field = BytesView{command.data}.first(kPinSize);
   const auto new_field = BytesView{command.data}.last(kPinSize);
 
+  if (pins_ != nullptr && !acceptable_pin(new_field)) return refuse(sw::kWrongData);
   const auto before = std::exchange(state_.verified, std::nullopt);
   CARDEA_TRY(const auto status, present_pin(PinRef::application, old_field));
   if (!acceptable_pin(new_field)) {
@@ -18,9 +20,7 @@ CardResult<Reply> Piv::change_pin(const Command& command) {
     return refuse(sw::kWrongData);
   }
 
-  const PinEvidence value{PlainPin{SecretBytes{new_field}}};
-  const PinUpdate update{PinRef::application, &value, false, std::nullopt};
-  CARDEA_CHECK(replace_pins({&update, 1}));
+  CARDEA_CHECK(set_pin(PinRef::application, new_field));
 
   // Who changes the PIN knows it: verified, unless somebody else has replaced it in the meantime.
   CARDEA_TRY(const auto now, lift(ports_.pins.status(PinRef::application)));
@@ -32,9 +32,7 @@ CardResult<Reply> Piv::change_pin(const Command& command) {
 CardResult<Reply> Piv::change_puk(const Command& command) {
   if (command.data.size() != 2 * kPinSize) return refuse(sw::kWrongData);
   CARDEA_CHECK(present_pin(PinRef::puk, BytesView{command.data}.first(kPinSize)));
-  const PinEvidence value{PlainPin{SecretBytes{BytesView{command.data}.last(kPinSize)}}};
-  const PinUpdate update{PinRef::puk, &value, false, std::nullopt};
-  CARDEA_CHECK(replace_pins({&update, 1}));
+  CARDEA_CHECK(set_pin(PinRef::puk, BytesView{command.data}.last(kPinSize)));
   return Reply{};
 }
 

@@ -11,14 +11,28 @@ CardResult<bool> Piv::pin_verified() {
   return status.version == *state_.verified && status.tries_left > 0;
 }
 
-/// Spends a try. The status after a match, or 63CX or 6983. Does not touch the session: that is the caller's.
+/// Spends a try. The status after a match, or 63CX or 6983: the same when a login was opened, which may still
+/// prove right. Does not touch the session: that is the caller's.
 CardResult<PinStatus> Piv::present_pin(PinRef reference, BytesView field) {
-  const PinEvidence evidence{PlainPin{SecretBytes{field}}};
-  CARDEA_TRY(const auto verdict, lift(ports_.pins.verify(reference, evidence)));
-  CARDEA_CHECK(lift(ports_.audit.record(PinTried{reference, verdict.match, verdict.status.tries_left})));
-  if (verdict.match) return verdict.status;
+  const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}}};
+  CARDEA_TRY(const auto verdict,
+             lift(ports_.pins.verify(reference, pins_ == nullptr ? plain : pins_->shown)));
   const auto left = verdict.status.tries_left;
+  if (verdict.open) {
+    CARDEA_CHECK(lift(ports_.audit.record(PinChallenged{reference, left})));
+  } else {
+    CARDEA_CHECK(lift(ports_.audit.record(PinTried{reference, verdict.match, left})));
+  }
+  if (verdict.match) return verdict.status;
   return refuse(left == 0 ? sw::kAuthBlocked : sw::tries_left(left));
+}
+
+/// One new value, from the data field or from what came in its place.
+CardResult<void> Piv::set_pin(PinRef reference, BytesView field) {
+  if (pins_ != nullptr && !pins_->replacement) return refuse(sw::kWrongData);
+  const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}}};
+  const PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement, false, std::nullopt};
+  return replace_pins({&update, 1});
 }
 
 CardResult<void> Piv::replace_pins(std::span<const PinUpdate> updates) {
@@ -28,10 +42,20 @@ CardResult<void> Piv::replace_pins(std::span<const PinUpdate> updates) {
   return {};
 }
 
+// What does not stand in the data field, the card cannot look at: the client has, and says so.
+bool Piv::well_formed_pin(BytesView field) const {
+  if (profile_.yubico) return true;
+  if (pins_ == nullptr) return is_decimal_pin(field);
+  const auto* opening = std::get_if<PinOpening>(&pins_->shown);
+  return opening == nullptr || opening->well_formed;
+}
+
 // SP 800-73-4 Part 2, 2.4.3: "PIV Card Application PIN and the Global PIN shall be between 6 and 8 bytes",
 // digits only. Yubico takes any octets.
 bool Piv::acceptable_pin(BytesView field) const {
-  return profile_.yubico ? is_padded_pin(field) : is_decimal_pin(field);
+  if (pins_ == nullptr) return profile_.yubico ? is_padded_pin(field) : is_decimal_pin(field);
+  const auto* opening = std::get_if<PinOpening>(&pins_->shown);
+  return opening != nullptr ? opening->new_well_formed : pins_->replacement.has_value();
 }
 
 }  // namespace cardea::card::piv

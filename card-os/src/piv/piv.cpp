@@ -39,14 +39,17 @@ void Piv::deselect() noexcept {
   management_key_.reset();
 }
 
-void Piv::begin_command() noexcept {
+void Piv::begin_command(const PinInput* pins) noexcept {
+  pins_ = pins;
   now_ = std::exchange(state_.next, OneShot{});
   management_key_.reset();
 }
 
 Step Piv::run(const Command& command) {
   const auto yubico = profile_.yubico ? yubico_routes() : std::span<const Route<Piv>>{};
-  return dispatch(*this, {piv_routes(), yubico}, command);
+  auto step = dispatch(*this, {piv_routes(), yubico}, command);
+  pins_ = nullptr;
+  return step;
 }
 
 CardResult<void> Piv::allows(Access access) {

@@ -22,7 +22,7 @@ class Piv final : public Applet {
   [[nodiscard]] const apdu::Aid& aid() const override { return aid_; }
   Reply select() override;
   void deselect() noexcept override;
-  void begin_command() noexcept override;
+  void begin_command(const PinInput* pins) noexcept override;
   Step run(const Command& command) override;
   void append_state(Bytes& out) const override;
   [[nodiscard]] bool has_security_status() const override;
@@ -66,8 +66,10 @@ class Piv final : public Applet {
   // pins.cpp
   CardResult<bool> pin_verified();
   CardResult<PinStatus> present_pin(PinRef reference, BytesView field);
+  [[nodiscard]] bool well_formed_pin(BytesView field) const;
   CardResult<void> replace_pins(std::span<const PinUpdate> updates);
   [[nodiscard]] bool acceptable_pin(BytesView field) const;
+  CardResult<void> set_pin(PinRef reference, BytesView field);
 
   // keys.cpp
   [[nodiscard]] Digest fingerprint_of(KeyRecord record) const;
@@ -100,6 +102,7 @@ class Piv final : public Applet {
   State state_;
 
   // Of the present command only.
+  const PinInput* pins_ = nullptr;
   OneShot now_;
   std::optional<ManagementKey> management_key_;
 };

@@ -9,13 +9,12 @@ namespace cardea::card::piv {
 CardResult<Reply> Piv::reset_retry_counter(const Command& command) {
   if (command.data.size() != 2 * kPinSize) return refuse(sw::kWrongData);
   const auto new_field = BytesView{command.data}.last(kPinSize);
+  if (pins_ != nullptr && !acceptable_pin(new_field)) return refuse(sw::kWrongData);
   CARDEA_CHECK(present_pin(PinRef::puk, BytesView{command.data}.first(kPinSize)));
   if (!acceptable_pin(new_field)) return refuse(sw::kWrongData);
 
   state_.verified.reset();
-  const PinEvidence value{PlainPin{SecretBytes{new_field}}};
-  const PinUpdate update{PinRef::application, &value, false, std::nullopt};
-  CARDEA_CHECK(replace_pins({&update, 1}));
+  CARDEA_CHECK(set_pin(PinRef::application, new_field));
   return Reply{};
 }
 

@@ -17,7 +17,7 @@ CardResult<Reply> Piv::pin_status(const Command&) {
 // compares whatever has eight octets: its tools block a PIN with eight times FF.
 CardResult<Reply> Piv::verify(const Command& command) {
   if (command.data.size() != kPinSize) return refuse(sw::kWrongData);
-  if (!profile_.yubico && !is_decimal_pin(command.data)) return refuse(sw::kWrongData);
+  if (!well_formed_pin(command.data)) return refuse(sw::kWrongData);
 
   state_.verified.reset();  // whatever happens below, what was verified before is over
   CARDEA_TRY(const auto status, present_pin(PinRef::application, command.data));

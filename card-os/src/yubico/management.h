@@ -17,7 +17,7 @@ class Management final : public Applet {
   [[nodiscard]] const apdu::Aid& aid() const override { return aid_; }
   Reply select() override;
   void deselect() noexcept override {}
-  void begin_command() noexcept override {}
+  void begin_command(const PinInput* /*pins*/) noexcept override {}
   Step run(const Command& command) override;
   void append_state(Bytes& /*out*/) const override {}
   [[nodiscard]] bool has_security_status() const override { return false; }

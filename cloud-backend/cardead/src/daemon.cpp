@@ -266,8 +266,13 @@ class RunningDaemon final : public Daemon {
     authenticator_.emplace(*issuer_, *devices_, *clock_);
     const service::World world{*database_, *vault_, *devices_, *crypto_, *clock_, *rng_, watcher_};
     const auto& limits = settings_.limits;
-    sessions_.emplace(world, service::SessionLimits{limits.sessions, limits.sessions_per_device,
-                                                    limits.session_idle, limits.session_lifetime});
+    const auto& pin = settings_.pin;
+    sessions_.emplace(
+        world,
+        service::SessionLimits{limits.sessions, limits.sessions_per_device, limits.session_idle,
+                               limits.session_lifetime},
+        service::PinOptions{pin.allow_plain,
+                            {api::opaque::Ksf::Function::argon2id, pin.ksf_memory_kib, pin.ksf_passes}});
     cards_.emplace(world, *sessions_);
     directory_.emplace(world, *sessions_, *enrolment_);
     key_care_.emplace(world, *vault_);

@@ -105,6 +105,14 @@ class Reader {
     out = *value;
   }
 
+  void boolean(const char* key, bool& out) {
+    const auto* node = find(key);
+    if (node == nullptr) return;
+    const auto* value = node->as_boolean();
+    if (value == nullptr) return mistake(*node, full(key) + " must be true or false");
+    out = value->get();
+  }
+
   /// One of a few words.
   template <class T>
   void word(const char* key, T& out, std::initializer_list<std::pair<const char*, T>> words) {
@@ -247,6 +255,13 @@ void read_log(Reader& reader, Log& log) {
   reader.end_section();
 }
 
+void read_pin(Reader& reader, Pin& pin) {
+  reader.section("pin");
+  reader.number("ksf_memory_kib", pin.ksf_memory_kib, 8 << 10, 1 << 20);
+  reader.number("ksf_passes", pin.ksf_passes, 1, 16);
+  reader.boolean("allow_plain", pin.allow_plain);
+}
+
 void read_limits(Reader& reader, Limits& limits) {
   using std::chrono::hours;
   reader.section("limits");
@@ -299,6 +314,7 @@ Result<Settings> parse(std::string_view toml, const std::string& file) {
   read_pool(reader, settings.pool);
   read_log(reader, settings.log);
   read_limits(reader, settings.limits);
+  read_pin(reader, settings.pin);
   reader.end();
   if (auto mistakes = reader.mistakes(); !mistakes.empty()) return fail(Errc::invalid, std::move(mistakes));
   return settings;

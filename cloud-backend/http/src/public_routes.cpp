@@ -2,6 +2,7 @@
 
 #include "cardea/api/channel.h"
 #include "cardea/api/jose.h"
+#include "cardea/api/kdf.h"
 #include "cardea/hex.h"
 #include "cardea/http/interface.h"
 #include "cardea/http/problem.h"
@@ -34,9 +35,7 @@ Response session_problem(const Error& error) {
 Response exchange(const Application& app, Request& request) {
   const auto token = session_token(request);
   if (token.empty()) return missing_session_token();
-  auto steps = api::parse_exchange(as_bytes(request.body));
-  if (!steps) return problem(steps.error());
-  auto reply = app.sessions.exchange(request.parameters[0], token, *std::move(steps));
+  auto reply = app.sessions.exchange(request.parameters[0], token, as_bytes(request.body));
   if (!reply) return session_problem(reply.error());
   Response response;
   response.content_type = api::kExchangeMediaType;
@@ -71,6 +70,13 @@ Response sealed(const Application& app) {
   return problem(503, "sealed", why ? "" : why.error().what);
 }
 
+/// What follows the scheme in the Authorization header of a request that was authenticated.
+std::string_view access_token(const Request& request) {
+  const auto value = request.header("Authorization");
+  const auto space = value.find(' ');
+  return space == std::string_view::npos ? value : value.substr(space + 1);
+}
+
 Response open_session(const Application& app, Request& request) {
   if (app.vault.sealed()) return sealed(app);
   const auto who = caller(app, request);
@@ -79,13 +85,17 @@ Response open_session(const Application& app, Request& request) {
   if (!body) return problem(body.error());
   const auto card = text_member(*body, "card");
   if (!card) return problem(card.error());
-  const auto opened = app.sessions.open(*who, *card);
+  // The very token of this request: a login in this session is worth nothing with another.
+  const auto hash = api::sha256({as_bytes(access_token(request))});
+  const auto opened = app.sessions.open(*who, *card, to_bytes(hash));
   if (!opened) return limited(opened.error());
   return json_response(201, {{"id", opened->id},
                              {"token", opened->token},
                              {"card", opened->card},
                              {"label", opened->label},
                              {"profile", opened->profile},
+                             {"organisation", opened->organisation},
+                             {"pin_format", opened->decimal_pins ? "decimal" : "padded"},
                              {"atr", to_hex(opened->atr)}});
 }
 

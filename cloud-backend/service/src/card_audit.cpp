@@ -39,6 +39,10 @@ Line line(const card::PinTried& e) {
   return {"pin.try", e.match,
           fmt::format(R"({{"reference":"{}","tries_left":{}}})", pin_name(e.ref), e.tries_left)};
 }
+Line line(const card::PinChallenged& e) {
+  return {"pin.challenge", true,
+          fmt::format(R"({{"reference":"{}","tries_left":{}}})", pin_name(e.ref), e.tries_left)};
+}
 Line line(const card::PinReplaced& e) {
   return {"pin.replace", true, fmt::format(R"({{"reference":"{}"}})", pin_name(e.ref))};
 }

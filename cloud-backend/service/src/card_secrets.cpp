@@ -140,4 +140,22 @@ Result<KeyPair> HeldSecret::lend() {
   return pair;
 }
 
+Result<Bytes> CardCopies::public_key() {
+  CARDEA_TRY(auto row, world_.database.card(card_));
+  return std::move(row.public_key);
+}
+
+Result<store::SecretCopy> CardCopies::seal(card::PinRef ref, BytesView export_key) {
+  CARDEA_TRY(const auto pair, held_.lend());
+  return secrets_.seal_for(organisation_, card_, ref, export_key, pair);
+}
+
+Result<void> CardCopies::hold(card::PinRef ref, BytesView export_key) {
+  CARDEA_TRY(const auto copy, for_login(ref));
+  if (copy.empty()) return {};  // set by somebody who could not open the secret: the issuance lends it
+  CARDEA_TRY(const auto pair,
+             card_secret::open_copy({organisation_, card_, holder_of(ref)}, export_key, copy));
+  return held_.hold(pair.private_key);
+}
+
 }  // namespace cardea::service

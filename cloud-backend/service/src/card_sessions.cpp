@@ -23,9 +23,11 @@ std::size_t lc_of(BytesView apdu) {
 
 }  // namespace
 
-CardSessions::CardSessions(World world, SessionLimits limits)
+CardSessions::CardSessions(World world, SessionLimits limits, PinOptions pins)
     : world_{world},
       limits_{limits},
+      pin_options_{pins},
+      pin_keys_{world.vault},
       secrets_{std::make_unique<CardSecrets>(world)},
       registry_{std::make_unique<Registry>()},
       state_key_{crypto_generichash_KEYBYTES} {
@@ -36,7 +38,8 @@ CardSessions::~CardSessions() {
   end_all();
 }
 
-Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string& card) {
+Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string& card,
+                                         Bytes access_token_hash) {
   CARDEA_TRY(const auto row, world_.devices.card(caller, card));
   const auto* profile = card::find_profile(row.profile);
   if (profile == nullptr)
@@ -47,8 +50,12 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
                        row.id,
                        row.label,
                        std::string{profile->name},
-                       to_bytes(profile->atr)};
-  const auto session = std::make_shared<Session>(world_, *secrets_, caller, row, *profile);
+                       to_bytes(profile->atr),
+                       row.organisation,
+                       !profile->yubico};
+  const auto session =
+      std::make_shared<Session>(world_, *secrets_, pin_keys_, pin_options_, caller, row, *profile);
+  session->pins.bind({caller.device, std::move(access_token_hash), {}});
   session->id = opened.id;
   session->token_hash = world_.crypto.sha256(as_bytes(opened.token));
   world_.rng.fill(session->salt);
@@ -95,34 +102,62 @@ std::optional<SessionEnd> CardSessions::overdue(const Session& session) const {
 }
 
 Result<Bytes> CardSessions::exchange(std::string_view session_id, std::string_view token,
-                                     api::Exchange exchange) {
-  auto found = find(session_id, token);
-  Result<Bytes> result = gone();
-  if (found) {
-    auto& session = **found;
-    const std::lock_guard strand{session.mutex};
-    if (const auto reason = overdue(session); reason && !session.ended) end({*found}, *reason);
-    if (!session.ended) result = run(session, exchange);
-  }
-  for (auto& step : exchange.steps) {
-    if (auto* command = std::get_if<api::CommandStep>(&step)) wipe(command->apdu);
-  }
-  return result;
+                                     const api::Exchange& exchange) {
+  auto body = api::encode(exchange);
+  const WipeOnExit wiping{body};
+  return this->exchange(session_id, token, BytesView{body});
+}
+
+Result<Bytes> CardSessions::exchange(std::string_view session_id, std::string_view token, BytesView body) {
+  CARDEA_CHECK(api::sequence_of(body));
+  CARDEA_TRY(const auto found, find(session_id, token));
+  auto& session = *found;
+  const std::lock_guard strand{session.mutex};
+  if (const auto reason = overdue(session); reason && !session.ended) end({found}, *reason);
+  if (session.ended) return gone();
+  return run(session, body);
 }
 
 /// Under the session's mutex.
-Result<Bytes> CardSessions::run(Session& session, const api::Exchange& exchange) {
+Result<Bytes> CardSessions::run(Session& session, BytesView body) {
   session.last_used = world_.clock.now().time_since_epoch().count();
+  CARDEA_TRY(const auto sequence, api::sequence_of(body));
   const auto last = session.sequence.load();
-  if (last != 0 && exchange.sequence == last) {
-    world_.observer.exchange(exchange.steps.size(), true);
+  const auto digest = world_.crypto.sha256(body);
+  if (last != 0 && sequence == last) {
+    if (digest != session.last_body) {
+      return fail(Errc::conflict, "exchange " + std::to_string(last) + " of this session was another one");
+    }
+    world_.observer.exchange(0, true);
     return session.last_reply;
   }
-  if (exchange.sequence != last + 1) {
+  if (sequence != last + 1) {
     return fail(Errc::conflict, "the next exchange of this session is number " + std::to_string(last + 1));
   }
+  CARDEA_TRY(auto exchange, unseal(session, body));
   api::ExchangeReply reply;
-  reply.sequence = exchange.sequence;
+  reply.sequence = sequence;
+  auto ran = run_steps(session, exchange, reply);
+  for (auto& step : exchange.steps)
+    api::wipe_secrets(step);
+  session.pins.end_proven_login();
+  CARDEA_CHECK(std::move(ran));
+
+  auto octets = api::encode(reply);
+  for (auto& result : reply.results)
+    wipe(result.response);
+  CARDEA_TRY(auto sealed, seal(session, sequence, std::move(octets)));
+  wipe(session.last_reply);
+  session.last_reply = std::move(sealed);
+  session.last_body = digest;
+  session.sequence = sequence;
+  session.last_used = world_.clock.now().time_since_epoch().count();
+  world_.observer.exchange(exchange.steps.size(), false);
+  return session.last_reply;
+}
+
+Result<void> CardSessions::run_steps(Session& session, const api::Exchange& exchange,
+                                     api::ExchangeReply& reply) {
   reply.results.reserve(exchange.steps.size());
   for (const auto& step : exchange.steps) {
     // A block may come between two steps. What ran has run, but its session is gone and nobody gets the
@@ -131,43 +166,114 @@ Result<Bytes> CardSessions::run(Session& session, const api::Exchange& exchange)
     reply.results.push_back(run_step(session, step));
   }
   if (session.ended) return gone();
-  wipe(session.last_reply);
-  session.last_reply = api::encode(reply);
-  for (auto& result : reply.results)
-    wipe(result.response);
-  session.sequence = exchange.sequence;
-  session.last_used = world_.clock.now().time_since_epoch().count();
-  world_.observer.exchange(exchange.steps.size(), false);
-  return session.last_reply;
+  return {};
+}
+
+/// What the body says; the first record after a login brings the login's proof with it.
+Result<api::Exchange> CardSessions::unseal(Session& session, BytesView body) {
+  if (!api::is_sealed(body)) {
+    if (session.opener)
+      return fail(Errc::conflict, "exchanges of this session are sealed since its PIN login");
+    return api::parse_exchange(body);
+  }
+  CARDEA_TRY(const auto sealed, api::parse_sealed(body));
+  if (sealed.ke3) {
+    CARDEA_TRY(const auto proven, session.pins.prove(*sealed.ke3));
+    const api::record::Binding binding{session.id, proven.generation};
+    api::record::Opener opener{proven.session_key, api::record::Direction::to_server, binding,
+                               sealed.sequence};
+    CARDEA_TRY(auto plain, opener.open(sealed.sequence, sealed.record));
+    session.opener.emplace(std::move(opener));
+    session.sealer.emplace(proven.session_key, api::record::Direction::to_client, binding);
+    return api::parse_exchange(plain.expose());
+  }
+  if (!session.opener) return fail(Errc::conflict, "this session has had no PIN login");
+  CARDEA_TRY(const auto plain, session.opener->open(sealed.sequence, sealed.record));
+  return api::parse_exchange(plain.expose());
+}
+
+Result<Bytes> CardSessions::seal(Session& session, std::uint64_t sequence, Bytes plain) {
+  if (!session.sealer) return plain;
+  const WipeOnExit wiping{plain};
+  CARDEA_TRY(const auto record, session.sealer->seal(sequence, plain));
+  return api::encode(api::SealedBody{sequence, std::nullopt, record});
+}
+
+namespace {
+
+BytesView apdu_of(const api::Step& step) {
+  if (const auto* command = std::get_if<api::CommandStep>(&step)) return command->apdu;
+  if (const auto* opening = std::get_if<api::PinOpeningStep>(&step)) return opening->apdu;
+  if (const auto* proof = std::get_if<api::PinProofStep>(&step)) return proof->apdu;
+  return {};
+}
+
+/// In all three commands P2 names the PIN that may get a new value (ISO/IEC 7816-4, 11.5).
+card::PinInput opening_of(const api::PinOpeningStep& step) {
+  const bool puk = step.apdu.size() > 3 && step.apdu[3] == static_cast<std::uint8_t>(card::PinRef::puk);
+  return {card::PinOpening{step.ke1, step.new_value, step.well_formed,
+                           puk ? card::PinRef::puk : card::PinRef::application, step.new_well_formed},
+          std::nullopt};
+}
+
+}  // namespace
+
+/// The secret that the holder's client sends along is held before the command runs, and let go after it
+/// unless that leaves the holder verified.
+card::Outcome CardSessions::prove(Session& session, const api::PinProofStep& step) {
+  const card::Outcome refused{{apdu::sw::kSecurityNotSatisfied.sw1(), apdu::sw::kSecurityNotSatisfied.sw2()},
+                              card::Effect::effectful,
+                              "(PIN login)"};
+  if (!session.pins.proven()) return refused;
+  if (!step.secret.empty()) {
+    api::card_secret::Value secret;
+    if (step.secret.size() != secret.size()) return refused;
+    std::ranges::copy(step.secret, secret.expose().begin());
+    if (!session.secret.hold(secret)) return refused;
+  }
+  card::PinInput input{card::PinProof{}, std::nullopt};
+  if (!step.record.empty()) input.replacement = card::PinRegistration{step.record, step.secret_copy};
+  return session.card.transmit(step.apdu, &input);
 }
 
 api::StepResult CardSessions::run_step(Session& session, const api::Step& step) {
   api::StepResult result;
-  if (const auto* command = std::get_if<api::CommandStep>(&step)) {
+  if (std::holds_alternative<api::ResetStep>(step)) {
+    session.card.reset();
+  } else {
     const auto before = std::chrono::steady_clock::now();
-    auto outcome = session.card.transmit(command->apdu);
+    card::Outcome outcome;
+    if (const auto* opening = std::get_if<api::PinOpeningStep>(&step)) {
+      const auto input = opening_of(*opening);
+      outcome = session.card.transmit(opening->apdu, &input);
+      result.challenge = session.pins.take_challenge();
+    } else if (const auto* proof = std::get_if<api::PinProofStep>(&step)) {
+      outcome = prove(session, *proof);
+    } else {
+      outcome = session.card.transmit(apdu_of(step));
+    }
     const auto took = std::chrono::steady_clock::now() - before;
     result.pure = outcome.effect == card::Effect::pure;
     result.response = std::move(outcome.response);
-    const BytesView apdu{command->apdu};
-    ApduDone done{session.card_id, outcome.command};
-    if (apdu.size() >= 4) {
-      done.cla = apdu[0];
-      done.p2 = apdu[3];
-      done.lc = lc_of(apdu);
-    }
-    if (const auto n = result.response.size(); n >= 2) {
-      done.sw = apdu::StatusWord{result.response[n - 2], result.response[n - 1]};
-    }
-    done.took = took;
-    world_.observer.apdu(done);
-  } else {
-    session.card.reset();
+    report(session, apdu_of(step), outcome.command, result.response, took);
   }
   // What the holder lent goes with their log-in, however that ended.
   if (!session.card.holder_verified()) session.secret.drop();
   result.state = state_id(session);
   return result;
+}
+
+void CardSessions::report(const Session& session, BytesView apdu, std::string_view command,
+                          BytesView response, std::chrono::nanoseconds took) {
+  ApduDone done{session.card_id, command};
+  if (apdu.size() >= 4) {
+    done.cla = apdu[0];
+    done.p2 = apdu[3];
+    done.lc = lc_of(apdu);
+  }
+  if (const auto n = response.size(); n >= 2) done.sw = apdu::StatusWord{response[n - 2], response[n - 1]};
+  done.took = took;
+  world_.observer.apdu(done);
 }
 
 /// A name for (card, generation, volatile state) that tells nobody without the key anything about them.

@@ -27,8 +27,8 @@ std::uint32_t random_serial(card::Rng& rng) {
 }
 
 /// A PIN that was never set is no error here: cards in the making have none.
-Result<std::optional<card::PinStatus>> counter(card::PinVault& vault, card::PinRef ref) {
-  auto status = vault.status(ref);
+Result<std::optional<card::PinStatus>> counter(store::PinRecords& records, card::PinRef ref) {
+  auto status = records.status(ref);
   if (status) return std::optional{*status};
   if (status.error().code == Errc::not_found) return std::optional<card::PinStatus>{};
   return tl::unexpected{std::move(status).error()};
@@ -105,11 +105,18 @@ Result<store::CardRow> Cards::issue(const NewCard& card, const std::string& acto
 
 Result<void> Cards::make(const store::CardRow& row, const std::string& actor) {
   const auto store = world_.database.card_store(row.id);
-  const auto pins = world_.database.pin_vault(row.id);
+  // The server shows the factory values itself.
+  HeldSecret held{world_, secrets_, row.organisation, row.id};
+  CardCopies copies{world_, secrets_, held, row.organisation, row.id};
+  Pins pins{world_.database.pin_records(row.id),
+            {[&] { return pin_keys_.of(row.organisation); }, world_.clock, world_.rng, &copies},
+            row.organisation,
+            row.id,
+            {}};
   const auto keys = world_.vault.keys_of(row.organisation, row.id);
   CardAudit audit{world_, {row.organisation, row.id, actor}};
   return card::make_factory_card(*card::find_profile(row.profile), {row.serial},
-                                 {*store, *keys, *pins, world_.crypto, world_.clock, world_.rng, audit});
+                                 {*store, *keys, pins, world_.crypto, world_.clock, world_.rng, audit});
 }
 
 Result<void> Cards::block(const std::string& card, const std::string& actor) {
@@ -177,10 +184,10 @@ Result<std::vector<CardView>> Cards::with_names(std::vector<store::CardRow> rows
 Result<CardView> Cards::show(const std::string& card) {
   CARDEA_TRY(const auto row, world_.database.card(card));
   CARDEA_TRY(auto views, with_names({row}, row.organisation));
-  const auto vault = world_.database.pin_vault(row.id);
+  const auto records = world_.database.pin_records(row.id);
   PinsView pins;
-  CARDEA_TRY(pins.pin, counter(*vault, card::PinRef::application));
-  CARDEA_TRY(pins.puk, counter(*vault, card::PinRef::puk));
+  CARDEA_TRY(pins.pin, counter(*records, card::PinRef::application));
+  CARDEA_TRY(pins.puk, counter(*records, card::PinRef::puk));
   views.front().pins = pins;
   CARDEA_TRY(views.front().passcode, secrets_.view(row));
   return std::move(views.front());

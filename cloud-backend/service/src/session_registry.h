@@ -4,32 +4,41 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "cardea/api/record.h"
 #include "cardea/card/card.h"
 #include "cardea/service/card_audit.h"
 #include "cardea/service/card_secrets.h"
 #include "cardea/service/card_sessions.h"
+#include "cardea/service/pins.h"
 
 namespace cardea::service {
 
 /// One session: volatile state of a card and the ports it stands on.
 struct CardSessions::Session {
-  Session(const World& world, CardSecrets& secrets, const Caller& caller, const store::CardRow& row,
-          const card::Profile& profile)
+  Session(const World& world, CardSecrets& secrets, PinKeyring& keyring, const PinOptions& options,
+          const Caller& caller, const store::CardRow& row, const card::Profile& profile)
       : card_id{row.id},
         device{caller.device},
         organisation{row.organisation},
         store{world.database.card_store(row.id)},
-        pins{world.database.pin_vault(row.id)},
         secret{world, secrets, row.organisation, row.id},
+        copies{world, secrets, secret, row.organisation, row.id},
+        pins{world.database.pin_records(row.id),
+             {[&keyring, tenant = row.organisation] { return keyring.of(tenant); }, world.clock, world.rng,
+              row.public_key.empty() ? nullptr : &copies},
+             row.organisation,
+             row.id,
+             options},
         keys{keys_behind_passcode(world, row, secret)},
         audit{world, {row.organisation, row.id, "device:" + caller.device}},
-        card{profile, {*store, *keys, *pins, world.crypto, world.clock, world.rng, audit}} {}
+        card{profile, {*store, *keys, pins, world.crypto, world.clock, world.rng, audit}} {}
 
   /// Cards from before there was a passcode layer have no secret; their keys stay as they are.
   static std::unique_ptr<card::KeyVault> keys_behind_passcode(const World& world, const store::CardRow& row,
@@ -56,12 +65,18 @@ struct CardSessions::Session {
 
   std::mutex mutex;  ///< the strand: card and last reply
   std::unique_ptr<card::Store> store;
-  std::unique_ptr<card::PinVault> pins;
   HeldSecret secret;  ///< a proven login calls `hold`; every step after which nobody is verified drops it
+  CardCopies copies;
+  Pins pins;
   std::unique_ptr<card::KeyVault> keys;
   CardAudit audit;
   card::Card card;
   Bytes last_reply;
+  card::Digest last_body{};  ///< of what `last_reply` answered
+
+  // After a PIN login: exchanges travel as records.
+  std::optional<api::record::Opener> opener;
+  std::optional<api::record::Sealer> sealer;
 };
 
 /// Sessions by id, by card and by device: each question is answered without a walk over all of them.

@@ -3,11 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
-#include <thread>
 
 #include "migrations.h"
 #include "sqlite_database.h"
@@ -34,11 +32,6 @@ Result<void> make_private(const std::filesystem::path& file) {
                                        std::generic_category().message(reason));
   }
   return {};
-}
-
-// One lane a processor: more would only make all of them slower.
-unsigned hash_lanes() {
-  return std::max(2U, std::thread::hardware_concurrency());
 }
 
 void prepare_file(Connection& connection) {
@@ -94,14 +87,13 @@ SqliteDatabase::SqliteDatabase(std::filesystem::path file, LockFile lock)
       lock_{std::move(lock)},
       writing_{file_, Access::write},
       readers_{file_},
-      hasher_{hash_lanes()},
       writer_{(prepare_file(writing_), writing_)} {}
 
 Stats SqliteDatabase::stats() const {
   Stats stats;
   stats.commits = writer_.commits();
   stats.writes = writer_.writes();
-  stats.pin_comparisons = hasher_.comparisons();
+  stats.pin_comparisons = pin_attempts_;
   std::error_code missing;
   const auto size = std::filesystem::file_size(file_.string() + "-wal", missing);
   if (!missing) stats.wal_bytes = size;

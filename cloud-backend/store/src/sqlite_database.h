@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -13,7 +14,6 @@
 #include "key_ledger.h"
 #include "live_cards.h"
 #include "lock_file.h"
-#include "pin_hash.h"
 #include "readers.h"
 #include "writer.h"
 
@@ -71,7 +71,7 @@ class SqliteDatabase final : public Database {
   Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
 
   std::unique_ptr<card::Store> card_store(const std::string& card) override;
-  std::unique_ptr<card::PinVault> pin_vault(const std::string& card) override;
+  std::unique_ptr<PinRecords> pin_records(const std::string& card) override;
 
   KeyLedger& key_ledger() override { return key_ledger_; }
 
@@ -96,7 +96,7 @@ class SqliteDatabase final : public Database {
   }
 
   LiveCards& live_cards() { return live_; }
-  PinHasher& pin_hasher() { return hasher_; }
+  void count_pin_attempt() { ++pin_attempts_; }
 
  private:
   // In the order in which they are needed: the writer's thread ends first, the lock is released last.
@@ -105,7 +105,7 @@ class SqliteDatabase final : public Database {
   Connection writing_;
   Readers readers_;
   LiveCards live_;
-  mutable PinHasher hasher_;
+  std::atomic<std::uint64_t> pin_attempts_{0};
   Writer writer_;
   SqliteKeyLedger key_ledger_{*this};
 };

@@ -10,6 +10,11 @@ const SecretBytes& plain(const card::PinEvidence& evidence) {
   return std::get<card::PlainPin>(evidence).value;
 }
 
+Result<void> takes(const card::PinEvidence& evidence) {
+  if (std::holds_alternative<card::PlainPin>(evidence)) return {};
+  return fail(Errc::denied, "this vault takes PINs in plain text only");
+}
+
 }  // namespace
 
 Result<card::PinStatus> MemoryPinVault::status(card::PinRef ref) {
@@ -20,6 +25,7 @@ Result<card::PinStatus> MemoryPinVault::status(card::PinRef ref) {
 }
 
 Result<card::PinVerdict> MemoryPinVault::verify(card::PinRef ref, const card::PinEvidence& evidence) {
+  CARDEA_CHECK(takes(evidence));
   const auto held = medium_.lock();
   const auto it = entries_.find(ref);
   if (it == entries_.end()) return fail(Errc::not_found, "this PIN was never set");
@@ -40,6 +46,7 @@ Result<void> MemoryPinVault::replace(std::span<const card::PinUpdate> updates) {
   const auto held = medium_.lock();
   for (const auto& update : updates) {
     if (update.value == nullptr) return fail(Errc::invalid, "a PIN needs a value");
+    CARDEA_CHECK(takes(*update.value));
     if (update.tries_max && (*update.tries_max == 0 || *update.tries_max > 255)) {
       return fail(Errc::invalid, "a PIN has 1 to 255 tries");
     }

@@ -19,7 +19,7 @@ class Echo final : public Applet {
   [[nodiscard]] const apdu::Aid& aid() const override { return aid_; }
   Reply select() override { return {Bytes{name_}}; }
   void deselect() noexcept override { ++deselected; }
-  void begin_command() noexcept override { ++begun; }
+  void begin_command(const PinInput* /*pins*/) noexcept override { ++begun; }
   Step run(const Command& command) override {
     if (command.ins == 0x6D) return {refuse(sw::kInsNotSupported), Effect::pure, {}};
     if (command.ins != 0x7F) return {Reply{command.data}, Effect::effectful, "ECHO"};

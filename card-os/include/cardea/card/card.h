@@ -37,8 +37,9 @@ class Card {
   Card& operator=(Card&&) noexcept;
   ~Card();
 
-  /// Runs one command APDU. Answers every input, malformed ones with a status word; never throws.
-  Outcome transmit(BytesView command) noexcept;
+  /// Runs one command APDU. Answers every input, malformed ones with a status word; never throws. `pins` is
+  /// what came in place of the PINs in its data field; where the command has no use for it, it is ignored.
+  Outcome transmit(BytesView command, const PinInput* pins = nullptr) noexcept;
 
   /// Cold or warm reset: all volatile state is gone, the default application is selected (ISO/IEC
   /// 7816-4, 11.1).

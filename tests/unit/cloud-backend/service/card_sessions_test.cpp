@@ -67,7 +67,7 @@ TEST_CASE("sessions: a number runs once, and only the next one runs") {
   Furnished f;
   const auto card = f.issue();
   const auto s = f.sessions.open(f.caller("ra"), card.id).value();
-  CHECK(error_of(f.sessions.exchange(s.id, s.token, apdus(0, {kStatus}))).code == Errc::conflict);
+  CHECK(error_of(f.sessions.exchange(s.id, s.token, apdus(0, {kStatus}))).code == Errc::invalid);
   CHECK(error_of(f.sessions.exchange(s.id, s.token, apdus(2, {kStatus}))).code == Errc::conflict);
   const auto first = f.sessions.exchange(s.id, s.token, apdus(1, {kSelect, kWrong})).value();
   CHECK(f.sessions.exchange(s.id, s.token, apdus(1, {kSelect, kWrong})).value() == first);

@@ -51,7 +51,12 @@ class Ear final : public service::Observer {
 /// A server's use cases over SQLite in a temporary directory, with a clock that is moved by hand, an
 /// organisation "org", a registrar's device "ra" and two persons' devices.
 struct Furnished {
-  explicit Furnished(service::SessionLimits limits = {}) : sessions{world, limits} {
+  /// PINs in plain text are taken, unless told otherwise: most tests are about something else.
+  static service::PinOptions pins_taken(bool plain) {
+    return {plain, {api::opaque::Ksf::Function::argon2id, 8 * 1024, 1}};
+  }
+  explicit Furnished(service::SessionLimits limits = {}, bool plain_pins = true)
+      : sessions{world, limits, pins_taken(plain_pins)} {
     must(database->add(store::Organisation{"org", "Trust", clock.now()}));
     must(database->add(store::Organisation{"other", "Other", clock.now()}));
     must(database->add(store::Person{"ann", "org", "Ann", "", clock.now()}));

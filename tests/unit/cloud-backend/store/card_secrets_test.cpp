@@ -12,7 +12,7 @@ const Bytes kEscrowCopy(115, 2);
 
 /// Sets PIN and PUK to values that are, or are not, the ones every card is made with.
 void set_pins(Database& db, bool pin_factory, bool puk_factory) {
-  const auto vault = db.pin_vault("card");
+  const auto vault = pins_of(db, "card");
   const card::PinEvidence value{card::PlainPin{SecretBytes{as_bytes("12345678")}}};
   const card::PinUpdate updates[] = {{card::PinRef::application, &value, pin_factory, std::nullopt},
                                      {card::PinRef::puk, &value, puk_factory, std::nullopt}};

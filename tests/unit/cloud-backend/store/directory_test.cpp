@@ -109,7 +109,7 @@ TEST_CASE("cards: what makes no sense is refused with the thing's name") {
 TEST_CASE("a deleted card takes its records and PINs along and leaves the audit lines") {
   Furnished it;
   const auto store = it.db->card_store("card");
-  const auto pins = it.db->pin_vault("card");
+  const auto pins = pins_of(*it.db, "card");
   const card::Change change{{card::RecordSpace::object, 1}, Bytes{1}};
   must(store->commit(std::span{&change, 1}));
   const card::PinEvidence pin = card::PlainPin{SecretBytes{as_bytes("123456")}};

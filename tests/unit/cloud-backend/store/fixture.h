@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cardea/store/database.h"
+#include "cardea/test/record_pins.h"
 #include "cardea/test/temp_dir.h"
 
 namespace cardea::store::test {
@@ -31,6 +32,11 @@ inline void must(const Result<void>& result) {
 
 inline std::unique_ptr<Database> open(const std::filesystem::path& file) {
   return must(Database::open({file}));
+}
+
+/// The card's PINs, compared without cryptography: counting is what is tested.
+inline std::unique_ptr<card::PinVault> pins_of(Database& db, const std::string& card) {
+  return std::make_unique<cardea::test::RecordPins>(db.pin_records(card));
 }
 
 inline CardRow a_card(std::string id, std::uint32_t serial) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cardea/store/database.h"
+#include "cardea/test/record_pins.h"
 
 namespace {
 
@@ -84,7 +85,7 @@ int main(int argc, char** argv) {
   writers(db, 64, 200);
 
   const auto store = db.card_store("card0");
-  const auto vault = db.pin_vault("card0");
+  const auto vault = std::make_unique<cardea::test::RecordPins>(db.pin_records("card0"));
   each("generation", 1000000, [&] { return store->generation().has_value(); });
   each("get, session open", 200000, [&] {
     return store->get({cardea::card::RecordSpace::object, 1}).has_value();

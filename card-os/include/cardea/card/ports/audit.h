@@ -16,6 +16,11 @@ struct PinTried {
   bool match = false;
   unsigned tries_left = 0;
 };
+/// A PIN login was opened and a try spent on it. A right PIN is followed by PinTried; a wrong one by nothing.
+struct PinChallenged {
+  PinRef ref = PinRef::application;
+  unsigned tries_left = 0;
+};
 /// CHANGE REFERENCE DATA, RESET RETRY COUNTER, SET PIN RETRIES.
 struct PinReplaced {
   PinRef ref = PinRef::application;
@@ -46,8 +51,8 @@ struct ObjectWritten {
 /// Back to the factory state.
 struct CardWiped {};
 
-using AuditEvent = std::variant<PinTried, PinReplaced, AdministratorTried, KeyUsed, KeyReplaced, KeyDeleted,
-                                ObjectWritten, CardWiped>;
+using AuditEvent = std::variant<PinTried, PinChallenged, PinReplaced, AdministratorTried, KeyUsed,
+                                KeyReplaced, KeyDeleted, ObjectWritten, CardWiped>;
 
 /// Law: `record` returns success only once the event is durable. The card withholds the result of a key
 /// operation whose event could not be recorded.

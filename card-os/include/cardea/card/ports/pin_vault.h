@@ -5,6 +5,7 @@
 #include <span>
 #include <variant>
 
+#include "cardea/bytes.h"
 #include "cardea/result.h"
 #include "cardea/secret.h"
 
@@ -13,14 +14,39 @@ namespace cardea::card {
 /// Which reference data, by its number on the PIV card edge (SP 800-73-4 Part 1, table 4b).
 enum class PinRef : std::uint8_t { application = 0x80, puk = 0x81 };
 
-/// The PIN itself: for PINs that the card legitimately sees (inside a secure channel, off line, and
-/// everywhere until the OPAQUE login of step 2).
+/// The PIN itself: for PINs that the card legitimately sees (inside a secure channel, off line, factory
+/// values).
 struct PlainPin {
   SecretBytes value;  ///< the raw reference data field, padding included
 };
 
+/// The first message of a PIN login. The vault spends the try that it is, and keeps its answer for whoever
+/// runs the card; there is no match yet. A right PIN shows itself later, by a PinProof.
+struct PinOpening {
+  Bytes message;                ///< OPAQUE KE1 (RFC 9807)
+  Bytes new_value;              ///< OPAQUE registration request for the value that is to come; may be empty
+  bool well_formed = true;      ///< whether the value has the form that the profile asks for, says the client
+  PinRef new_ref = PinRef::application;  ///< whose new value it is
+  bool new_well_formed = true;  ///< the same of the new value
+};
+
+/// The login that was opened last for this PIN has been proven to whoever runs the card.
+struct PinProof {};
+
+/// A new value as its OPAQUE registration record: nobody can read the PIN from it.
+struct PinRegistration {
+  Bytes record;
+  Bytes secret_copy;  ///< the card's secret for the holder of the new value (cardea/api/card_secret.h)
+};
+
 /// What the holder shows to prove knowledge of a PIN. The card passes it on and never looks inside.
-using PinEvidence = std::variant<PlainPin>;
+using PinEvidence = std::variant<PlainPin, PinOpening, PinProof, PinRegistration>;
+
+/// What came with a command in place of the PINs in its data field, which has zeroes where they were.
+struct PinInput {
+  PinEvidence shown;                       ///< PinOpening or PinProof
+  std::optional<PinEvidence> replacement;  ///< PinRegistration, with a PinProof only
+};
 
 /// What is known of a PIN without knowing the PIN.
 struct PinStatus {
@@ -33,7 +59,8 @@ struct PinStatus {
 
 struct PinVerdict {
   bool match = false;
-  PinStatus status;  ///< after the attempt
+  PinStatus status;   ///< after the attempt
+  bool open = false;  ///< a try was spent on a PinOpening, and nobody knows yet
 };
 
 /// A new value for one PIN; its counter becomes full.
@@ -55,6 +82,9 @@ struct PinUpdate {
 ///  were.
 ///  4. `replace` applies all its updates or none, and durably; versions grow.
 ///  5. Time does not depend on how much of a wrong value is right.
+///  6. A PinOpening is a try. Only the PinProof that follows it gives it back, and only while the PIN has the
+///     value it was opened for.
+///  7. Kinds of evidence that an implementation does not take are `denied`, and cost nothing.
 class PinVault {
  public:
   PinVault() = default;

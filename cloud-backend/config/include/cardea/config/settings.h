@@ -94,6 +94,13 @@ struct Limits {
   Seconds request{15};  ///< from a request's first octet to its last, and for taking the response
 };
 
+/// How clients stretch PINs (Argon2id), and whether PINs may come in plain text.
+struct Pin {
+  std::uint32_t ksf_memory_kib = 64U * 1024;  ///< 8 MiB to 1 GiB
+  std::uint32_t ksf_passes = 3;               ///< 1 to 16
+  bool allow_plain = true;                    ///< until the agent speaks OPAQUE
+};
+
 /// Everything cardead can be told. The defaults work on one machine as they stand.
 struct Settings {
   Server server;
@@ -102,6 +109,7 @@ struct Settings {
   Pool pool;
   Log log;
   Limits limits;
+  Pin pin;
 };
 
 /// Reads TOML text. `file` is only for error texts. Errors: `invalid`, one line a mistake, each

@@ -8,6 +8,7 @@
 #include "cardea/api/card_secret.h"
 #include "cardea/api/locked_secret.h"
 #include "cardea/card/ports/pin_vault.h"
+#include "cardea/service/pins.h"
 #include "cardea/service/world.h"
 #include "cardea/vault/passcode_vault.h"
 
@@ -89,6 +90,33 @@ class HeldSecret final : public vault::PasscodeHolder {
   const std::string card_;
   api::LockedSecret held_;
   api::hpke::PublicKey held_key_{};
+};
+
+/// The copies that a card's PIN and PUK open, in one session.
+class CardCopies final : public PinCopies {
+ public:
+  CardCopies(World world, CardSecrets& secrets, HeldSecret& held, std::string organisation, std::string card)
+      : world_{world},
+        secrets_{secrets},
+        held_{held},
+        organisation_{std::move(organisation)},
+        card_{std::move(card)} {}
+
+  Result<Bytes> public_key() override;
+  Result<Bytes> for_login(card::PinRef ref) override { return secrets_.copy_for_login(card_, ref); }
+  Result<store::SecretCopy> accept(card::PinRef ref, Bytes copy) override {
+    return secrets_.accept(card_, ref, std::move(copy));
+  }
+  Result<store::SecretCopy> seal(card::PinRef ref, BytesView export_key) override;
+  Result<void> hold(card::PinRef ref, BytesView export_key) override;
+  Result<void> renew() override { return secrets_.renew(organisation_, card_); }
+
+ private:
+  World world_;
+  CardSecrets& secrets_;
+  HeldSecret& held_;
+  const std::string organisation_;
+  const std::string card_;
 };
 
 }  // namespace cardea::service

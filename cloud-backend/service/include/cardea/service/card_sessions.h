@@ -10,7 +10,9 @@
 
 #include "cardea/api/channel.h"
 #include "cardea/bytes.h"
+#include "cardea/card/card.h"
 #include "cardea/result.h"
+#include "cardea/service/pins.h"
 #include "cardea/service/world.h"
 
 namespace cardea::service {
@@ -32,6 +34,8 @@ struct OpenedSession {
   std::string label;
   std::string profile;
   Bytes atr;
+  std::string organisation;
+  bool decimal_pins = false;  ///< values are six to eight digits, padded with FF; else any octets, padded
 };
 
 /// A session as the administrator sees it.
@@ -52,7 +56,7 @@ struct SessionInfo {
 /// alike: whoever holds no token learns nothing.
 class CardSessions {
  public:
-  CardSessions(World world, SessionLimits limits);
+  CardSessions(World world, SessionLimits limits, PinOptions pins = {});
   CardSessions(const CardSessions&) = delete;
   CardSessions& operator=(const CardSessions&) = delete;
   ~CardSessions();
@@ -60,11 +64,15 @@ class CardSessions {
   /// A registrar's device opens every card of its organisation, a user's device those of its person. Errors:
   /// `not_found` (no such card, or none of the caller's), `denied` (a blocked card, a revoked device),
   /// `exhausted` (a limit is reached).
-  Result<OpenedSession> open(const Caller& caller, const std::string& card);
+  /// PIN logins of the session are bound to the hash of the access token that opened it.
+  Result<OpenedSession> open(const Caller& caller, const std::string& card, Bytes access_token_hash = {});
 
-  /// Runs the steps and returns the encoded reply. A repeated sequence number gets the stored reply and runs
-  /// nothing; any other than the next one is `conflict`. The APDUs in `exchange` are wiped.
-  Result<Bytes> exchange(std::string_view session, std::string_view token, api::Exchange exchange);
+  /// Runs the steps of an encoded exchange, plain or sealed (cardea/api/channel.h), and returns the reply in
+  /// the same form. The same octets again get the stored reply and run nothing. Errors: `conflict` for any
+  /// number but the next one, for other octets under the last number, and for a plain exchange after a login;
+  /// `denied` for a login that is not proven and a record that does not open; `invalid`.
+  Result<Bytes> exchange(std::string_view session, std::string_view token, BytesView body);
+  Result<Bytes> exchange(std::string_view session, std::string_view token, const api::Exchange& exchange);
 
   Result<void> close(std::string_view session, std::string_view token);
 
@@ -85,13 +93,21 @@ class CardSessions {
 
   Result<std::shared_ptr<Session>> find(std::string_view session, std::string_view token) const;
   api::StateId state_id(Session& session);
-  Result<Bytes> run(Session& session, const api::Exchange& exchange);
+  Result<Bytes> run(Session& session, BytesView body);
+  Result<api::Exchange> unseal(Session& session, BytesView body);
+  Result<Bytes> seal(Session& session, std::uint64_t sequence, Bytes plain);
+  Result<void> run_steps(Session& session, const api::Exchange& exchange, api::ExchangeReply& reply);
   api::StepResult run_step(Session& session, const api::Step& step);
+  card::Outcome prove(Session& session, const api::PinProofStep& step);
+  void report(const Session& session, BytesView apdu, std::string_view command, BytesView response,
+              std::chrono::nanoseconds took);
   std::size_t end(const std::vector<std::shared_ptr<Session>>& sessions, SessionEnd reason);
   [[nodiscard]] std::optional<SessionEnd> overdue(const Session& session) const;
 
   World world_;
   SessionLimits limits_;
+  PinOptions pin_options_;
+  PinKeyring pin_keys_;
   std::unique_ptr<CardSecrets> secrets_;
   std::unique_ptr<Registry> registry_;
   SecretBytes state_key_;

@@ -38,7 +38,8 @@ struct CardView {
 /// follows.
 class Cards {
  public:
-  Cards(World world, CardSessions& sessions) : world_{world}, sessions_{sessions}, secrets_{world} {}
+  Cards(World world, CardSessions& sessions)
+      : world_{world}, sessions_{sessions}, secrets_{world}, pin_keys_{world.vault} {}
 
   /// Errors: `invalid` (no such profile), `not_found` (no such organisation or person), those of store and
   /// vault.
@@ -76,6 +77,7 @@ class Cards {
   World world_;
   CardSessions& sessions_;
   CardSecrets secrets_;
+  PinKeyring pin_keys_;
 };
 
 }  // namespace cardea::service

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "cardea/card/ports/clock.h"
-#include "cardea/card/ports/pin_vault.h"
 #include "cardea/card/ports/store.h"
 #include "cardea/result.h"
 #include "cardea/store/key_ledger.h"
+#include "cardea/store/pin_records.h"
 #include "cardea/store/rows.h"
 
 namespace cardea::store {
@@ -33,7 +33,7 @@ struct Stats {
   std::uint64_t commits = 0;  ///< database transactions made durable
   std::uint64_t writes = 0;   ///< callers served by them (group commit: writes ≥ commits)
   std::uint64_t wal_bytes = 0;
-  std::uint64_t pin_comparisons = 0;  ///< how often a shown PIN was compared with a stored one
+  std::uint64_t pin_comparisons = 0;  ///< how many tries were paid for: each is at most one comparison
 };
 
 /// The server's database: SQLite, WAL, synchronous=FULL, one writer with group commit. Thread-safe. One
@@ -122,9 +122,9 @@ class Database {
   virtual Result<void> append(const AuditRow& row) = 0;
   virtual Result<std::vector<AuditRow>> audit(const AuditQuery& query) = 0;
 
-  /// The card-os ports of one card, over this database, which outlives them.
+  /// A card-os port of one card, and what its PINs need, over this database, which outlives them.
   virtual std::unique_ptr<card::Store> card_store(const std::string& card) = 0;
-  virtual std::unique_ptr<card::PinVault> pin_vault(const std::string& card) = 0;
+  virtual std::unique_ptr<PinRecords> pin_records(const std::string& card) = 0;
 
   /// Lists of keys besides the cards' own records.
   virtual KeyLedger& key_ledger() = 0;

@@ -29,7 +29,7 @@ void set(card::PinVault& vault, std::string_view value, std::optional<unsigned> 
 
 TEST_CASE("a try is spent by a wrong PIN and all come back with the right one") {
   Furnished it;
-  const auto vault = it.db->pin_vault("card");
+  const auto vault = pins_of(*it.db, "card");
   CHECK_FAILS(vault->status(PinRef::application), Errc::not_found, "the card has no PIN");
   CHECK_FAILS(vault->verify(PinRef::puk, pin("1")), Errc::not_found, "the card has no PUK");
   set(*vault, "123456");
@@ -47,7 +47,7 @@ TEST_CASE("a try is spent by a wrong PIN and all come back with the right one") 
 
 TEST_CASE("with no tries left nothing is compared, not even the right value") {
   Furnished it;
-  auto vault = it.db->pin_vault("card");
+  auto vault = pins_of(*it.db, "card");
   set(*vault, "123456", 2);
   must(vault->verify(PinRef::application, pin("x")));
   must(vault->verify(PinRef::application, pin("x")));
@@ -58,12 +58,12 @@ TEST_CASE("with no tries left nothing is compared, not even the right value") {
   CHECK(it.db->stats().pin_comparisons == compared);
   vault.reset();
   it.reopen();
-  CHECK(must(it.db->pin_vault("card")->status(PinRef::application)).tries_left == 0);
+  CHECK(must(pins_of(*it.db, "card")->status(PinRef::application)).tries_left == 0);
 }
 
 TEST_CASE("a new value fills the counter, counts the version up and keeps or sets the limit") {
   Furnished it;
-  const auto vault = it.db->pin_vault("card");
+  const auto vault = pins_of(*it.db, "card");
   set(*vault, "111111", 5);
   must(vault->verify(PinRef::application, pin("x")));
   set(*vault, "222222");
@@ -87,7 +87,7 @@ TEST_CASE("a new value fills the counter, counts the version up and keeps or set
 
 TEST_CASE("a replacement that makes no sense changes nothing") {
   Furnished it;
-  const auto vault = it.db->pin_vault("card");
+  const auto vault = pins_of(*it.db, "card");
   set(*vault, "111111");
   const auto value = pin("222222");
   const std::vector<PinUpdate> none{{PinRef::application, &value, false, std::nullopt},
@@ -100,13 +100,13 @@ TEST_CASE("a replacement that makes no sense changes nothing") {
   CHECK(must(vault->status(PinRef::application)).version == 1);
   CHECK(must(vault->verify(PinRef::application, pin("111111"))).match);
   const PinUpdate good{PinRef::puk, &value, false, std::nullopt};
-  CHECK_FAILS(it.db->pin_vault("none")->replace(std::span{&good, 1}), Errc::not_found,
+  CHECK_FAILS(pins_of(*it.db, "none")->replace(std::span{&good, 1}), Errc::not_found,
               "there is no card none");
 }
 
 TEST_CASE("PIN changes count the card's generation up, reading a status does not") {
   Furnished it;
-  const auto vault = it.db->pin_vault("card");
+  const auto vault = pins_of(*it.db, "card");
   const auto store = it.db->card_store("card");
   auto last = must(store->generation());
   const auto grew = [&] {
@@ -127,13 +127,13 @@ TEST_CASE("PIN changes count the card's generation up, reading a status does not
 
 TEST_CASE("64 wrong guesses at once: no more comparisons than tries") {
   Furnished it;
-  set(*it.db->pin_vault("card"), "123456", 5);
+  set(*pins_of(*it.db, "card"), "123456", 5);
   const auto before = it.db->stats().pin_comparisons;
   std::atomic<int> matches = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 64; ++t) {
     threads.emplace_back([&] {
-      const auto vault = it.db->pin_vault("card");
+      const auto vault = pins_of(*it.db, "card");
       if (must(vault->verify(PinRef::application, pin("000000"))).match) ++matches;
     });
   }
@@ -141,18 +141,18 @@ TEST_CASE("64 wrong guesses at once: no more comparisons than tries") {
     thread.join();
   CHECK(matches == 0);
   CHECK(it.db->stats().pin_comparisons - before == 5);
-  CHECK(must(it.db->pin_vault("card")->status(PinRef::application)).tries_left == 0);
+  CHECK(must(pins_of(*it.db, "card")->status(PinRef::application)).tries_left == 0);
 }
 
 TEST_CASE("right and wrong values at once: each wrong one costs a try, whichever is compared first") {
   Furnished it;
-  set(*it.db->pin_vault("card"), "123456", 200);
+  set(*pins_of(*it.db, "card"), "123456", 200);
   for (int round = 0; round < 5; ++round) {
     std::vector<std::thread> threads;
     std::atomic<int> matches = 0;
     for (int t = 0; t < 8; ++t) {
       threads.emplace_back([&, t] {
-        const auto vault = it.db->pin_vault("card");
+        const auto vault = pins_of(*it.db, "card");
         if (must(vault->verify(PinRef::application, pin(t % 2 == 0 ? "123456" : "wrong"))).match) ++matches;
       });
     }
@@ -160,23 +160,23 @@ TEST_CASE("right and wrong values at once: each wrong one costs a try, whichever
       thread.join();
     CHECK(matches == 4);
     // The right ones forgave what was spent before them only: at most the four wrong ones are still spent.
-    const auto left = must(it.db->pin_vault("card")->status(PinRef::application)).tries_left;
+    const auto left = must(pins_of(*it.db, "card")->status(PinRef::application)).tries_left;
     CHECK(left >= 196);
     CHECK(left <= 200);
-    must(it.db->pin_vault("card")->verify(PinRef::application, pin("123456")));
+    must(pins_of(*it.db, "card")->verify(PinRef::application, pin("123456")));
   }
 }
 
 TEST_CASE("replacing while others verify: an old value never fills the new value's counter") {
   Furnished it;
-  const auto vault = it.db->pin_vault("card");
+  const auto vault = pins_of(*it.db, "card");
   set(*vault, "1", 200);
   std::atomic<bool> stop = false;
   std::atomic<int> odd = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 2; ++t) {
     threads.emplace_back([&] {
-      const auto mine = it.db->pin_vault("card");
+      const auto mine = pins_of(*it.db, "card");
       while (!stop) {
         const auto verdict = must(mine->verify(PinRef::application, pin("1")));
         // "1" is the value of the odd versions.
@@ -197,18 +197,26 @@ TEST_CASE("replacing while others verify: an old value never fills the new value
   CHECK(must(vault->status(PinRef::application)).tries_left == 199);
 }
 
-TEST_CASE("no PIN is stored in the clear, and equal PINs have different hashes") {
+TEST_CASE("a record of the wrong size is refused, and an attempt that was not paid for forgives nothing") {
   Furnished it;
-  must(it.db->add(a_card("card-2", 2)));
-  set(*it.db->pin_vault("card"), "PIN-IN-CLEAR");
-  set(*it.db->pin_vault("card-2"), "PIN-IN-CLEAR");
-  SQLite::Database raw{(it.directory / "cardea.db").string(), SQLite::OPEN_READONLY};
-  CHECK(raw.execAndGet(
-               "SELECT count(DISTINCT hash) = 2 AND count(DISTINCT salt) = 2 AND min(memory) = 19922944 AND "
-               "min(passes) = 2 FROM pins")
-            .getInt() == 1);
-  CHECK(raw.execAndGet("SELECT count(*) FROM pins WHERE instr(hash, 'PIN-IN') OR instr(salt, 'PIN-IN')")
-            .getInt() == 0);
+  const auto records = it.db->pin_records("card");
+  const PinRecord good{Bytes(16, 1), Bytes(9, 2), Bytes(192, 3)};
+  for (const auto& bad :
+       {PinRecord{Bytes(15, 1), good.ksf, good.record}, PinRecord{good.nonce, {}, good.record},
+        PinRecord{good.nonce, good.ksf, Bytes(191, 3)}}) {
+    const PinRecordUpdate update{PinRef::application, bad, false};
+    CHECK_FAILS(records->replace(std::span{&update, 1}, {}), Errc::invalid,
+                "a PIN's record has the wrong size");
+  }
+  const PinRecordUpdate update{PinRef::application, good, false};
+  must(records->replace(std::span{&update, 1}, {}));
+  const auto attempt = must(records->spend(PinRef::application));
+  CHECK(attempt.paid);
+  CHECK(attempt.number == 1);
+  CHECK(attempt.expected == good);
+  CHECK_FAILS(records->forgive(PinRef::application, {}), Errc::invalid,
+              "an attempt that was not paid for cannot be forgiven");
+  CHECK(must(records->forgive(PinRef::application, attempt)).status.tries_left == 3);
 }
 
 }  // namespace cardea::store::test

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "cardea/api/channel.h"
+#include "cardea/api/opaque.h"
+#include "cardea/card/ports/clock.h"
+#include "cardea/card/ports/pin_vault.h"
+#include "cardea/card/ports/rng.h"
+#include "cardea/store/pin_records.h"
+#include "cardea/vault/vault.h"
+
+namespace cardea::service {
+
+/// How PINs are taken.
+struct PinOptions {
+  /// A PIN in plain text inside a command from the network. Off: it is refused, and no try is spent.
+  bool allow_plain = false;
+  api::opaque::Ksf ksf{};  ///< how clients stretch new values
+};
+
+/// A tenant's side of all its PIN logins, in locked memory.
+using PinKeys = std::shared_ptr<const api::opaque::ServerKeys>;
+
+/// Errors: `exhausted` without memory to lock.
+Result<PinKeys> make_pin_keys(const Secret<64>& oprf_seed, const Secret<32>& ake_seed);
+
+/// The keys of each tenant, made of the tenant's secret in the HSM when they are first needed. Thread-safe.
+class PinKeyring {
+ public:
+  explicit PinKeyring(vault::Vault& vault) : vault_{vault} {}
+  Result<PinKeys> of(const std::string& organisation);
+
+ private:
+  vault::Vault& vault_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, PinKeys> keys_;
+};
+
+/// The copies of a card's secret that its PIN and its PUK open: they change with the values.
+class PinCopies {
+ public:
+  PinCopies() = default;
+  PinCopies(const PinCopies&) = delete;
+  PinCopies& operator=(const PinCopies&) = delete;
+  virtual ~PinCopies() = default;
+
+  /// Whose copies they are; empty: the card has no secret, and its PINs no copies.
+  virtual Result<Bytes> public_key() = 0;
+  /// For the client that has just shown a value and will open it with the export key.
+  virtual Result<Bytes> for_login(card::PinRef ref) = 0;
+  /// One that a client has made for a new value. Errors: `invalid` when it is of another secret.
+  virtual Result<store::SecretCopy> accept(card::PinRef ref, Bytes copy) = 0;
+  /// One for a value that the server itself has seen. `denied` when it cannot open the card's secret.
+  virtual Result<store::SecretCopy> seal(card::PinRef ref, BytesView export_key) = 0;
+  /// The value was right: what its copy holds is lent to the session.
+  virtual Result<void> hold(card::PinRef ref, BytesView export_key) = 0;
+  /// Both values go back to the factory's, and nobody can open the secret any more: a new one takes its
+  /// place, without keys.
+  virtual Result<void> renew() = 0;
+};
+
+/// card::PinVault by OPAQUE, for one session of one card: logins are opened and proven here, the database
+/// counts. Where a PIN is shown in plain text and may be, the server plays the client.
+class Pins final : public card::PinVault {
+ public:
+  struct World {
+    std::function<Result<PinKeys>()> keys;
+    card::Clock& clock;
+    card::Rng& rng;
+    PinCopies* copies = nullptr;  ///< none: the card has no secret
+  };
+
+  Pins(std::unique_ptr<store::PinRecords> records, World world, std::string organisation, std::string card,
+       PinOptions options);
+
+  // card::PinVault
+  Result<card::PinStatus> status(card::PinRef ref) override { return records_->status(ref); }
+  Result<card::PinVerdict> verify(card::PinRef ref, const card::PinEvidence& evidence) override;
+  Result<void> replace(std::span<const card::PinUpdate> updates) override;
+
+  /// What logins of this session are bound to, besides tenant, card and PIN.
+  struct Binding {
+    std::string device_thumbprint;
+    Bytes access_token_hash;
+    Bytes tls_exporter;
+  };
+  void bind(Binding binding) { binding_ = std::move(binding); }
+
+  /// What the opening that has just run is to be answered with; nothing when the card did not ask for a PIN.
+  std::optional<api::PinChallenge> take_challenge() { return std::exchange(challenge_, std::nullopt); }
+
+  /// What a proven login is good for.
+  struct Proven {
+    const Secret<64>& session_key;
+    std::uint64_t generation;
+  };
+  /// The login that was opened last; it can be proven once, within 30 seconds. Errors: `denied`.
+  Result<Proven> prove(BytesView ke3);
+  [[nodiscard]] bool proven() const { return login_ && login_->proven; }
+  /// Once the commands have run that came with the proof.
+  void end_proven_login() {
+    if (proven()) login_.reset();
+  }
+
+ private:
+  static constexpr std::chrono::seconds kLoginLife{30};
+
+  struct Login {
+    card::PinRef ref;
+    card::PinRef new_ref;
+    store::PinAttempt attempt;
+    api::opaque::ServerLogin server;
+    Bytes new_nonce;  ///< under which the new value is registered
+    store::Time opened;
+    bool proven = false;
+  };
+
+  Result<card::PinVerdict> open(card::PinRef ref, const card::PinOpening& opening);
+  Result<card::PinVerdict> check_proof(card::PinRef ref);
+  Result<card::PinVerdict> compare(card::PinRef ref, const SecretBytes& value);
+  Result<store::PinRecordUpdate> registered(const card::PinUpdate& update,
+                                            const card::PinRegistration& registration);
+  Result<store::PinRecordUpdate> register_plain(const card::PinUpdate& update, const SecretBytes& value);
+  [[nodiscard]] Bytes identifier(card::PinRef ref, BytesView nonce) const;
+  [[nodiscard]] Bytes context(card::PinRef ref) const;
+  Bytes new_nonce();
+
+  std::unique_ptr<store::PinRecords> records_;
+  World world_;
+  std::string organisation_;
+  std::string card_;
+  PinOptions options_;
+  Binding binding_;
+  std::optional<Login> login_;
+  std::optional<api::PinChallenge> challenge_;
+};
+
+}  // namespace cardea::service

@@ -1,0 +1,230 @@
+#include "cardea/service/pins.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "cardea/api/kdf.h"
+
+namespace cardea::service {
+namespace {
+
+namespace opaque = api::opaque;
+
+// Part of what every PIN is registered under: never change them.
+constexpr std::string_view kOprfSeed = "cardea opaque oprf seed";
+constexpr std::string_view kAkeSeed = "cardea opaque ake seed";
+constexpr std::size_t kNonce = 16;
+
+// Factory values are in every manual: stretching them more than a reader insists on would protect nothing.
+constexpr opaque::Ksf kKnownValue{opaque::Ksf::Function::argon2id, 8 * 1024, 1};
+
+template <std::size_t N>
+Result<Secret<N>> fixed(const SecretBytes& from) {
+  if (from.size() != N) return fail(Errc::corrupt, "a tenant's secret has the wrong size");
+  Secret<N> out;
+  std::ranges::copy(from.expose(), out.expose().begin());
+  return out;
+}
+
+/// Whether somebody can have meant this: a message that OPAQUE refuses is no try.
+Result<void> check_ke1(BytesView ke1) {
+  constexpr std::size_t kElement = 32;
+  if (ke1.size() == opaque::kKe1Size && api::oprf::acceptable(ke1.first(kElement)) &&
+      api::oprf::acceptable(ke1.last(kElement))) {
+    return {};
+  }
+  return fail(Errc::invalid, "this is no opening of a PIN login");
+}
+
+tl::unexpected<Error> unproven() {
+  return fail(Errc::denied, "the PIN login was not proven");
+}
+
+}  // namespace
+
+Result<PinKeys> make_pin_keys(const Secret<64>& oprf_seed, const Secret<32>& ake_seed) {
+  CARDEA_TRY(auto keys, opaque::make_server_keys(oprf_seed, ake_seed));
+  void* const place = sodium_malloc(sizeof keys);
+  if (place == nullptr) return fail(Errc::exhausted, "no memory can be locked for a tenant's PIN keys");
+  return PinKeys{
+      new (place) opaque::ServerKeys{std::move(keys)}, [](const opaque::ServerKeys* held) {
+        held->~ServerKeys();
+        sodium_free(const_cast<opaque::ServerKeys*>(held));  // NOLINT(*-const-cast): it was made here
+      }};
+}
+
+Result<PinKeys> PinKeyring::of(const std::string& organisation) {
+  const std::lock_guard lock{mutex_};
+  if (const auto known = keys_.find(organisation); known != keys_.end()) return known->second;
+  CARDEA_TRY(const auto oprf, vault_.tenant_secret(organisation, kOprfSeed, 64));
+  CARDEA_TRY(const auto ake, vault_.tenant_secret(organisation, kAkeSeed, 32));
+  CARDEA_TRY(const auto oprf_seed, fixed<64>(oprf));
+  CARDEA_TRY(const auto ake_seed, fixed<32>(ake));
+  CARDEA_TRY(auto keys, make_pin_keys(oprf_seed, ake_seed));
+  return keys_.emplace(organisation, std::move(keys)).first->second;
+}
+
+Pins::Pins(std::unique_ptr<store::PinRecords> records, World world, std::string organisation,
+           std::string card, PinOptions options)
+    : records_{std::move(records)},
+      world_{std::move(world)},
+      organisation_{std::move(organisation)},
+      card_{std::move(card)},
+      options_{options} {}
+
+/// Each registration has a nonce of its own: a registration response is an evaluation of the tenant's
+/// function, and under the nonce of a stored record it would answer guesses at no try each.
+Bytes Pins::identifier(card::PinRef ref, BytesView nonce) const {
+  return concat({opaque::credential_identifier(organisation_, card_, static_cast<std::uint8_t>(ref)), nonce});
+}
+
+Bytes Pins::context(card::PinRef ref) const {
+  return opaque::encode(opaque::LoginContext{organisation_, card_, static_cast<std::uint8_t>(ref),
+                                             binding_.tls_exporter, binding_.device_thumbprint,
+                                             binding_.access_token_hash});
+}
+
+Bytes Pins::new_nonce() {
+  Bytes nonce(kNonce);
+  world_.rng.fill(nonce);
+  return nonce;
+}
+
+Result<card::PinVerdict> Pins::verify(card::PinRef ref, const card::PinEvidence& evidence) {
+  if (const auto* opening = std::get_if<card::PinOpening>(&evidence)) return open(ref, *opening);
+  if (std::holds_alternative<card::PinProof>(evidence)) return check_proof(ref);
+  const auto* plain = std::get_if<card::PlainPin>(&evidence);
+  if (plain == nullptr) return fail(Errc::denied, "a registration proves nothing");
+  if (!options_.allow_plain) return fail(Errc::denied, "PINs are not taken in plain text here");
+  return compare(ref, plain->value);
+}
+
+Result<card::PinVerdict> Pins::open(card::PinRef ref, const card::PinOpening& opening) {
+  login_.reset();
+  // Everything that may fail without the PIN being wrong comes before the try is spent.
+  CARDEA_CHECK(check_ke1(opening.message));
+  CARDEA_TRY(const auto keys, world_.keys());
+  auto nonce = new_nonce();
+  Bytes new_value;
+  if (!opening.new_value.empty()) {
+    CARDEA_TRY(new_value,
+               opaque::registration_response(*keys, identifier(opening.new_ref, nonce), opening.new_value));
+  }
+  Bytes copy;
+  if (world_.copies != nullptr) {
+    CARDEA_TRY(copy, world_.copies->for_login(ref));
+  }
+
+  CARDEA_TRY(auto attempt, records_->spend(ref));
+  if (!attempt.paid) return card::PinVerdict{false, attempt.status};
+  const auto& expected = attempt.expected;
+  CARDEA_TRY(auto server, opaque::respond(*keys, expected.record, identifier(ref, expected.nonce),
+                                          opening.message, context(ref)));
+  challenge_ = api::PinChallenge{
+      server.ke2,           expected.ksf,   to_bytes(opaque::encode(options_.ksf)), attempt.status.version,
+      std::move(new_value), std::move(copy)};
+  const auto status = attempt.status;
+  login_.emplace(Login{ref, opening.new_ref, std::move(attempt), std::move(server), std::move(nonce),
+                       world_.clock.now(), false});
+  return card::PinVerdict{false, status, true};
+}
+
+Result<Pins::Proven> Pins::prove(BytesView ke3) {
+  if (!login_ || login_->proven || world_.clock.now() - login_->opened >= kLoginLife ||
+      !opaque::ke3_is(ke3, login_->server.expected_client_mac)) {
+    login_.reset();
+    return unproven();
+  }
+  login_->proven = true;
+  return Proven{login_->server.session_key, login_->attempt.status.version};
+}
+
+Result<card::PinVerdict> Pins::check_proof(card::PinRef ref) {
+  if (!login_ || !login_->proven || login_->ref != ref) return unproven();
+  return records_->forgive(ref, login_->attempt);
+}
+
+/// The server plays the client.
+Result<card::PinVerdict> Pins::compare(card::PinRef ref, const SecretBytes& value) {
+  CARDEA_TRY(const auto keys, world_.keys());
+  CARDEA_TRY(auto client, opaque::ClientLogin::start(value.clone()));
+  CARDEA_TRY(const auto attempt, records_->spend(ref));
+  if (!attempt.paid) return card::PinVerdict{false, attempt.status};
+  const auto& expected = attempt.expected;
+  CARDEA_TRY(const auto ksf, opaque::parse_ksf(expected.ksf));
+  CARDEA_TRY(const auto server, opaque::respond(*keys, expected.record, identifier(ref, expected.nonce),
+                                                client.ke1(), context(ref)));
+  const auto done = std::move(client).finish(server.ke2, context(ref), ksf);
+  if (!done && done.error().code == Errc::denied) return card::PinVerdict{false, attempt.status};
+  if (!done) return tl::unexpected{done.error()};
+  CARDEA_TRY(const auto verdict, records_->forgive(ref, attempt));
+  if (verdict.match && world_.copies != nullptr) {
+    CARDEA_CHECK(world_.copies->hold(ref, done->export_key.expose()));
+  }
+  return verdict;
+}
+
+Result<store::PinRecordUpdate> Pins::registered(const card::PinUpdate& update,
+                                                const card::PinRegistration& registration) {
+  if (!login_ || !login_->proven || login_->new_ref != update.ref) return unproven();
+  CARDEA_CHECK(opaque::check_record(registration.record));
+  store::PinRecordUpdate out{update.ref,
+                             {login_->new_nonce, to_bytes(opaque::encode(options_.ksf)), registration.record},
+                             update.factory_value,
+                             update.tries_max};
+  if (world_.copies == nullptr) return out;
+  CARDEA_TRY(out.secret_copy, world_.copies->accept(update.ref, registration.secret_copy));
+  return out;
+}
+
+Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& update, const SecretBytes& value) {
+  CARDEA_TRY(const auto keys, world_.keys());
+  const auto ksf = update.factory_value ? kKnownValue : options_.ksf;
+  auto nonce = new_nonce();
+  CARDEA_TRY(auto client, opaque::ClientRegistration::start(value.clone()));
+  CARDEA_TRY(const auto response,
+             opaque::registration_response(*keys, identifier(update.ref, nonce), client.request()));
+  CARDEA_TRY(auto done, std::move(client).finish(response, ksf));
+  store::PinRecordUpdate out{update.ref,
+                             {std::move(nonce), to_bytes(opaque::encode(ksf)), std::move(done.record)},
+                             update.factory_value,
+                             update.tries_max};
+  if (world_.copies == nullptr) return out;
+  auto copy = world_.copies->seal(update.ref, done.export_key.expose());
+  if (!copy && copy.error().code == Errc::denied && update.factory_value) {
+    CARDEA_CHECK(world_.copies->renew());
+    copy = world_.copies->seal(update.ref, done.export_key.expose());
+  }
+  CARDEA_TRY(out.secret_copy, std::move(copy));
+  return out;
+}
+
+Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
+  std::vector<store::PinRecordUpdate> records;
+  records.reserve(updates.size());
+  for (const auto& update : updates) {
+    if (update.value == nullptr) return fail(Errc::invalid, "a new PIN has no value");
+    if (update.tries_max && (*update.tries_max < 1 || *update.tries_max > 255)) {
+      return fail(Errc::invalid, "a PIN has 1 to 255 tries");
+    }
+    if (const auto* plain = std::get_if<card::PlainPin>(update.value)) {
+      CARDEA_TRY(auto record, register_plain(update, plain->value));
+      records.push_back(std::move(record));
+    } else if (const auto* registration = std::get_if<card::PinRegistration>(update.value)) {
+      CARDEA_TRY(auto record, registered(update, *registration));
+      records.push_back(std::move(record));
+    } else {
+      return fail(Errc::denied, "a login is no new value");
+    }
+  }
+  Bytes public_key;
+  if (world_.copies != nullptr) {
+    CARDEA_TRY(public_key, world_.copies->public_key());
+  }
+  return records_->replace(records, public_key);
+}
+
+}  // namespace cardea::service

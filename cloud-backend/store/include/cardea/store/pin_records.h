@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "cardea/bytes.h"
+#include "cardea/card/ports/pin_vault.h"
+#include "cardea/result.h"
+#include "cardea/store/rows.h"
+
+namespace cardea::store {
+
+/// What is kept of a PIN: nothing from which it could be computed or tested.
+struct PinRecord {
+  Bytes nonce;   ///< 16 octets; part of the identifier under which the record was registered
+  Bytes ksf;     ///< how the client stretches the value, 9 octets
+  Bytes record;  ///< OPAQUE registration record, 192 octets
+
+  friend bool operator==(const PinRecord&, const PinRecord&) = default;
+};
+
+/// A try that was asked for.
+struct PinAttempt {
+  bool paid = false;         ///< there was one, and it is durably spent
+  std::uint64_t number = 0;  ///< of the attempt among all of this value's
+  PinRecord expected;        ///< where it was paid for
+  card::PinStatus status;    ///< after the attempt
+};
+
+struct PinRecordUpdate {
+  card::PinRef ref = card::PinRef::application;
+  PinRecord record;
+  bool factory_value = false;
+  std::optional<unsigned> tries_max{};      ///< 1 to 255; the present limit when absent (3 for a new PIN)
+  std::optional<SecretCopy> secret_copy{};  ///< the card's secret for whoever knows the new value
+};
+
+/// PINs of one card and their counters, as the database keeps them: half of card::PinVault's laws. Who
+/// compares is another's affair (cardea/service/pins.h).
+///
+/// Laws: a paid attempt is durable before `spend` returns, and there are never more paid attempts than tries.
+/// Attempts count in the order in which they were paid: a right one forgives itself and all before it, none
+/// after it. `replace` applies all or none; versions grow, and an attempt on an older version forgives
+/// nothing.
+class PinRecords {
+ public:
+  PinRecords() = default;
+  PinRecords(const PinRecords&) = delete;
+  PinRecords& operator=(const PinRecords&) = delete;
+  virtual ~PinRecords() = default;
+
+  /// Errors: `not_found` when the PIN was never set.
+  virtual Result<card::PinStatus> status(card::PinRef ref) = 0;
+  virtual Result<PinAttempt> spend(card::PinRef ref) = 0;
+  /// The attempt was right. No match when the PIN has another value by now.
+  virtual Result<card::PinVerdict> forgive(card::PinRef ref, const PinAttempt& attempt) = 0;
+  /// Copies of the card's secret go into the same transaction; `public_key` is the secret's they are of.
+  /// Errors: `invalid`; `conflict` when the card has another secret by now.
+  virtual Result<void> replace(std::span<const PinRecordUpdate> updates, const Bytes& public_key) = 0;
+};
+
+}  // namespace cardea::store

@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sqlite_database.h"
+
+namespace cardea::store {
+
+namespace {
+
+constexpr unsigned kUsualTries = 3;
+
+std::int64_t number(card::PinRef ref) {
+  return static_cast<std::int64_t>(ref);
+}
+
+tl::unexpected<Error> never_set(card::PinRef ref) {
+  return fail(Errc::not_found, ref == card::PinRef::puk ? "the card has no PUK" : "the card has no PIN");
+}
+
+card::PinStatus status_of(const Query& row) {
+  card::PinStatus status;
+  status.tries_left = static_cast<unsigned>(row.integer(0));
+  status.tries_max = static_cast<unsigned>(row.integer(1));
+  status.factory_value = row.integer(2) != 0;
+  status.version = row.count(3);
+  return status;
+}
+
+// The columns that `status_of` reads, in its order.
+#define CARDEA_PIN_STATUS "tries_max - (spent - forgiven), tries_max, factory, version"
+constexpr const char* kStatus =
+    "SELECT " CARDEA_PIN_STATUS " FROM pins WHERE card = (SELECT number FROM cards WHERE id = ?) AND ref = ?";
+constexpr const char* kSpend =
+    "UPDATE pins SET spent = spent + 1 WHERE card = (SELECT number FROM cards WHERE id = ?) AND ref = ? "
+    "AND spent - forgiven < tries_max RETURNING " CARDEA_PIN_STATUS ", spent, nonce, ksf, record";
+constexpr const char* kForgive =
+    "UPDATE pins SET forgiven = max(forgiven, ?3) WHERE card = (SELECT number FROM cards WHERE id = ?1) AND "
+    "ref = ?2 "
+    "AND version = ?4 RETURNING " CARDEA_PIN_STATUS;
+#undef CARDEA_PIN_STATUS
+
+Result<card::PinStatus> read_status(Connection& db, const std::string& card, card::PinRef ref) {
+  auto row = db.query(kStatus, card, number(ref));
+  if (!row.step()) return never_set(ref);
+  return status_of(row);
+}
+
+/// Takes one try, if there is one.
+Result<void> take_try(Connection& db, const std::string& card, card::PinRef ref, PinAttempt& attempt,
+                      std::uint64_t& generation) {
+  attempt = {};
+  {
+    auto row = db.query(kSpend, card, number(ref));
+    if (row.step()) {
+      attempt.paid = true;
+      attempt.status = status_of(row);
+      attempt.number = row.count(4);
+      attempt.expected = {row.blob(5), row.blob(6), row.blob(7)};
+    }
+  }
+  if (attempt.paid) {
+    CARDEA_TRY(generation, bump_generation(db, card));
+    return {};
+  }
+  CARDEA_TRY(attempt.status, read_status(db, card, ref));
+  return {};
+}
+
+/// The attempt was right: gives back its try and all that were spent before it. Tries spent after it stay
+/// spent until they prove right themselves, so attempts count in the order in which they were paid, whichever
+/// is compared first. With a new PIN set meanwhile it changes nothing and is no match: it was right about a
+/// value that is no more.
+Result<void> give_back(Connection& db, const std::string& card, card::PinRef ref, const PinAttempt& attempt,
+                       card::PinVerdict& verdict, std::uint64_t& generation) {
+  verdict = {};
+  {
+    auto row = db.query(kForgive, card, number(ref), static_cast<std::int64_t>(attempt.number),
+                        static_cast<std::int64_t>(attempt.status.version));
+    if (row.step()) verdict = {true, status_of(row)};
+  }
+  if (!verdict.match) {
+    CARDEA_TRY(verdict.status, read_status(db, card, ref));
+  }
+  CARDEA_TRY(generation, bump_generation(db, card));
+  return {};
+}
+
+void set(Connection& db, const std::string& card, const PinRecordUpdate& update) {
+  std::optional<std::int64_t> tries_max;
+  if (update.tries_max) tries_max = *update.tries_max;
+  db.run(
+      "INSERT INTO pins (card, ref, nonce, ksf, record, tries_max, factory, version) "
+      "VALUES ((SELECT number FROM cards WHERE id = ?1), ?2, ?3, ?4, ?5, coalesce(?6, ?7), ?8, 1) "
+      "ON CONFLICT (card, ref) DO UPDATE SET nonce = ?3, ksf = ?4, record = ?5, "
+      "tries_max = coalesce(?6, tries_max), factory = ?8, version = version + 1, spent = 0, forgiven = 0",
+      card, number(update.ref), BytesView{update.record.nonce}, BytesView{update.record.ksf},
+      BytesView{update.record.record}, tries_max, std::int64_t{kUsualTries},
+      std::int64_t{update.factory_value ? 1 : 0});
+}
+
+Result<void> valid(const PinRecordUpdate& update) {
+  constexpr std::size_t kNonce = 16;
+  constexpr std::size_t kKsf = 9;
+  constexpr std::size_t kRecord = 192;
+  const auto& record = update.record;
+  if (record.nonce.size() != kNonce || record.ksf.size() != kKsf || record.record.size() != kRecord) {
+    return fail(Errc::invalid, "a PIN's record has the wrong size");
+  }
+  if (update.tries_max && (*update.tries_max < 1 || *update.tries_max > 255)) {
+    return fail(Errc::invalid, "a PIN has 1 to 255 tries");
+  }
+  return {};
+}
+
+class SqlitePinRecords final : public PinRecords {
+ public:
+  SqlitePinRecords(SqliteDatabase& database, std::string card)
+      : database_{database}, card_{std::move(card)}, live_{database.live_cards().open(card_)} {}
+
+  Result<card::PinStatus> status(card::PinRef ref) override {
+    return database_.read([this, ref](Connection& db) { return read_status(db, card_, ref); });
+  }
+
+  Result<PinAttempt> spend(card::PinRef ref) override {
+    PinAttempt attempt;
+    std::uint64_t generation = 0;
+    CARDEA_CHECK(
+        database_.write([&](Connection& db) { return take_try(db, card_, ref, attempt, generation); },
+                        [&] {
+                          if (attempt.paid) live_->publish(generation, {});
+                        }));
+    if (attempt.paid) database_.count_pin_attempt();
+    return attempt;
+  }
+
+  Result<card::PinVerdict> forgive(card::PinRef ref, const PinAttempt& attempt) override {
+    if (!attempt.paid) return fail(Errc::invalid, "an attempt that was not paid for cannot be forgiven");
+    card::PinVerdict verdict;
+    std::uint64_t generation = 0;
+    CARDEA_CHECK(database_.write(
+        [&](Connection& db) { return give_back(db, card_, ref, attempt, verdict, generation); },
+        [&] { live_->publish(generation, {}); }));
+    return verdict;
+  }
+
+  Result<void> replace(std::span<const PinRecordUpdate> updates, const Bytes& public_key) override {
+    std::vector<SecretCopy> copies;
+    for (const auto& update : updates) {
+      CARDEA_CHECK(valid(update));
+      if (update.secret_copy) copies.push_back(*update.secret_copy);
+    }
+    std::uint64_t generation = 0;
+    return database_.write(
+        [&](Connection& db) -> Result<void> {
+          CARDEA_TRY(generation, bump_generation(db, card_));
+          for (const auto& update : updates)
+            set(db, card_, update);
+          if (copies.empty()) {
+            settle_issuance(db, card_);
+            return {};
+          }
+          return write_copies(db, card_, public_key, copies);
+        },
+        [&] { live_->publish(generation, {}); });
+  }
+
+ private:
+  SqliteDatabase& database_;
+  std::string card_;
+  std::shared_ptr<LiveCard> live_;
+};
+
+}  // namespace
+
+std::unique_ptr<PinRecords> SqliteDatabase::pin_records(const std::string& card) {
+  return std::make_unique<SqlitePinRecords>(*this, card);
+}
+
+}  // namespace cardea::store
