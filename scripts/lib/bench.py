@@ -140,6 +140,11 @@ def exchange(stack, card, algorithm, directory):
                              16, "--seconds", 3))["per_second"]
 
 
+def measure_login(rounds):
+    runs = [json.loads(output(BIN / "bench_pin_login", "--count", 500, "--json")) for _ in range(rounds)]
+    return Figure([run["per_second_per_core"] for run in runs]), Figure([run["latency_ms"] for run in runs])
+
+
 def machine():
     model = next((l.split(":")[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines() if l.startswith("model name")), "?")
     return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
@@ -149,7 +154,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="apdu,sign,software,issue")
+    parser.add_argument("--only", default="apdu,sign,software,login,issue")
     options = parser.parse_args()
     only = set(options.only.split(","))
     directory = Path(tempfile.mkdtemp(prefix="cardea-bench-"))
@@ -192,6 +197,10 @@ def main():
                     print(f"{algorithm:8} through Cardea            {through.text('/s')}   {ratio.middle:.2f} x the loop", flush=True)
                     flat |= {f"openssl_{algorithm}_per_s": raw.middle, f"hsm_loop_{algorithm}_per_s": loop.middle,
                              f"cardea_{algorithm}_per_s": through.middle}
+            if "login" in only:
+                rate, latency = measure_login(options.rounds)
+                print(f"login    server's part, a core     {rate.text('/s')}   {latency.middle:.2f} ms for one alone", flush=True)
+                flat |= {"login_per_s_per_core": rate.middle, "login_latency_ms": latency.middle}
             if "issue" in only:
                 times = []
                 for _ in range(options.rounds):
