@@ -12,7 +12,7 @@ CardResult<Reply> Piv::change_pin(const Command& command) {
   const auto old_field = BytesView{command.data}.first(kPinSize);
   const auto new_field = BytesView{command.data}.last(kPinSize);
 
-  if (pins_ != nullptr && !acceptable_pin(new_field)) return refuse(sw::kWrongData);
+  if (refused_by_client()) return refuse(sw::kWrongData);
   const auto before = std::exchange(state_.verified, std::nullopt);
   CARDEA_TRY(const auto status, present_pin(PinRef::application, old_field));
   if (!acceptable_pin(new_field)) {

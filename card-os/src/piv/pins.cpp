@@ -50,6 +50,12 @@ bool Piv::well_formed_pin(BytesView field) const {
   return opening == nullptr || opening->well_formed;
 }
 
+/// A login that is opened for a value which its client has refused already: nothing is tried.
+bool Piv::refused_by_client() const {
+  const auto* opening = pins_ == nullptr ? nullptr : std::get_if<PinOpening>(&pins_->shown);
+  return opening != nullptr && !opening->new_well_formed;
+}
+
 // SP 800-73-4 Part 2, 2.4.3: "PIV Card Application PIN and the Global PIN shall be between 6 and 8 bytes",
 // digits only. Yubico takes any octets.
 bool Piv::acceptable_pin(BytesView field) const {

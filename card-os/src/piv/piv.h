@@ -67,6 +67,7 @@ class Piv final : public Applet {
   CardResult<bool> pin_verified();
   CardResult<PinStatus> present_pin(PinRef reference, BytesView field);
   [[nodiscard]] bool well_formed_pin(BytesView field) const;
+  [[nodiscard]] bool refused_by_client() const;
   CardResult<void> replace_pins(std::span<const PinUpdate> updates);
   [[nodiscard]] bool acceptable_pin(BytesView field) const;
   CardResult<void> set_pin(PinRef reference, BytesView field);

@@ -1,5 +1,7 @@
 #include "cardea/api/client.h"
 
+#include <sodium.h>
+
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -54,6 +56,13 @@ Result<json> object_in(const HttpReply& reply) {
   return document;
 }
 
+Bytes sha256(std::string_view text) {
+  Bytes out(crypto_hash_sha256_BYTES);
+  const auto octets = as_bytes(text);
+  crypto_hash_sha256(out.data(), octets.data(), octets.size());
+  return out;
+}
+
 CardSummary summary_of(const json& card) {
   return {text_member(card, "id"), text_member(card, "label"), text_member(card, "profile"),
           text_member(card, "state"), text_member(card, "holder")};
@@ -82,7 +91,7 @@ class Client::Impl {
 
   /// A request in the device's name.
   Result<HttpReply> send_as_device(const std::string& method, const std::string& path,
-                                   const std::string& body) {
+                                   const std::string& body, Bytes* token_hash = nullptr) {
     for (bool fresh = false;; fresh = true) {
       auto token = TokenCache::of_process().find(owner_, now_());
       fresh = fresh || !token;
@@ -93,6 +102,7 @@ class Client::Impl {
       request.headers = {{"Authorization", "DPoP " + *token},
                          {"DPoP", make_dpop_proof(key_, method, base_url_ + path, *token, now_())}};
       CARDEA_TRY(auto reply, connection_->send(request));
+      if (token_hash != nullptr) *token_hash = sha256(*token);
       if (reply.status >= 200 && reply.status < 300) return reply;
       if (reply.status == 401) TokenCache::of_process().drop(owner_, *token);
       // A kept token may have become worthless (a new token key, say), and then nothing was done: once more.
@@ -109,11 +119,12 @@ class Client::Impl {
     request.body.assign(body.begin(), body.end());
     auto reply = send(request);
     wipe({reinterpret_cast<std::uint8_t*>(request.body.data()),
-          request.body.size()});  // NOLINT(*-reinterpret-cast): char to octet
+                  request.body.size()});  // NOLINT(*-reinterpret-cast): char to octet
     return reply;
   }
 
   [[nodiscard]] json public_key() const { return to_jwk(key_.public_key); }
+  [[nodiscard]] std::string device() const { return thumbprint(key_.public_key); }
 
  private:
   Result<std::string> fetch_token() {
@@ -196,13 +207,18 @@ Result<std::vector<CardSummary>> Client::cards() {
 
 Result<CardSession> Client::open_session(const std::string& card) {
   return guarded([&]() -> Result<CardSession> {
-    CARDEA_TRY(const auto reply, impl_->send_as_device("POST", kSessionsPath, dump({{"card", card}})));
+    CardSession session;
+    CARDEA_TRY(const auto reply, impl_->send_as_device("POST", kSessionsPath, dump({{"card", card}}),
+                                                       &session.access_token_hash));
     CARDEA_TRY(const auto document, object_in(reply));
-    CardSession session{text_member(document, "id"),
-                        text_member(document, "token"),
-                        text_member(document, "card"),
-                        text_member(document, "label"),
-                        {}};
+    session.id = text_member(document, "id");
+    session.token = text_member(document, "token");
+    session.card = text_member(document, "card");
+    session.label = text_member(document, "label");
+    session.organisation = text_member(document, "organisation");
+    session.device = impl_->device();
+    session.pin_form = parse_pin_form(text_member(document, "pin_format")).value_or(PinForm::decimal);
+    session.channel_binding = text_member(document, "channel_binding") == "require";
     auto atr = from_hex(text_member(document, "atr"));
     if (!is_plain_id(session.id) || session.token.empty() || !atr || atr->empty()) return unexpected_reply();
     session.atr = std::move(*atr);
@@ -222,6 +238,14 @@ Result<ExchangeReply> Client::exchange(const CardSession& session, const Exchang
         parsed && parsed->sequence == exchange.sequence && parsed->results.size() == exchange.steps.size();
     if (!answers) return unexpected_reply();
     return parsed;
+  });
+}
+
+Result<Client::Posted> Client::post(const CardSession& session, BytesView octets) {
+  return guarded([&]() -> Result<Posted> {
+    CARDEA_TRY(auto reply, impl_->send_in_session(session, "POST", "/exchange", kExchangeMediaType, octets));
+    if (reply.content_type != kExchangeMediaType) return unexpected_reply();
+    return Posted{to_bytes(as_bytes(reply.body)), std::move(reply.tls_exporter)};
   });
 }
 

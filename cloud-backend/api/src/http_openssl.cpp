@@ -161,8 +161,19 @@ struct Link {
   TcpSocket socket;
   TicketSink tickets;
   SslPtr ssl;
+  Bytes exporter;
   bool in_order = false;  // between two requests
 };
+
+/// RFC 9266, section 2: the connection's name at both ends, and nowhere else.
+Bytes exporter_of(SSL* ssl) {
+  constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  Bytes out(32);
+  if (SSL_export_keying_material(ssl, out.data(), out.size(), kLabel.data(), kLabel.size(), nullptr, 0, 0) !=
+      1)
+    out.clear();
+  return out;
+}
 
 bool is_refusal_of_certificate() {
   switch (ERR_GET_REASON(ERR_peek_last_error())) {
@@ -212,7 +223,9 @@ class OpenSslConnection final : public HttpConnection {
     const bool sent = SSL_write(link_->ssl.get(), out_.data(), static_cast<int>(out_.size())) > 0;
     if (!sent && link_->socket.out_of_time()) return too_slow();
     // A server that closes while we send may have said why, so its answer is read all the same.
+    auto exporter = link_->exporter;
     auto reply = read_reply(request.method == "HEAD");
+    if (reply) reply->tls_exporter = std::move(exporter);
     if (!sent) link_.reset();
     return reply;
   }
@@ -258,6 +271,7 @@ class OpenSslConnection final : public HttpConnection {
     link->socket.begin(std::max(address_.timeout - spent, std::chrono::milliseconds{1}));
     CARDEA_CHECK(set_up(*link, context.get()));
     if (SSL_connect(link->ssl.get()) != 1) return refused(*link);
+    link->exporter = exporter_of(link->ssl.get());
     link_ = std::move(link);
     return {};
   }

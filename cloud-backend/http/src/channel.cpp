@@ -74,6 +74,17 @@ bool Channel::has_pending() const {
   return ssl_ != nullptr && SSL_has_pending(ssl_) == 1;
 }
 
+std::array<std::uint8_t, 32> Channel::exporter() const {
+  constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  std::array<std::uint8_t, 32> out{};
+  if (ssl_ == nullptr || SSL_is_init_finished(ssl_) == 0) return out;
+  if (SSL_export_keying_material(ssl_, out.data(), out.size(), kLabel.data(), kLabel.size(), nullptr, 0, 0) !=
+      1) {
+    out.fill(0);
+  }
+  return out;
+}
+
 void Channel::close_notify() {
   if (ssl_ == nullptr || !healthy_ || SSL_in_init(ssl_) == 1) return;
   ERR_clear_error();

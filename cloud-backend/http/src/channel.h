@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -32,6 +33,9 @@ class Channel {
   IoResult write(std::string_view octets);
   /// Octets that were taken from the socket and not yet handed out: epoll will not report them.
   [[nodiscard]] bool has_pending() const;
+  /// Names this TLS connection and no other at both of its ends (RFC 9266, tls-exporter); zeroes without TLS,
+  /// and before the handshake.
+  [[nodiscard]] std::array<std::uint8_t, 32> exporter() const;
   /// Says goodbye as TLS wants it; the socket is closed by the destructor.
   void close_notify();
   /// No octet follows; what the peer still sends can be read.

@@ -43,6 +43,7 @@ Connection::Wants Connection::run() {
         result = channel_.handshake();
         if (result.io == Io::done) {
           state_ = State::read;
+          exporter_ = channel_.exporter();
           wait_at_most(rules_.idle);
         }
         break;
@@ -157,6 +158,7 @@ bool Connection::take_request() {
   wait_for_ever();  // a handler takes what it takes; the limits of its work are its own
   Response response;
   try {
+    request_.tls_exporter = exporter_;
     response = handler_(request_);
   } catch (...) {
     response = problem(500, "internal", "");

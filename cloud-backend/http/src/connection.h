@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -59,6 +60,7 @@ class Connection {
   void consume(std::size_t octets);
 
   Channel channel_;
+  std::array<std::uint8_t, 32> exporter_{};
   const ConnectionRules& rules_;
   const Handler& handler_;
   const std::atomic<bool>& stopping_;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "cardea/api/remote_card.h"
 #include "cardea/link/socket.h"
 #include "cardea/secret.h"
 
@@ -25,6 +26,8 @@ constexpr std::chrono::seconds kQuickFailure{3};
 constexpr std::chrono::seconds kHelloLimit{5};
 /// After a pause like this the server may have ended the session as idle.
 constexpr std::chrono::seconds kMayHaveEnded{1};
+/// How long the proof of a right PIN waits for a command to travel with.
+constexpr std::chrono::milliseconds kProofWaits{150};
 
 }  // namespace
 
@@ -73,8 +76,8 @@ class InsertedCard::Worker {
   Result<void> settle_reset();
   Result<Bytes> answer(Bytes command);
   void reset_at_power_off();
-  Result<api::ExchangeReply> exchange(std::vector<api::Step> steps);
-  Result<api::ExchangeReply> send(const api::Exchange& numbered);
+  Result<void> settle_proof(link::Channel& channel);
+  Result<api::RemoteCard::Sent> send(BytesView octets);
   void enter(Phase phase, std::string detail);
   void pause();
   [[nodiscard]] bool stopping() const;
@@ -85,11 +88,8 @@ class InsertedCard::Worker {
   const std::string ifd_socket_;
 
   // Used by the card's thread only.
-  std::optional<api::CardSession> session_;
+  std::optional<api::RemoteCard> remote_;  // while there is a session
   std::vector<api::CardSession> abandoned_;
-  std::uint64_t sequence_ = 0;
-  std::optional<api::Exchange> unconfirmed_;  // a reset that the server may not have heard of
-  bool reset_owed_ = true;
   Clock::time_point last_exchange_;
   std::chrono::milliseconds patience_{0};
 
@@ -188,7 +188,10 @@ void InsertedCard::Worker::pause() {
 void InsertedCard::Worker::run() noexcept {
   try {
     insert_again_and_again();
-    if (session_) (void)client_.close_session(*session_);
+    if (remote_) {
+      if (remote_->owes_proof()) (void)remote_->settle();
+      (void)client_.close_session(remote_->session());
+    }
     close_abandoned();
   } catch (const std::exception& error) {
     enter(Phase::refused, error.what());
@@ -217,11 +220,10 @@ void InsertedCard::Worker::insert_again_and_again() {
 }
 
 Result<void> InsertedCard::Worker::ensure_session() {
-  if (session_) return {};
-  CARDEA_TRY(session_, client_.open_session(card_.id));
-  sequence_ = 0;
+  if (remote_) return {};
+  CARDEA_TRY(auto session, client_.open_session(card_.id));
+  remote_.emplace(std::move(session), [this](BytesView octets) { return send(octets); });
   last_exchange_ = Clock::now();
-  unconfirmed_.reset();
   close_abandoned();  // the server is there again
   return {};
 }
@@ -229,8 +231,8 @@ Result<void> InsertedCard::Worker::ensure_session() {
 /// A session that failed may still be open at the server: it is closed as soon as the server answers again.
 void InsertedCard::Worker::give_session_up(Errc why) {
   const bool gone = why == Errc::not_found || why == Errc::denied;
-  if (session_ && !gone) abandoned_.push_back(*std::move(session_));
-  session_.reset();
+  if (remote_ && !gone) abandoned_.push_back(remote_->session());
+  remote_.reset();
 }
 
 void InsertedCard::Worker::close_abandoned() {
@@ -243,7 +245,8 @@ Result<std::shared_ptr<link::Channel>> InsertedCard::Worker::put_into_reader() {
   CARDEA_TRY(auto socket, link::connect_to(ifd_socket_));
   auto channel = std::make_shared<link::Channel>(std::move(socket));
   CARDEA_CHECK(channel->set_deadline(kHelloLimit));
-  const link::Hello hello{link::kProtocolVersion, session_->atr, card_.label.substr(0, link::kMaxLabel)};
+  const link::Hello hello{link::kProtocolVersion, remote_->session().atr,
+                          card_.label.substr(0, link::kMaxLabel)};
   CARDEA_CHECK(channel->send(link::FrameType::hello, link::encode(hello)));
   CARDEA_TRY(const auto reply, channel->receive());
   if (reply.type != link::FrameType::welcome) {
@@ -266,7 +269,7 @@ void InsertedCard::Worker::serve_one_insertion() {
     return;
   }
   enter(Phase::inserted, "");
-  reset_owed_ = true;
+  remote_->owe_reset();
   serve(**channel);
   (*channel)->shut_down();
   const std::lock_guard lock{mutex_};
@@ -284,7 +287,7 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
     switch (frame->type) {
       case link::FrameType::power_on:
       case link::FrameType::reset:
-        reset_owed_ = true;
+        remote_->owe_reset();
         continue;
       case link::FrameType::power_off:
         reset_at_power_off();
@@ -294,7 +297,13 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
       default:
         continue;
     }
-    const auto response = answer(std::move(frame->payload));
+    auto response = answer(std::move(frame->payload));
+    if (response) {
+      patience_ = std::chrono::milliseconds{0};
+      if (!channel.send(link::FrameType::response, *response, frame->number)) return;
+      if (auto settled = settle_proof(channel); !settled)
+        response = tl::unexpected{std::move(settled).error()};
+    }
     if (!response) {
       // The card is taken out, for the application too, and at once; a new session brings it back.
       channel.shut_down();
@@ -303,8 +312,6 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
       pause();
       return;
     }
-    patience_ = std::chrono::milliseconds{0};
-    if (!channel.send(link::FrameType::response, *response, frame->number)) return;
   }
 }
 
@@ -312,66 +319,55 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
 /// reset has nothing to lose with it, and the application need not notice. (With a command in the exchange
 /// this would not be safe: it might have run.)
 Result<void> InsertedCard::Worker::settle_reset() {
-  const auto done = exchange({api::ResetStep{}});
+  const auto done = remote_->settle();
   if (!done && done.error().code != Errc::not_found) return tl::unexpected{done.error()};
   if (!done) {
-    session_.reset();
+    remote_.reset();
     CARDEA_CHECK(ensure_session());
   }
-  reset_owed_ = false;
   return {};
 }
 
 /// A reset that is owed rides in front of the command.
 Result<Bytes> InsertedCard::Worker::answer(Bytes command) {
-  if (reset_owed_ && Clock::now() - last_exchange_ > kMayHaveEnded) {
+  if (remote_->owes_reset() && Clock::now() - last_exchange_ > kMayHaveEnded) {
     if (auto settled = settle_reset(); !settled) {
       wipe(command);
       return tl::unexpected{std::move(settled).error()};
     }
   }
-  std::vector<api::Step> steps;
-  if (reset_owed_) steps.emplace_back(api::ResetStep{});
-  steps.emplace_back(api::CommandStep{std::move(command)});
-  CARDEA_TRY(auto reply, exchange(std::move(steps)));
-  reset_owed_ = false;
-  return std::move(reply.results.back().response);
+  return remote_->transmit(std::move(command));
 }
 
 /// At once, and not with the next command, which may never come: nothing that was verified outlives the
 /// power.
 void InsertedCard::Worker::reset_at_power_off() {
-  const auto done = exchange({api::ResetStep{}});
-  reset_owed_ = !done;
-  // It has its number and may have been run: the same again, before anything else is said.
-  if (!done && done.error().code == Errc::unavailable && !unconfirmed_) {
-    unconfirmed_ = api::Exchange{sequence_, {api::ResetStep{}}};
-  }
+  remote_->owe_reset();
+  // Where it failed it is owed again. If it may have been run all the same, that does no harm.
+  if (!remote_->settle()) remote_->owe_reset();
 }
 
-Result<api::ExchangeReply> InsertedCard::Worker::exchange(std::vector<api::Step> steps) {
-  if (unconfirmed_) {
-    CARDEA_CHECK(send(*unconfirmed_));
-    unconfirmed_.reset();
-  }
-  api::Exchange numbered{++sequence_, std::move(steps)};
-  auto reply = send(numbered);
-  for (auto& step : numbered.steps) {
-    if (auto* command = std::get_if<api::CommandStep>(&step)) wipe(command->apdu);  // a PIN may be in it
-  }
-  return reply;
+/// After a right PIN: whoever logs in mostly wants something at once, and the proof travels with that. Where
+/// nothing comes, it goes by itself, for until it arrives the PIN has cost a try.
+Result<void> InsertedCard::Worker::settle_proof(link::Channel& channel) {
+  if (!remote_->owes_proof() || channel.wait_readable(kProofWaits)) return {};
+  const auto settled = remote_->settle();
+  // Not heard of: again in front of the next command, which will tell whether the server is there.
+  if (!settled && settled.error().code == Errc::unavailable) return {};
+  return settled;
 }
 
 /// Sends an exchange, and once more where it is uncertain whether the server has run it.
-Result<api::ExchangeReply> InsertedCard::Worker::send(const api::Exchange& numbered) {
+Result<api::RemoteCard::Sent> InsertedCard::Worker::send(BytesView octets) {
   const auto began = Clock::now();
   last_exchange_ = began;
-  auto reply = client_.exchange(*session_, numbered);
-  if (!reply && reply.error().code == Errc::unavailable && Clock::now() - began < kQuickFailure &&
-      !stopping()) {
-    reply = client_.exchange(*session_, numbered);
-  }
-  return reply;
+  const auto& session = remote_->session();
+  auto posted = client_.post(session, octets);
+  const bool repeated = !posted && posted.error().code == Errc::unavailable &&
+                        Clock::now() - began < kQuickFailure && !stopping();
+  if (repeated) posted = client_.post(session, octets);
+  if (!posted) return tl::unexpected{std::move(posted).error()};
+  return api::RemoteCard::Sent{std::move(posted->reply), std::move(posted->tls_exporter), repeated};
 }
 
 }  // namespace cardea::agent

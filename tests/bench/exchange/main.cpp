@@ -12,6 +12,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "cardea/apdu/response.h"
 #include "cardea/apdu/tlv.h"
 #include "cardea/api/client.h"
+#include "cardea/api/remote_card.h"
 
 namespace {
 
@@ -61,22 +63,27 @@ class Signer {
       : client_{std::move(connection), url, key} {
     auto opened = client_.open_session(card);
     if (!opened) die("opening a session: " + opened.error().what);
-    session_ = std::move(*opened);
+    remote_.emplace(*std::move(opened), [this](BytesView octets) { return send(octets); });
     expect_ok(verify_command(pin));
+    if (const auto settled = remote_->settle(); !settled) die("verifying the PIN: " + settled.error().what);
   }
 
   void expect_ok(const Bytes& command) {
-    const auto reply = client_.exchange(session_, api::Exchange{++sequence_, {api::CommandStep{command}}});
-    if (!reply) die("exchange: " + reply.error().what);
-    const auto response = apdu::parse_response(reply->results.at(0).response);
+    const auto answer = remote_->transmit(command);
+    if (!answer) die("exchange: " + answer.error().what);
+    const auto response = apdu::parse_response(*answer);
     if (!response || response->sw != apdu::sw::kOk)
       die("the card answered " + apdu::describe(response ? response->sw : apdu::sw::kUnspecified));
   }
 
  private:
+  Result<api::RemoteCard::Sent> send(BytesView octets) {
+    CARDEA_TRY(auto posted, client_.post(remote_->session(), octets));
+    return api::RemoteCard::Sent{std::move(posted.reply), std::move(posted.tls_exporter), false};
+  }
+
   api::Client client_;
-  api::CardSession session_;
-  std::uint64_t sequence_ = 0;
+  std::optional<api::RemoteCard> remote_;
 };
 
 std::string read_first_line(const std::string& path) {

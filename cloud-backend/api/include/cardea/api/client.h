@@ -11,6 +11,7 @@
 #include "cardea/api/channel.h"
 #include "cardea/api/http.h"
 #include "cardea/api/jose.h"
+#include "cardea/api/pin_form.h"
 #include "cardea/result.h"
 
 namespace cardea::api {
@@ -38,6 +39,12 @@ struct CardSession {
   std::string card;
   std::string label;
   Bytes atr;
+  // What PIN logins of the session are bound to, and what the card's PINs look like.
+  std::string organisation{};
+  std::string device{};       ///< thumbprint of the key that opened it
+  Bytes access_token_hash{};  ///< SHA-256 of the token that opened it
+  PinForm pin_form = PinForm::decimal;
+  bool channel_binding = false;  ///< logins are bound to the TLS connection too
 };
 
 /// Device side of the published HTTP interface (openapi.yaml). One connection, so one request at a time; make
@@ -69,6 +76,14 @@ class Client {
 
   /// One numbered exchange. After `unavailable` the same exchange may be sent again: the server runs it once.
   Result<ExchangeReply> exchange(const CardSession& session, const Exchange& exchange);
+
+  /// The same for the octets of an exchange, plain or sealed: the body of the reply, and which connection it
+  /// came over.
+  struct Posted {
+    Bytes reply;
+    Bytes tls_exporter;
+  };
+  Result<Posted> post(const CardSession& session, BytesView octets);
 
   Result<void> close_session(const CardSession& session);
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cardea/bytes.h"
 #include "cardea/result.h"
 
 namespace cardea::api {
@@ -23,6 +24,7 @@ struct HttpReply {
   int status = 0;
   std::string content_type;
   std::string body;
+  Bytes tls_exporter{};  ///< names the connection it came over (RFC 9266), 32 octets; empty without TLS 1.3
 };
 
 /// One HTTPS connection to one server, kept alive between requests. Not thread-safe.

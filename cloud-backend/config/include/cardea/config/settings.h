@@ -98,7 +98,7 @@ struct Limits {
 struct Pin {
   std::uint32_t ksf_memory_kib = 64U * 1024;  ///< 8 MiB to 1 GiB
   std::uint32_t ksf_passes = 3;               ///< 1 to 16
-  bool allow_plain = true;                    ///< until the agent speaks OPAQUE
+  bool allow_plain = false;                   ///< for clients that do not speak OPAQUE
 };
 
 /// Everything cardead can be told. The defaults work on one machine as they stand.

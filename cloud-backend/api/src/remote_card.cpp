@@ -1,0 +1,109 @@
+#include "cardea/api/remote_card.h"
+
+#include <utility>
+
+namespace cardea::api {
+namespace {
+
+bool is_ok(const Bytes& response) {
+  return response.size() == 2 && response[0] == 0x90 && response[1] == 0x00;
+}
+
+Bytes ok() {
+  return {0x90, 0x00};
+}
+
+}  // namespace
+
+RemoteCard::RemoteCard(CardSession session, Send send)
+    : session_{std::move(session)}, send_{std::move(send)}, channel_{session_.id} {}
+
+/// A proof goes before a reset: what was right was right, and a try is not lost to a card that is pulled.
+std::vector<Step> RemoteCard::take_owed() {
+  std::vector<Step> steps;
+  if (proof_) steps.emplace_back(*std::exchange(proof_, std::nullopt));
+  if (std::exchange(reset_owed_, false)) steps.emplace_back(ResetStep{});
+  return steps;
+}
+
+Result<void> RemoteCard::settle() {
+  CARDEA_CHECK(confirm());
+  auto steps = take_owed();
+  if (steps.empty()) return {};
+  CARDEA_CHECK(exchange(std::move(steps), true));
+  return {};
+}
+
+/// What may not have arrived, once more.
+Result<void> RemoteCard::confirm() {
+  if (!unconfirmed_) return {};
+  const auto done = deliver(unconfirmed_->message, unconfirmed_->proven);
+  if (done || done.error().code != Errc::unavailable) unconfirmed_.reset();
+  if (!done) return tl::unexpected{done.error()};
+  return {};
+}
+
+Result<Bytes> RemoteCard::transmit(Bytes apdu) {
+  if (reset_owed_) stripper_.reset();
+  auto command = stripper_.strip(std::move(apdu));
+  if (command.shown) return log_in(std::move(command));
+  auto steps = take_owed();
+  steps.emplace_back(CommandStep{std::move(command.apdu)});
+  CARDEA_TRY(auto reply, exchange(std::move(steps)));
+  return std::move(reply.results.back().response);
+}
+
+Result<Bytes> RemoteCard::log_in(StrippedCommand command) {
+  CARDEA_TRY(auto login, PinLogin::start(std::move(command), session_.pin_form));
+  auto steps = take_owed();
+  steps.emplace_back(login.opening());
+  CARDEA_TRY(auto reply, exchange(std::move(steps)));
+  auto& opened = reply.results.back();
+  if (!opened.challenge) return std::move(opened.response);
+
+  const bool sets_a_value = login.sets_a_value();
+  const bool repeated = repeated_;
+  const LoginPlace place{session_.organisation, session_.card, session_.device, session_.access_token_hash,
+                         session_.channel_binding ? tls_exporter_ : Bytes{}};
+  auto proof = std::move(login).finish(*opened.challenge, place);
+  if (!proof && proof.error().code == Errc::denied) {
+    // The server may have answered for the connection that broke: nobody can say whether the PIN is wrong.
+    if (session_.channel_binding && repeated)
+      return fail(Errc::unavailable, "the connection broke while a PIN was being verified");
+    return std::move(opened.response);
+  }
+  if (!proof) return tl::unexpected{std::move(proof).error()};
+  channel_.log_in(proof->session_key, proof->generation, proof->ke3);
+  proof_ = std::move(proof->step);
+  if (!sets_a_value) return ok();
+
+  // What lasts is answered when it is done. The answer is the proof's own: it is the only step.
+  CARDEA_TRY(auto done, exchange({*std::exchange(proof_, std::nullopt)}));
+  return std::move(done.results.back().response);
+}
+
+Result<ExchangeReply> RemoteCard::exchange(std::vector<Step> steps, bool alone) {
+  CARDEA_CHECK(confirm());
+  // In front of other steps, or by itself: whose PIN was right has been told so already.
+  const bool proven = std::holds_alternative<PinProofStep>(steps.front()) && (alone || steps.size() > 1);
+  CARDEA_TRY(auto message, channel_.next(std::move(steps)));
+  auto reply = deliver(message, proven);
+  if (!reply && alone && reply.error().code == Errc::unavailable)
+    unconfirmed_ = Unconfirmed{std::move(message), proven};
+  return reply;
+}
+
+Result<ExchangeReply> RemoteCard::deliver(const CardChannel::Message& message, bool proven) {
+  CARDEA_TRY(auto sent, send_(message.octets));
+  tls_exporter_ = std::move(sent.tls_exporter);
+  repeated_ = sent.repeated;
+  CARDEA_TRY(auto reply, channel_.read(message, sent.reply));
+  // The application was told that its PIN is right. Where the card has changed its mind since (another value,
+  // set elsewhere), it is not the card that the application talked to any more.
+  if (proven && !is_ok(reply.results.front().response)) {
+    return fail(Errc::conflict, "the card changed while a PIN was being verified");
+  }
+  return reply;
+}
+
+}  // namespace cardea::api
