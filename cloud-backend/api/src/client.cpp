@@ -119,7 +119,7 @@ class Client::Impl {
     request.body.assign(body.begin(), body.end());
     auto reply = send(request);
     wipe({reinterpret_cast<std::uint8_t*>(request.body.data()),
-                  request.body.size()});  // NOLINT(*-reinterpret-cast): char to octet
+          request.body.size()});  // NOLINT(*-reinterpret-cast): char to octet
     return reply;
   }
 

@@ -1,8 +1,8 @@
 #include "cardea/api/pin_login.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "cardea/apdu/command.h"
 #include "cardea/api/card_secret.h"
 
 namespace cardea::api {
@@ -12,6 +12,12 @@ constexpr std::uint8_t kPuk = 0x81;
 
 std::string_view holder_of(std::uint8_t reference) {
   return reference == kPuk ? card_secret::kPuk : card_secret::kPin;
+}
+
+/// The command as a whole, with zeroes for its PINs: the parts of a chain have been sent, and used up.
+Bytes whole_command(BytesView last_part, std::size_t field_size) {
+  return apdu::encode(apdu::Command{last_part[0], last_part[1], last_part[2], last_part[3], Bytes(field_size),
+                                    std::nullopt, false});
 }
 
 Bytes context_of(const LoginPlace& place, std::uint8_t reference) {
@@ -31,6 +37,7 @@ Result<PinLogin> PinLogin::start(StrippedCommand command, PinForm form) {
   const bool changes = out.sets_a_value();
   out.new_well_formed_ = !changes;
   const auto field = shown.field.expose();
+  out.whole_ = whole_command(out.apdu_, field.size());
   // Of a field of another length nobody knows where one value ends; the card refuses it for its length.
   if (changes && field.size() != 2 * kPaddedPinSize) return out;
   const auto value = changes ? field.first(kPaddedPinSize) : field;
@@ -66,7 +73,7 @@ Result<PinLogin::Proof> PinLogin::finish(const PinChallenge& challenge, const Lo
   proof.ke3 = done.ke3;
   proof.session_key = std::move(done.session_key);
   proof.generation = challenge.generation;
-  proof.step.apdu = std::move(apdu_);
+  proof.step.apdu = std::move(whole_);
 
   // The card's secret, where this value has a copy of it: lent to the server for as long as the holder is in.
   std::optional<hpke::KeyPair> secret;

@@ -235,6 +235,15 @@ TEST_CASE("[C2] the proof goes by itself where nothing follows, and before a res
   CHECK(std::equal(end.rbegin(), end.rend(), it.server.heard.rbegin()));
 }
 
+TEST_CASE("[C2] a chain is opened by its last part and proven as a whole: its parts are used up by then") {
+  Bench it;
+  CHECK(it.send("1020008003313233") == "9000");
+  CHECK(it.send("0020008005343536FFFF") == "9000");
+  REQUIRE(it.card.settle());
+  CHECK(it.server.heard ==
+        Heard{"01 1020008003000000", "02 00200080050000000000", "+", "03 " + std::string{kStripped}});
+}
+
 TEST_CASE("[C5] a PIN that the form refuses spends no try: the card says so") {
   Bench it;
   CHECK(it.send("002000800831323334FFFFFFFF") == "6A80");

@@ -55,7 +55,8 @@ class PinLogin {
  private:
   PinLogin() = default;
 
-  Bytes apdu_;
+  Bytes apdu_;   // as the application sent it: perhaps the last part of a chain
+  Bytes whole_;  // the whole command
   std::uint8_t reference_ = 0;
   std::uint8_t new_reference_ = 0;
   bool well_formed_ = false;
