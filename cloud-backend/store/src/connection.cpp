@@ -36,6 +36,22 @@ Bytes Query::blob(int column) const {
   return data == nullptr ? Bytes{} : Bytes(data, data + value.getBytes());
 }
 
+audit::Value Query::value(int column) const {
+  const auto value = statement_.getColumn(column);
+  switch (value.getType()) {
+    case SQLITE_INTEGER:
+      return value.getInt64();
+    case SQLITE_FLOAT:
+      return value.getDouble();
+    case SQLITE_TEXT:
+      return value.getString();
+    case SQLITE_BLOB:
+      return blob(column);
+    default:
+      return std::monostate{};
+  }
+}
+
 Connection::Connection(const std::filesystem::path& file, Access access)
     : database_{file.string(), open_flags(access), kBusyMilliseconds} {
   database_.exec("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON");

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "cardea/audit/row.h"
 #include "cardea/bytes.h"
 #include "cardea/result.h"
 #include "cardea/store/rows.h"
@@ -39,6 +40,8 @@ class Query {
   [[nodiscard]] Time time(int column) const { return Time{std::chrono::milliseconds{integer(column)}}; }
   [[nodiscard]] std::string text(int column) const { return statement_.getColumn(column).getString(); }
   [[nodiscard]] Bytes blob(int column) const;
+  /// With its type, for whoever does not know the table.
+  [[nodiscard]] audit::Value value(int column) const;
   [[nodiscard]] std::optional<std::string> optional_text(int column) const {
     return null(column) ? std::nullopt : std::optional{text(column)};
   }

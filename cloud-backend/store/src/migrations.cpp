@@ -25,6 +25,11 @@ void apply(Connection& connection, const Migration& migration) {
 
 }  // namespace
 
+bool needs_migration(Connection& connection) {
+  const int version = pragma(connection, "PRAGMA user_version");
+  return version > 0 && version < migrations().back().version;
+}
+
 Result<void> migrate(Connection& connection) {
   const int owner = pragma(connection, "PRAGMA application_id");
   const int version = pragma(connection, "PRAGMA user_version");

@@ -20,6 +20,9 @@ const std::vector<Migration>& migrations();
 /// Marks the file as ours ("CRDA"), so that no other program's database is taken for one.
 inline constexpr int kApplicationId = 0x43524441;
 
+/// Whether `migrate` would change anything in a database that is not new.
+bool needs_migration(Connection& connection);
+
 /// Brings an open database to the newest version, each migration in one transaction.
 /// Errors: `conflict` for a database newer than this program, `invalid` for another program's, `corrupt`.
 Result<void> migrate(Connection& connection);

@@ -43,13 +43,16 @@ void prepare_file(Connection& connection) {
   connection.script("PRAGMA journal_size_limit = 16777216");
 }
 
-Result<void> prepare(const Options& options) {
+/// Whether rows may differ from their log because the schema has just changed: they did not before.
+Result<bool> prepare(const Options& options) {
   try {
     Connection connection{options.file, Access::write};
     try {
       if (options.verify_integrity) CARDEA_CHECK(check_integrity(connection));
       prepare_file(connection);
-      return migrate(connection);
+      const bool fits = needs_migration(connection) && ChangeLog{connection}.fits(connection).value_or(false);
+      CARDEA_CHECK(migrate(connection));
+      return fits;
     } catch (const SQLite::Exception& failure) {
       return tl::unexpected{connection.translate(failure)};
     }
@@ -69,11 +72,12 @@ Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   if (sodium_init() < 0) return fail(Errc::unavailable, "libsodium cannot be initialised");
   CARDEA_TRY(LockFile lock, LockFile::take(options.file.string() + ".lock"));
   CARDEA_CHECK(make_private(options.file));
-  if (auto prepared = prepare(options); !prepared) {
-    return tl::unexpected{about(options.file, std::move(prepared).error())};
+  const auto prepared = prepare(options);
+  if (!prepared) {
+    return tl::unexpected{about(options.file, prepared.error())};
   }
   try {
-    return std::make_unique<SqliteDatabase>(options.file, std::move(lock));
+    return std::make_unique<SqliteDatabase>(options.file, std::move(lock), *prepared);
   } catch (const SQLite::Exception& failure) {
     return tl::unexpected{
         about(options.file, translate_sqlite(failure.getExtendedErrorCode(), 0, failure.what()))};
@@ -82,12 +86,14 @@ Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   }
 }
 
-SqliteDatabase::SqliteDatabase(std::filesystem::path file, LockFile lock)
+SqliteDatabase::SqliteDatabase(std::filesystem::path file, LockFile lock, bool upgraded)
     : file_{std::move(file)},
       lock_{std::move(lock)},
       writing_{file_, Access::write},
+      log_{writing_},
       readers_{file_},
-      writer_{(prepare_file(writing_), writing_)} {}
+      writer_{(prepare_file(writing_), writing_), &log_},
+      changes_{*this, log_, upgraded} {}
 
 Stats SqliteDatabase::stats() const {
   Stats stats;

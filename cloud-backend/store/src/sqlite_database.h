@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "cardea/store/database.h"
+#include "change_log.h"
+#include "changes.h"
 #include "connection.h"
 #include "key_ledger.h"
 #include "live_cards.h"
@@ -22,7 +24,7 @@ namespace cardea::store {
 /// Database over SQLite. The only place where SQLiteCpp's exceptions are caught besides Writer is `read`.
 class SqliteDatabase final : public Database {
  public:
-  SqliteDatabase(std::filesystem::path file, LockFile lock);
+  SqliteDatabase(std::filesystem::path file, LockFile lock, bool upgraded);
 
   Result<void> add(const Organisation& row) override;
   Result<std::vector<Organisation>> organisations() override;
@@ -67,6 +69,8 @@ class SqliteDatabase final : public Database {
   Result<RecoveryLink> spend_recovery_attempt(const Bytes& hash, Time now) override;
   Result<void> end_recovery(const Bytes& hash, const std::optional<Bytes>& code, Time now) override;
 
+  Changes& changes() override { return changes_; }
+
   Result<void> append(const AuditRow& row) override;
   Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
 
@@ -103,10 +107,12 @@ class SqliteDatabase final : public Database {
   std::filesystem::path file_;
   LockFile lock_;
   Connection writing_;
+  ChangeLog log_;
   Readers readers_;
   LiveCards live_;
   std::atomic<std::uint64_t> pin_attempts_{0};
   Writer writer_;
+  SqliteChanges changes_;
   SqliteKeyLedger key_ledger_{*this};
 };
 

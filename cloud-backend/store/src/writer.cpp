@@ -31,7 +31,8 @@ struct Writer::Job {
   bool done = false;
 };
 
-Writer::Writer(Connection& connection) : connection_{connection}, thread_{[this] { loop(); }} {}
+Writer::Writer(Connection& connection, ChangeLog* log)
+    : connection_{connection}, log_{log}, thread_{[this] { loop(); }} {}
 
 Writer::~Writer() {
   {
@@ -103,9 +104,11 @@ bool Writer::attempt(const std::vector<Job*>& jobs) {
   try {
     connection_.run("BEGIN IMMEDIATE");
     begun = true;
+    if (log_ != nullptr) log_->undone();  // nothing is left of the last one
     for (Job* job : jobs) {
       connection_.run("SAVEPOINT piece");
       job->result = perform(*job);
+      if (!job->result && log_ != nullptr) log_->piece_undone();
       if (job->result) {
         ++successes;
       } else if (!connection_.in_transaction()) {
@@ -116,6 +119,7 @@ bool Writer::attempt(const std::vector<Job*>& jobs) {
       connection_.run("RELEASE piece");
     }
     connection_.run(successes > 0 ? "COMMIT" : "ROLLBACK");
+    if (successes > 0 && log_ != nullptr) log_->committed();
   } catch (const SQLite::Exception& failure) {
     const Error error = connection_.translate(failure);
     if (begun) roll_back();
@@ -133,7 +137,9 @@ bool Writer::attempt(const std::vector<Job*>& jobs) {
 
 Result<void> Writer::perform(Job& job) {
   try {
-    return job.work(connection_);
+    auto result = job.work(connection_);
+    if (result && log_ != nullptr) CARDEA_CHECK(log_->log_piece());
+    return result;
   } catch (const SQLite::Exception& failure) {
     return tl::unexpected{connection_.translate(failure)};
   } catch (const std::exception& failure) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cardea/result.h"
+#include "change_log.h"
 #include "connection.h"
 
 namespace cardea::store {
@@ -32,8 +33,8 @@ class Writer {
   using Work = std::function<Result<void>(Connection&)>;
   using Published = std::function<void()>;
 
-  /// Takes over the connection for writing. Starts the thread.
-  explicit Writer(Connection& connection);
+  /// Takes over the connection for writing, and tells `log` how transactions go. Starts the thread.
+  explicit Writer(Connection& connection, ChangeLog* log = nullptr);
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
   /// Finishes what is queued.
@@ -55,6 +56,7 @@ class Writer {
   void roll_back() noexcept;
 
   Connection& connection_;
+  ChangeLog* log_;
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> writes_ = 0;
   std::mutex mutex_;

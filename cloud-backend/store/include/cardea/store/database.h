@@ -10,6 +10,7 @@
 #include "cardea/card/ports/clock.h"
 #include "cardea/card/ports/store.h"
 #include "cardea/result.h"
+#include "cardea/store/changes.h"
 #include "cardea/store/key_ledger.h"
 #include "cardea/store/pin_records.h"
 #include "cardea/store/rows.h"
@@ -117,6 +118,9 @@ class Database {
   virtual Result<RecoveryLink> spend_recovery_attempt(const Bytes& hash, Time now) = 0;
   /// Ends the link and, where a code was used, the code; `conflict` when another call was first.
   virtual Result<void> end_recovery(const Bytes& hash, const std::optional<Bytes>& code, Time now) = 0;
+
+  /// What notices changes that were not made through this interface.
+  virtual Changes& changes() = 0;
 
   /// Appends one line; `row.number` is chosen here.
   virtual Result<void> append(const AuditRow& row) = 0;

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "cardea/store/changes.h"
+#include "change_log.h"
+
+namespace cardea::store {
+
+class SqliteDatabase;
+
+class SqliteChanges final : public Changes {
+ public:
+  SqliteChanges(SqliteDatabase& database, ChangeLog& log, bool upgraded)
+      : database_{database}, log_{log}, upgraded_{upgraded} {}
+
+  Result<Findings> protect(const SecretBytes& key) override;
+  [[nodiscard]] bool on() const override { return log_.on(); }
+  void refuse(const std::string& reason) override { log_.refuse(reason); }
+  Result<void> check_card(const std::string& card, const std::string& device) override;
+  Result<Findings> verify() override;
+  std::vector<Alarm> alarms() override { return log_.alarms(); }
+  Result<void> freeze(const std::string& card, const Freeze& freeze) override;
+  Result<void> thaw(const std::string& card) override;
+  Result<std::optional<Freeze>> frozen(const std::string& card) override;
+  [[nodiscard]] LogHead head() const override { return log_.head(); }
+  Result<audit::Hash> root(std::uint64_t size) override;
+  Result<audit::Proof> inclusion(std::uint64_t leaf, std::uint64_t size) override;
+  Result<audit::Proof> consistency(std::uint64_t older, std::uint64_t size) override;
+  Result<void> keep_checkpoint(std::uint64_t size, const std::string& note) override;
+  Result<std::optional<std::string>> checkpoint() override;
+  Result<LoggedLine> line(std::uint64_t audit_number) override;
+
+ private:
+  audit::Tree::Reader leaves();
+
+  SqliteDatabase& database_;
+  ChangeLog& log_;
+  bool upgraded_;
+};
+
+}  // namespace cardea::store
