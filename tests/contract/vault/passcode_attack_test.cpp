@@ -63,7 +63,8 @@ TEST_CASE("nothing that the HSM wrapped stands in the stored handle [B4]") {
   const auto wrapped = vault::SealedKey::parse(inner).value().wrapped;
   for (std::size_t at = 0; at + 8 <= wrapped.size(); at += 8) {
     const auto block = BytesView{wrapped}.subspan(at, 8);
-    CHECK(std::ranges::search(scene.key.sealed, block).empty());
+    const auto& sealed = scene.key.sealed;
+    CHECK(std::search(sealed.begin(), sealed.end(), block.begin(), block.end()) == sealed.end());
   }
 }
 
