@@ -272,7 +272,8 @@ class RunningDaemon final : public Daemon {
         service::SessionLimits{limits.sessions, limits.sessions_per_device, limits.session_idle,
                                limits.session_lifetime},
         service::PinOptions{pin.allow_plain,
-                            {api::opaque::Ksf::Function::argon2id, pin.ksf_memory_kib, pin.ksf_passes}});
+                            {api::opaque::Ksf::Function::argon2id, pin.ksf_memory_kib, pin.ksf_passes},
+                            pin.channel_binding == config::ChannelBinding::require});
     cards_.emplace(world, *sessions_);
     directory_.emplace(world, *sessions_, *enrolment_);
     key_care_.emplace(world, *vault_);

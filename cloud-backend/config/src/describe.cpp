@@ -85,8 +85,10 @@ std::string describe(const Settings& s) {
       s.limits.sessions, s.limits.sessions_per_device, s.limits.session_idle.count(),
       s.limits.session_lifetime.count(), s.limits.connections, s.limits.body,
       s.limits.connection_idle.count(), s.limits.handshake.count(), s.limits.request.count());
-  out += fmt::format("\n[pin]\nksf_memory_kib = {}\nksf_passes = {}\nallow_plain = {}\n",
-                     s.pin.ksf_memory_kib, s.pin.ksf_passes, s.pin.allow_plain);
+  out += fmt::format(
+      "\n[pin]\nksf_memory_kib = {}\nksf_passes = {}\nallow_plain = {}\nchannel_binding = \"{}\"\n",
+      s.pin.ksf_memory_kib, s.pin.ksf_passes, s.pin.allow_plain,
+      s.pin.channel_binding == ChannelBinding::require ? "require" : "prefer");
   return out;
 }
 

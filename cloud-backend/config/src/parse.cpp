@@ -260,6 +260,8 @@ void read_pin(Reader& reader, Pin& pin) {
   reader.number("ksf_memory_kib", pin.ksf_memory_kib, 8 << 10, 1 << 20);
   reader.number("ksf_passes", pin.ksf_passes, 1, 16);
   reader.boolean("allow_plain", pin.allow_plain);
+  reader.word<ChannelBinding>("channel_binding", pin.channel_binding,
+                              {{"prefer", ChannelBinding::prefer}, {"require", ChannelBinding::require}});
 }
 
 void read_limits(Reader& reader, Limits& limits) {

@@ -35,7 +35,8 @@ Response session_problem(const Error& error) {
 Response exchange(const Application& app, Request& request) {
   const auto token = session_token(request);
   if (token.empty()) return missing_session_token();
-  auto reply = app.sessions.exchange(request.parameters[0], token, as_bytes(request.body));
+  auto reply =
+      app.sessions.exchange(request.parameters[0], token, as_bytes(request.body), request.tls_exporter);
   if (!reply) return session_problem(reply.error());
   Response response;
   response.content_type = api::kExchangeMediaType;
@@ -96,6 +97,7 @@ Response open_session(const Application& app, Request& request) {
                              {"profile", opened->profile},
                              {"organisation", opened->organisation},
                              {"pin_format", opened->decimal_pins ? "decimal" : "padded"},
+                             {"channel_binding", opened->binds_channel ? "require" : "prefer"},
                              {"atr", to_hex(opened->atr)}});
 }
 

@@ -52,6 +52,7 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
                        std::string{profile->name},
                        to_bytes(profile->atr),
                        row.organisation,
+                       pin_options_.bind_channel,
                        !profile->yubico};
   const auto session =
       std::make_shared<Session>(world_, *secrets_, pin_keys_, pin_options_, caller, row, *profile);
@@ -108,13 +109,15 @@ Result<Bytes> CardSessions::exchange(std::string_view session_id, std::string_vi
   return this->exchange(session_id, token, BytesView{body});
 }
 
-Result<Bytes> CardSessions::exchange(std::string_view session_id, std::string_view token, BytesView body) {
+Result<Bytes> CardSessions::exchange(std::string_view session_id, std::string_view token, BytesView body,
+                                     BytesView tls_exporter) {
   CARDEA_CHECK(api::sequence_of(body));
   CARDEA_TRY(const auto found, find(session_id, token));
   auto& session = *found;
   const std::lock_guard strand{session.mutex};
   if (const auto reason = overdue(session); reason && !session.ended) end({found}, *reason);
   if (session.ended) return gone();
+  session.pins.bind_channel(tls_exporter);
   return run(session, body);
 }
 

@@ -94,11 +94,16 @@ struct Limits {
   Seconds request{15};  ///< from a request's first octet to its last, and for taking the response
 };
 
+/// Whether PIN logins are good over their own TLS connection only (RFC 9266). Nobody may end TLS between the
+/// agent and the server then: behind a proxy that does, every PIN is wrong.
+enum class ChannelBinding : std::uint8_t { prefer, require };
+
 /// How clients stretch PINs (Argon2id), and whether PINs may come in plain text.
 struct Pin {
   std::uint32_t ksf_memory_kib = 64U * 1024;  ///< 8 MiB to 1 GiB
   std::uint32_t ksf_passes = 3;               ///< 1 to 16
   bool allow_plain = false;                   ///< for clients that do not speak OPAQUE
+  ChannelBinding channel_binding = ChannelBinding::prefer;
 };
 
 /// Everything cardead can be told. The defaults work on one machine as they stand.

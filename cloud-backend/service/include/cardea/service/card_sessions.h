@@ -35,7 +35,8 @@ struct OpenedSession {
   std::string profile;
   Bytes atr;
   std::string organisation;
-  bool decimal_pins = false;  ///< values are six to eight digits, padded with FF; else any octets, padded
+  bool binds_channel = false;  ///< PIN logins are bound to the TLS connection
+  bool decimal_pins = false;   ///< values are six to eight digits, padded with FF; else any octets, padded
 };
 
 /// A session as the administrator sees it.
@@ -71,7 +72,9 @@ class CardSessions {
   /// the same form. The same octets again get the stored reply and run nothing. Errors: `conflict` for any
   /// number but the next one, for other octets under the last number, and for a plain exchange after a login;
   /// `denied` for a login that is not proven and a record that does not open; `invalid`.
-  Result<Bytes> exchange(std::string_view session, std::string_view token, BytesView body);
+  /// `tls_exporter` (RFC 9266) names the connection; PIN logins are bound to it where the options say so.
+  Result<Bytes> exchange(std::string_view session, std::string_view token, BytesView body,
+                         BytesView tls_exporter = {});
   Result<Bytes> exchange(std::string_view session, std::string_view token, const api::Exchange& exchange);
 
   Result<void> close(std::string_view session, std::string_view token);

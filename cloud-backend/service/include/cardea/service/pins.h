@@ -21,7 +21,8 @@ namespace cardea::service {
 struct PinOptions {
   /// A PIN in plain text inside a command from the network. Off: it is refused, and no try is spent.
   bool allow_plain = false;
-  api::opaque::Ksf ksf{};  ///< how clients stretch new values
+  api::opaque::Ksf ksf{};     ///< how clients stretch new values
+  bool bind_channel = false;  ///< logins are good over their own TLS connection only
 };
 
 /// A tenant's side of all its PIN logins, in locked memory.
@@ -91,6 +92,10 @@ class Pins final : public card::PinVault {
     Bytes tls_exporter;
   };
   void bind(Binding binding) { binding_ = std::move(binding); }
+  /// The connection that the next opening comes over, where the options want logins bound to it.
+  void bind_channel(BytesView tls_exporter) {
+    if (options_.bind_channel) binding_.tls_exporter = to_bytes(tls_exporter);
+  }
 
   /// What the opening that has just run is to be answered with; nothing when the card did not ask for a PIN.
   std::optional<api::PinChallenge> take_challenge() { return std::exchange(challenge_, std::nullopt); }
