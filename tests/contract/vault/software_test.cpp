@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -72,6 +74,31 @@ std::unique_ptr<KeyVaultBench> software() {
 std::string slurp(const fs::path& path) {
   std::ifstream in{path, std::ios::binary};
   return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+/// How often the octets, in this order or the other, stand in the process's writable memory.
+unsigned found_in_memory(pid_t process, BytesView octets) {
+  const auto proc = fs::path{"/proc"} / std::to_string(process);
+  const std::string forwards{octets.begin(), octets.end()};
+  const std::string backwards{forwards.rbegin(), forwards.rend()};
+  std::ifstream maps{proc / "maps"};
+  std::ifstream memory{proc / "mem", std::ios::binary};
+  REQUIRE(memory.is_open());
+  unsigned out = 0;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(" rw") == std::string::npos) continue;
+    const auto begin = std::stoull(line, nullptr, 16);
+    const auto end = std::stoull(line.substr(line.find('-') + 1), nullptr, 16);
+    std::string content(end - begin, '\0');
+    memory.clear();
+    memory.seekg(static_cast<std::streamoff>(begin));
+    memory.read(content.data(), static_cast<std::streamsize>(content.size()));
+    for (const auto& wanted : {forwards, backwards}) {
+      for (auto at = content.find(wanted); at != std::string::npos; at = content.find(wanted, at + 1))
+        ++out;
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -194,6 +221,42 @@ TEST_CASE(
     ++used;
   }
   CHECK(used == 2);
+}
+
+TEST_CASE(
+    "software vault: no private key is in a worker's memory after its operation, nor after the session "
+    "[B9]") {
+  if (::getuid() != 0) return;  // an undumpable process's memory is root's to read
+  SoftwareBench bench;
+  Bytes scalar(32);
+  for (std::size_t i = 0; i < scalar.size(); ++i)
+    scalar[i] = static_cast<std::uint8_t>(0x31 + 5 * i);
+  const Bytes digest(32, 0x42);
+  const auto key =
+      bench.vault().import_ec({0x9A, 1}, card::Algorithm::p256, SecretBytes{BytesView{scalar}}).value();
+  for (const auto process : signers())  // one of them has imported it
+    CHECK(found_in_memory(process, scalar) == 0);
+  for (const bool session : {false, true}) {
+    CAPTURE(session);
+    auto options = bench.options();
+    options.workers = 1;
+    options.session_keys = session;
+    const auto before = signers();
+    const auto vault = vault::Vault::open(std::move(options)).value();
+    const auto keys = vault->keys_of("acme", "card-1");
+    pid_t worker = 0;
+    for (const auto process : signers()) {
+      if (std::ranges::find(before, process) == before.end()) worker = process;
+    }
+    REQUIRE(worker != 0);
+    CHECK(slurp("/proc/" + std::to_string(worker) + "/status").find("\nSeccomp:\t2\n") != std::string::npos);
+    for (int i = 0; i < 3; ++i)
+      CHECK(keys->ecdsa_sign(key, digest).has_value());
+    CHECK(keys->ecdh(key, key.public_key.point).has_value());
+    CHECK((found_in_memory(worker, scalar) > 0) == session);
+    keys->end_session();
+    CHECK(found_in_memory(worker, scalar) == 0);
+  }
 }
 
 TEST_CASE("software vault: keys are wrapped anew under another version, made ahead, settled [B7]") {
