@@ -81,6 +81,34 @@ TEST_CASE("the key-encryption key has the attributes of the design [B3]") {
   CHECK(allowed == CKM_AES_KEY_WRAP_PAD);
 }
 
+TEST_CASE("a tenant's signing keys never leave the HSM and do nothing but sign [B1]") {
+  auto rogue = break_in();
+  const auto& module = rogue.session.module();
+  for (const auto purpose : {signer::SigningPurpose::manifest, signer::SigningPurpose::attestation}) {
+    const auto key = signer::find_signing_key(rogue.session, "acme", purpose).value().private_key;
+    const auto flag = [&](CK_ATTRIBUTE_TYPE type) {
+      return rogue.session.get(key, type).value() == Bytes{1};
+    };
+    for (const auto type : {CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_ALWAYS_SENSITIVE,
+                            CKA_NEVER_EXTRACTABLE, CKA_SIGN, CKA_LOCAL}) {
+      CAPTURE(type);
+      CHECK(flag(type));
+    }
+    for (const auto type : {CKA_EXTRACTABLE, CKA_DERIVE, CKA_DECRYPT, CKA_UNWRAP, CKA_MODIFIABLE}) {
+      CAPTURE(type);
+      CHECK_FALSE(flag(type));
+    }
+    CK_MECHANISM mechanism{CKM_AES_KEY_WRAP_PAD, nullptr, 0};
+    Bytes out(4096);
+    CK_ULONG length = out.size();
+    CHECK(module->C_WrapKey(rogue.session.handle(), &mechanism, rogue.kek, key, out.data(), &length) ==
+          CKR_KEY_UNEXTRACTABLE);
+    CHECK(module->C_DestroyObject(rogue.session.handle(), key) != CKR_OK);
+    auto change = attribute(CKA_EXTRACTABLE, kYes);
+    CHECK(module->C_SetAttributeValue(rogue.session.handle(), key, &change, 1) != CKR_OK);
+  }
+}
+
 TEST_CASE("a user key cannot be unwrapped as a readable one [B3]") {
   auto rogue = break_in();
   CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
