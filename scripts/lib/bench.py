@@ -145,6 +145,32 @@ def measure_login(rounds):
     return Figure([run["per_second_per_core"] for run in runs]), Figure([run["latency_ms"] for run in runs])
 
 
+GENERATE = "0047009D05AC0380010700"  # RSA-2048 in 9D
+
+
+def generate_rounds(directory, rounds, spares):
+    """Milliseconds for GENERATE of an RSA-2048 key over PC/SC, with so many keys made ahead."""
+    from pcsc import Connection  # pcscd must be up before the module is used
+    import piv
+
+    stack = Stack(directory, server_config=f"[pool]\nrsa2048 = {spares}\n", log_level="info").start()
+    try:
+        card = stack.new_card("piv-yubikey5")
+        wait_until(lambda: sum(row["ready"] for row in stack.cli("pool", "status")) == spares, 120, "the pool is full")
+        times = []
+        with Connection() as connection:
+            piv.authenticate(connection)
+            for _ in range(rounds):
+                began = time.monotonic()
+                _, sw = connection.transmit(GENERATE)
+                times.append((time.monotonic() - began) * 1000)
+                assert sw[:2] == "61" or sw == "9000", sw
+        card.remove()
+        return Figure(times)
+    finally:
+        stack.stop()
+
+
 def machine():
     model = next((l.split(":")[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines() if l.startswith("model name")), "?")
     return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
@@ -154,7 +180,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="apdu,sign,software,login,issue")
+    parser.add_argument("--only", default="apdu,sign,software,login,issue,generate")
     options = parser.parse_args()
     only = set(options.only.split(","))
     directory = Path(tempfile.mkdtemp(prefix="cardea-bench-"))
@@ -168,6 +194,12 @@ def main():
             print(f"APDU (b) vpcd with a null card     {vpcd.text('us')}", flush=True)
         if "software" in only:
             flat |= measure_software(options.rounds)
+        if "generate" in only:
+            waited = generate_rounds(directory / "g0", options.rounds, 0)
+            ahead = generate_rounds(directory / "g1", options.rounds, options.rounds)
+            print(f"generate RSA-2048, made on demand  {waited.text('ms')}")
+            print(f"generate RSA-2048, made ahead      {ahead.text('ms')}   {waited.middle / ahead.middle:.0f} times as fast", flush=True)
+            flat |= {"generate_rsa2048_ms": waited.middle, "generate_rsa2048_pool_ms": ahead.middle}
         if not only & {"apdu", "sign", "issue"}:
             if options.json:
                 Path(options.json).write_text(json.dumps(flat, indent=2) + "\n")

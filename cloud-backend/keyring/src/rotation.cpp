@@ -14,6 +14,8 @@ namespace cardea::keyring {
 namespace {
 
 constexpr std::size_t kCardsAtOnce = 16;
+/// How often all cards are gone through for keys that came in between; what is left then is damaged.
+constexpr unsigned kPasses = 3;
 
 /// What a handle says of itself.
 struct Naming {
@@ -84,7 +86,6 @@ Result<bool> Keyring::wrap_cards(const store::KekVersionRow& version, vault::Vau
   const auto& organisation = version.organisation;
   CARDEA_TRY(const auto records, ledger_.key_records(organisation, version.cursor, kCardsAtOnce));
   auto cursor = version.cursor;
-  auto rewrapped = version.rewrapped;
   for (const auto& record : records) {
     cursor = record.card_number;
     if (record.value.empty()) continue;
@@ -101,11 +102,10 @@ Result<bool> Keyring::wrap_cards(const store::KekVersionRow& version, vault::Vau
     }
     CARDEA_TRY(const auto value, card::with_sealed(record.value, *std::move(fresh)));
     // Where the card got another key meanwhile, the search for what is left will find it.
-    CARDEA_TRY(const auto replaced, ledger_.replace_key_record(record, value));
-    if (replaced) ++rewrapped;
+    CARDEA_CHECK(ledger_.replace_key_record(record, value));
   }
   if (!records.empty()) {
-    CARDEA_CHECK(ledger_.advance(organisation, version.version, cursor, rewrapped, std::nullopt));
+    CARDEA_CHECK(ledger_.advance(organisation, version.version, cursor, std::nullopt));
     return true;
   }
 
@@ -123,14 +123,16 @@ Result<bool> Keyring::wrap_cards(const store::KekVersionRow& version, vault::Vau
   // Keys that were being made when the version changed may have got the earlier one.
   CARDEA_TRY(const auto tally, count(organisation, version.version));
   const bool rest = tally.left > tally.waiting;
-  if (rest && rewrapped > version.rewrapped) {
-    CARDEA_CHECK(ledger_.advance(organisation, version.version, 0, rewrapped, std::nullopt));
+  if (rest && ++passes_[organisation] < kPasses) {
+    CARDEA_CHECK(ledger_.advance(organisation, version.version, 0, std::nullopt));
     return true;
   }
-  CARDEA_CHECK(ledger_.advance(organisation, version.version, cursor, rewrapped, now()));
+  passes_.erase(organisation);
+  CARDEA_CHECK(ledger_.advance(organisation, version.version, cursor, now()));
   report(!rest, "hsm.rotate",
-         "organisation " + organisation + ": " + std::to_string(rewrapped) + " keys wrapped by version " +
-             std::to_string(version.version) + ", " + std::to_string(tally.left) + " left");
+         "organisation " + organisation + ": " + std::to_string(version.rewrapped) +
+             " keys wrapped by version " + std::to_string(version.version) + ", " +
+             std::to_string(tally.left) + " left");
   return false;
 }
 

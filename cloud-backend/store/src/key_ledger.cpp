@@ -157,14 +157,11 @@ Result<void> SqliteKeyLedger::add_kek_version(const std::string& organisation, s
 }
 
 Result<void> SqliteKeyLedger::advance(const std::string& organisation, std::uint32_t version,
-                                      std::uint64_t cursor, std::uint64_t rewrapped,
-                                      std::optional<Time> finished_at) {
+                                      std::uint64_t cursor, std::optional<Time> finished_at) {
   return database_.write([&](Connection& db) -> Result<void> {
-    if (db.run(
-            "UPDATE kek_versions SET cursor = ?, rewrapped = ?, finished_at = ? WHERE organisation = ? AND "
-            "version = ?",
-            static_cast<std::int64_t>(cursor), static_cast<std::int64_t>(rewrapped), finished_at,
-            organisation, std::int64_t{version}) == 0) {
+    if (db.run("UPDATE kek_versions SET cursor = ?, finished_at = ? WHERE organisation = ? AND "
+               "version = ?",
+               static_cast<std::int64_t>(cursor), finished_at, organisation, std::int64_t{version}) == 0) {
       return fail(Errc::not_found, "the organisation has no such version of its keys");
     }
     return {};
@@ -217,6 +214,13 @@ Result<bool> SqliteKeyLedger::replace_key_record(const KeyRecordRow& expected, c
                 BytesView{expected.value}) != 0;
         if (!replaced) return {};
         CARDEA_TRY(generation, bump_generation(db, expected.card));
+        // In the same transaction, so that the count is right whatever is killed when.
+        db.run(
+            "UPDATE kek_versions SET rewrapped = rewrapped + 1 WHERE organisation = (SELECT organisation "
+            "FROM "
+            "cards WHERE id = ?1) AND version = (SELECT max(v.version) FROM kek_versions v JOIN cards c ON "
+            "c.organisation = v.organisation WHERE c.id = ?1)",
+            expected.card);
         return {};
       },
       [&] {

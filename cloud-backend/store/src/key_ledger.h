@@ -23,7 +23,7 @@ class SqliteKeyLedger final : public KeyLedger {
   Result<std::vector<KekVersionRow>> kek_versions() override;
   Result<void> add_kek_version(const std::string& organisation, std::uint32_t version, Time at) override;
   Result<void> advance(const std::string& organisation, std::uint32_t version, std::uint64_t cursor,
-                       std::uint64_t rewrapped, std::optional<Time> finished_at) override;
+                       std::optional<Time> finished_at) override;
   Result<void> retire_below(const std::string& organisation, std::uint32_t version, Time at) override;
   Result<std::vector<KeyRecordRow>> key_records(const std::string& organisation, std::uint64_t after,
                                                 std::size_t cards) override;

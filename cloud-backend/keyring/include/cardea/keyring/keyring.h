@@ -142,6 +142,7 @@ class Keyring final : public vault::Vault {
   std::mutex rotating_;
   bool work_waits_ = false;
   mutable std::condition_variable_any wake_;
+  std::map<std::string, unsigned> passes_;  // of the thread in the background
   std::atomic<std::uint64_t> made_{0}, used_{0}, missed_{0}, discarded_{0};
   std::jthread worker_;
 };

@@ -85,7 +85,7 @@ class KeyLedger {
   virtual Result<void> add_kek_version(const std::string& organisation, std::uint32_t version, Time at) = 0;
   /// Progress of wrapping anew. Sets `finished_at` when it is given, clears it when it is not.
   virtual Result<void> advance(const std::string& organisation, std::uint32_t version, std::uint64_t cursor,
-                               std::uint64_t rewrapped, std::optional<Time> finished_at) = 0;
+                               std::optional<Time> finished_at) = 0;
   /// All versions below this one are no longer to be used.
   virtual Result<void> retire_below(const std::string& organisation, std::uint32_t version, Time at) = 0;
 
@@ -93,7 +93,8 @@ class KeyLedger {
   /// None when there is no card left; a card without keys has one row with an empty value.
   virtual Result<std::vector<KeyRecordRow>> key_records(const std::string& organisation, std::uint64_t after,
                                                         std::size_t cards) = 0;
-  /// Puts `value` in the place of `expected`. False, and nothing changed, when the record is another one now.
+  /// Puts `value` in the place of `expected`, and counts it to the organisation's newest version. False, and
+  /// nothing changed, when the record is another one now.
   virtual Result<bool> replace_key_record(const KeyRecordRow& expected, const Bytes& value) = 0;
 
   // Resident keys.
