@@ -132,7 +132,10 @@ Result<card::KeyHandle> Keyring::place(const std::string& organisation, const st
   row.card = card;
   row.slot = key.slot;
   row.made_at = now();
-  CARDEA_CHECK(ledger_.reserve(row, options_.resident_cap));
+  if (auto reserved = ledger_.reserve(row, options_.resident_cap); !reserved) {
+    if (reserved.error().code == Errc::exhausted) report(false, "hsm.full", reserved.error().what);
+    return tl::unexpected{std::move(reserved).error()};
+  }
   auto settled = vault->settle(organisation, card, key, row.id);
   // Where the object's fate is not known, its row stays and the next start looks for it.
   if (!settled && vault->destroy_resident(organisation, card, row.id)) (void)ledger_.release(row.id);

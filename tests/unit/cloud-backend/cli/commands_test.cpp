@@ -35,6 +35,28 @@ class FakeClient final : public Client {
 
 }  // namespace
 
+TEST_CASE("cli: verbs about keys and shares [B2] [B6] [B10] [B11]") {
+  CHECK(parse({"pool", "status"}).call.path == "/v1/admin/pool");
+  CHECK(parse({"hsm", "status"}).call.list);
+  auto call = parse({"hsm", "rotate", "--org", "A Trust"}).call;
+  CHECK(call.method == "POST");
+  CHECK(call.path == "/v1/admin/organisations/A%20Trust/keys/rotate");
+  CHECK(parse({"hsm", "retire", "--org", "x"}).call.path == "/v1/admin/organisations/x/keys/retire");
+  CHECK(parse({"hsm", "rotate-pin"}).call.path == "/v1/admin/hsm/pin");
+  call = parse({"org", "set", "A Trust", "--key-mode", "resident"}).call;
+  CHECK(call.method == "PATCH");
+  CHECK(call.body == Json{{"key_mode", "resident"}});
+  CHECK_THROWS_AS(parse({"org", "set", "A Trust", "--key-mode", "other"}), CLI::ValidationError);
+  CHECK_THROWS_AS(parse({"hsm", "init-shares", "--threshold", "2"}), CLI::RequiredError);
+
+  FakeClient client;
+  CHECK(parse({"hsm", "init-shares", "--threshold", "4", "--shares", "3", "--out", "/nonexistent/x"})
+            .call.act(client, false) == 2);
+  CHECK(parse({"unseal", "/nonexistent/share"}).call.act(client, false) == 1);
+  CHECK(parse({"hsm", "local-share", "/nonexistent/share"}).call.act(client, false) == 1);
+  CHECK(client.sent.empty());
+}
+
 TEST_CASE("cli: each verb is one request") {
   auto call =
       parse({"card", "create", "--org", "A Trust", "--user", "a@b", "--profile", "piv-nist", "--label", "L"})

@@ -107,6 +107,44 @@ request = "20s"
   }
 }
 
+TEST_CASE("config: the pool, resident keys, and where the HSM's PIN comes from [B2] [B7] [B11]") {
+  auto s = config::parse("", "c.toml").value();
+  CHECK(s.vault.unseal == config::Unseal::file);
+  CHECK(s.vault.resident_keys == 1000);
+  CHECK(s.pool.rsa2048 == 8);
+  CHECK(s.pool.p256 == 0);
+  s = config::parse(R"([vault]
+kind = "pkcs11"
+module = "/lib/hsm.so"
+unseal = "sealed"
+local_share = "tpm"
+tpm = "device:/dev/tpm0"
+resident_keys = 7
+[pool]
+rsa2048 = 1
+rsa3072 = 2
+rsa4096 = 3
+p256 = 4
+p384 = 5
+)",
+                    "c.toml")
+          .value();  // without pin_file: it is gone once the server has taken the token over
+  CHECK(s.vault.unseal == config::Unseal::sealed);
+  CHECK(s.vault.local_share == config::LocalShare::tpm);
+  CHECK(s.vault.tpm == "device:/dev/tpm0");
+  CHECK(s.vault.resident_keys == 7);
+  CHECK(s.pool.rsa2048 == 1);
+  CHECK(s.pool.rsa3072 == 2);
+  CHECK(s.pool.rsa4096 == 3);
+  CHECK(s.pool.p256 == 4);
+  CHECK(s.pool.p384 == 5);
+  CHECK(config::describe(config::parse(config::describe(s), "d.toml").value()) == config::describe(s));
+  CHECK(mistake("[vault]\nunseal = \"magic\"") ==
+        "c.toml:2: vault.unseal must be one of \"file\", \"shares\", \"sealed\"");
+  CHECK(mistake("[pool]\nrsa2048 = -1") == "c.toml:2: pool.rsa2048 is -1; it must be 0 to 10000");
+  CHECK(mistake("[pool]\ntdes = 1") == "c.toml:2: unknown key 'tdes' in [pool]");
+}
+
 TEST_CASE("config: each mistake has file, line and a sentence") {
   CHECK(mistake("[server]\nprot = 1\n") == "c.toml:2: unknown key 'prot' in [server]");
   CHECK(mistake("[sever]\n") == "c.toml:1: unknown section 'sever'");
