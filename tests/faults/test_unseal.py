@@ -235,7 +235,7 @@ def test_tpm(stack):
         chip = tpm("another chip")
         stack.server.kill()
         stack.start_server(sealed=True)
-        assert "it is another one, or was cleared" in stack.server.text()
+        wait_until(lambda: "it is another one, or was cleared" in stack.server.text(), 20, "the log says why")
         stack.cli("unseal", shares[1])
         stack.cli("unseal", shares[2])
         assert card_signs(stack)

@@ -21,6 +21,8 @@ Keyring::Keyring(store::Database& database, card::Clock& clock, card::Rng& rng, 
 
 Keyring::~Keyring() {
   worker_.request_stop();
+  // A large RSA key in the making would hold up the end of the server.
+  if (auto* vault = open_vault_.load()) vault->rest();
   worker_.join();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mutex>
 #include <optional>
 
 #include "process.h"
@@ -16,13 +17,18 @@ class Maker {
   /// Starts the signer where it does not run; `hello` is said to it then. Errors: `unavailable`, that of the
   /// hello, those in the reply.
   Result<wire::Reply> exchange(const wire::Request& request, const wire::Request& hello);
-  /// Ends the signer.
-  void rest() { process_.reset(); }
+  /// Ends the signer; from any thread, and also while it makes a key.
+  void rest();
 
  private:
+  void drop();
+
   Process::Start start_;
   std::chrono::milliseconds generation_;
+  std::mutex in_use_;
   std::optional<Process> process_;
+  std::mutex pid_mutex_;
+  pid_t pid_ = -1;  ///< of a process that was not waited for yet
 };
 
 }  // namespace cardea::vault

@@ -5,7 +5,9 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include "cardea/vault/sealed_key.h"
 #include "token_bench.h"
@@ -61,6 +63,22 @@ TEST_CASE("a key made ahead works once it is adopted, for that card and slot onl
   vault->rest();
   CHECK(vault->adopt("acme", "card-1", kSlot, vault->make_spare("acme", Algorithm::p384).value()));
   CHECK(vault->check().has_value());
+}
+
+TEST_CASE("the making of a spare key can be broken off [B11]") {
+  const auto vault = vault::Vault::open(shared_token().options()).value();
+  std::atomic<bool> done{false};
+  std::thread maker{[&] {
+    while (vault->make_spare("acme", Algorithm::rsa4096))
+      ;
+    done = true;
+  }};
+  while (!done) {
+    vault->rest();
+    std::this_thread::yield();
+  }
+  maker.join();
+  CHECK(vault->make_spare("acme", Algorithm::p256).has_value());
 }
 
 TEST_CASE("a new version of a tenant's keys stands beside the old one; keys are wrapped anew [B10]") {

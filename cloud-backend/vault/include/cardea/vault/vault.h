@@ -100,9 +100,9 @@ class Vault {
   virtual std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation,
                                                   const std::string& card) = 0;
 
-  // Keys made ahead. `make_spare` and `rest` are for one thread that lives as long as the vault: the key is
-  // made by a signer of its own, of the lowest priority, which `rest` ends. Errors of make_spare:
-  // `unavailable`, those of KeyVault::generate.
+  // Keys made ahead. `make_spare` is for one thread that lives as long as the vault: the key is made by a
+  // signer of its own, of the lowest priority. `rest`, from any thread, ends that, in the middle of a key
+  // too. Errors of make_spare: `unavailable`, those of KeyVault::generate.
   virtual Result<SpareKey> make_spare(const std::string& organisation, card::Algorithm algorithm);
   virtual void rest() {}
   /// Binds a spare key to where it will stand. The caller sees to it that this happens once with each: the
