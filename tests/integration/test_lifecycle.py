@@ -6,6 +6,7 @@ from smartcard import scard
 import piv
 from cardea_stack import FACTORY_PIN, CliError
 from pcsc import Connection, PcscError, verify_command
+from processes import wait_until
 
 YUBIKEY_ATR = "3BFD1300008131FE158073C021C057597562694B657940"
 SECOND_READER = "Cardea 00 01"
@@ -84,6 +85,33 @@ def test_show_tells_the_counters(stack, card):
     assert shown["profile"] == "piv-yubikey5"
     assert shown["pins"]["pin"]["tries_left"] == 2
     assert shown["pins"]["puk"]["tries_left"] == 3
+
+
+def tries_left(stack, card):
+    return stack.cli("card", "show", card.id)["pins"]["pin"]["tries_left"]
+
+
+def test_a_right_pin_costs_nothing_though_nothing_follows_it(stack, card):
+    """[C2] The proof of a PIN goes by itself when the application stays silent, and the try comes back."""
+    with Connection() as connection:
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        wait_until(lambda: tries_left(stack, card) == 3, 10, "the try has come back")
+        assert connection.sw("00200080") == "9000"
+
+
+def test_a_right_pin_costs_nothing_though_the_card_is_pulled(stack, card):
+    """[C2] The proof goes before a reset, a power off and an ejection."""
+    for disposition in (scard.SCARD_RESET_CARD, scard.SCARD_UNPOWER_CARD):
+        connection = Connection()
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        connection.close(disposition)
+        wait_until(lambda: tries_left(stack, card) == 3, 10, "the try has come back")
+        with Connection() as connection:
+            assert connection.sw("00200080") == "63C3"  # and nobody is logged in
+    with Connection() as connection:
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        card.eject()
+    assert tries_left(stack, card) == 3
 
 
 def test_audit_has_each_key_use(stack, card):
