@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kSecretSize = 32;
 constexpr std::size_t kNonceSize = std::tuple_size_v<AeadNonce>;
-constexpr std::size_t kCopySize = 1 + kNonceSize + kSecretSize + kAeadTagSize;
+static_assert(kCopySize == 1 + kNonceSize + kSecretSize + kAeadTagSize);
 constexpr std::string_view kChallengeInfo = "cardea/1 recovery challenge";
 
 void append_counted(Bytes& out, BytesView part) {

@@ -75,10 +75,13 @@ Pins::Pins(std::unique_ptr<store::PinRecords> records, World world, std::string 
       card_{std::move(card)},
       options_{options} {}
 
-/// Each registration has a nonce of its own: a registration response is an evaluation of the tenant's
-/// function, and under the nonce of a stored record it would answer guesses at no try each.
+Bytes pin_identifier(std::string_view organisation, std::string_view card, card::PinRef ref,
+                     BytesView nonce) {
+  return concat({opaque::credential_identifier(organisation, card, static_cast<std::uint8_t>(ref)), nonce});
+}
+
 Bytes Pins::identifier(card::PinRef ref, BytesView nonce) const {
-  return concat({opaque::credential_identifier(organisation_, card_, static_cast<std::uint8_t>(ref)), nonce});
+  return pin_identifier(organisation_, card_, ref, nonce);
 }
 
 Bytes Pins::context(card::PinRef ref) const {

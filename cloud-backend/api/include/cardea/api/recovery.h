@@ -18,6 +18,8 @@ namespace cardea::api::recovery {
 
 using CardSecret = Secret<32>;
 
+inline constexpr std::size_t kCopySize = 61;  ///< octets in a copy
+
 /// Whose secret: bound into each copy, so that none serves for another card.
 struct Subject {
   std::string_view tenant;

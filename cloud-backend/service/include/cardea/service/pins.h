@@ -31,6 +31,11 @@ using PinKeys = std::shared_ptr<const api::opaque::ServerKeys>;
 /// Errors: `exhausted` without memory to lock.
 Result<PinKeys> make_pin_keys(const Secret<64>& oprf_seed, const Secret<32>& ake_seed);
 
+/// Under which the value of one PIN is registered. Each registration has a nonce of its own: a registration
+/// response is an evaluation of the tenant's function, and under the nonce of a stored record it would answer
+/// guesses at no try each.
+Bytes pin_identifier(std::string_view organisation, std::string_view card, card::PinRef ref, BytesView nonce);
+
 /// The keys of each tenant, made of the tenant's secret in the HSM when they are first needed. Thread-safe.
 class PinKeyring {
  public:
