@@ -267,14 +267,15 @@ class RunningDaemon final : public Daemon {
     const service::World world{*database_, *vault_, *devices_, *crypto_, *clock_, *rng_, watcher_};
     const auto& limits = settings_.limits;
     const auto& pin = settings_.pin;
-    sessions_.emplace(
-        world,
-        service::SessionLimits{limits.sessions, limits.sessions_per_device, limits.session_idle,
-                               limits.session_lifetime},
-        service::PinOptions{pin.allow_plain,
-                            {api::opaque::Ksf::Function::argon2id, pin.ksf_memory_kib, pin.ksf_passes},
-                            pin.channel_binding == config::ChannelBinding::require});
+    const service::PinOptions pins{pin.allow_plain,
+                                   {api::opaque::Ksf::Function::argon2id, pin.ksf_memory_kib, pin.ksf_passes},
+                                   pin.channel_binding == config::ChannelBinding::require};
+    sessions_.emplace(world,
+                      service::SessionLimits{limits.sessions, limits.sessions_per_device, limits.session_idle,
+                                             limits.session_lifetime},
+                      pins);
     cards_.emplace(world, *sessions_);
+    recovery_.emplace(world, *cards_, pins);
     directory_.emplace(world, *sessions_, *enrolment_);
     key_care_.emplace(world, *vault_);
     auto finished = cards_->finish_interrupted();
@@ -296,7 +297,7 @@ class RunningDaemon final : public Daemon {
         *sessions_, *cards_,         *directory_,
         *key_care_, *authenticator_, *database_,
         *vault_,    *keeper_,        [this](const unseal::UnsealKey& key) { return keep_in_tpm(key); },
-        metrics_};
+        metrics_,   *recovery_};
 
     auto open = options;
     open.address = settings_.server.address;
@@ -305,18 +306,19 @@ class RunningDaemon final : public Daemon {
     open.max_connections = limits.connections;
     open.grace = kPublicGrace;
     CARDEA_TRY(open.tls, tls_context());
-    CARDEA_TRY(public_, http::Server::start(open, http::make_router({http::public_routes(application)})));
+    CARDEA_TRY(public_, http::Server::start(open, http::make_router({http::public_routes(application),
+                                                                     http::recovery_routes(application)})));
 
     auto local = options;
     local.unix_socket = settings_.server.data_directory / "admin.sock";
     local.threads = kAdminThreads;
     local.max_connections = 64;
     local.grace = kAdminGrace;
-    CARDEA_TRY(
-        admin_,
-        http::Server::start(
-            local, http::make_router({http::admin_routes(application), http::key_routes(application),
-                                      http::unseal_routes(application), http::public_routes(application)})));
+    CARDEA_TRY(admin_, http::Server::start(local, http::make_router({http::admin_routes(application),
+                                                                     http::key_routes(application),
+                                                                     http::unseal_routes(application),
+                                                                     http::recovery_admin_routes(application),
+                                                                     http::public_routes(application)})));
     return {};
   }
 
@@ -428,6 +430,7 @@ class RunningDaemon final : public Daemon {
   std::optional<identity::Authenticator> authenticator_;
   std::optional<service::CardSessions> sessions_;
   std::optional<service::Cards> cards_;
+  std::optional<service::Recovery> recovery_;
   std::optional<service::Directory> directory_;
   std::optional<service::KeyCare> key_care_;
   std::filesystem::path ca_file_;

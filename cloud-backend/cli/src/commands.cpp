@@ -185,6 +185,18 @@ void declare_cards(CLI::App& app, const Shared& o, Call& out, bool& execute) {
   declare_card_act(card, o, out, "unblock", "Let it be used again.", "Card unblocked.");
   declare_card_act(card, o, out, "activate",
                    "End its issuance: from then on only its holder can open its keys.", "Card activated.");
+  verb(card, "recovery-link",
+       "Let its holder set a new PIN: by a printed code or two of three answers, within half an hour. The "
+       "link is "
+       "shown once; hand it to the holder and to nobody else.",
+       out,
+       [o](Call& c) {
+         c.method = "POST";
+         c.path = card_path(o) + "/recovery-links";
+         c.columns = {{"LINK", "link"}, {"EXPIRES", "expires_at"}};
+       })
+      ->add_option("ID", o->id, "The card.")
+      ->required();
   auto* assign = verb(card, "assign", "Give it to another holder; its sessions end.", out, [o](Call& c) {
     c.method = "PUT";
     c.path = card_path(o) + "/holder";

@@ -300,6 +300,14 @@ api::StateId CardSessions::state_id(Session& session) {
   return id;
 }
 
+Result<LoggedIn> CardSessions::logged_in(std::string_view session_id, std::string_view token) {
+  CARDEA_TRY(const auto found, find(session_id, token));
+  const std::lock_guard strand{found->mutex};
+  if (found->ended || overdue(*found)) return gone();
+  if (!found->secret.held()) return fail(Errc::denied, "the card's holder has not logged in");
+  return LoggedIn{found->card_id, "device:" + found->device};
+}
+
 Result<void> CardSessions::close(std::string_view session, std::string_view token) {
   CARDEA_TRY(const auto found, find(session, token));
   end({found}, SessionEnd::closed);

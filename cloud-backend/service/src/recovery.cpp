@@ -206,7 +206,7 @@ Result<Recovery::Open> Recovery::opened(const Bytes& hash, bool take) {
   return open;
 }
 
-Result<Bytes> Recovery::new_pin(std::string_view token, BytesView registration_request) {
+Result<Recovery::Registration> Recovery::new_pin(std::string_view token, BytesView registration_request) {
   const auto hash = hash_of(token);
   CARDEA_CHECK(opened(hash, false));
   CARDEA_TRY(const auto link, world_.database.recovery_link(hash, world_.clock.now()));
@@ -222,7 +222,7 @@ Result<Bytes> Recovery::new_pin(std::string_view token, BytesView registration_r
   const auto found = open_.find(hash);
   if (found == open_.end()) return fail(Errc::denied, "there is no attempt to complete");
   found->second.nonce = std::move(nonce);
-  return response;
+  return Registration{std::move(response), to_bytes(opaque::encode(pins_.ksf))};
 }
 
 Result<void> Recovery::complete(std::string_view token, const Completion& completion) {

@@ -86,7 +86,8 @@ struct Forgetful : Furnished {
     CARDEA_TRY(const auto answer, half::answer_challenge(secret, subject, hash(token), challenge));
     auto registration = must(opaque::ClientRegistration::start(text(pin)));
     CARDEA_TRY(const auto response, recovery.new_pin(token, registration.request()));
-    const auto done = must(std::move(registration).finish(response, pins_taken(false).ksf));
+    const auto done =
+        must(std::move(registration).finish(response.response, must(opaque::parse_ksf(response.ksf))));
     Secret<32> own;
     std::ranges::copy(secret.expose(), own.expose().begin());
     const auto pair = api::hpke::key_pair_of(std::move(own));
@@ -164,7 +165,7 @@ TEST_CASE("recovery: without the card's secret no PIN is set, whatever else is k
   CHECK_FALSE(f.by_answers(token, {text("rover"), text("wrong"), {}}, challenge).has_value());
   auto registration = f.must(opaque::ClientRegistration::start(text("666666")));
   const auto response = f.must(f.recovery.new_pin(token, registration.request()));
-  const auto done = f.must(std::move(registration).finish(response, f.pins_taken(false).ksf));
+  const auto done = f.must(std::move(registration).finish(response.response, f.pins_taken(false).ksf));
   const auto copy = f.must(f.database->secret_copy(f.row.id, "pin"));
   const Error refused{Errc::denied, "the card's secret was not shown"};
   CHECK(f.recovery.complete(token, {Bytes(32, 0), done.record, copy}).error() == refused);

@@ -23,11 +23,11 @@ struct PlainPin {
 /// The first message of a PIN login. The vault spends the try that it is, and keeps its answer for whoever
 /// runs the card; there is no match yet. A right PIN shows itself later, by a PinProof.
 struct PinOpening {
-  Bytes message;                ///< OPAQUE KE1 (RFC 9807)
-  Bytes new_value;              ///< OPAQUE registration request for the value that is to come; may be empty
-  bool well_formed = true;      ///< whether the value has the form that the profile asks for, says the client
+  Bytes message;            ///< OPAQUE KE1 (RFC 9807)
+  Bytes new_value;          ///< OPAQUE registration request for the value that is to come; may be empty
+  bool well_formed = true;  ///< whether the value has the form that the profile asks for, says the client
   PinRef new_ref = PinRef::application;  ///< whose new value it is
-  bool new_well_formed = true;  ///< the same of the new value
+  bool new_well_formed = true;           ///< the same of the new value
 };
 
 /// The login that was opened last for this PIN has been proven to whoever runs the card.

@@ -12,6 +12,7 @@
 #include "cardea/service/cards.h"
 #include "cardea/service/directory.h"
 #include "cardea/service/key_care.h"
+#include "cardea/service/recovery.h"
 #include "cardea/store/database.h"
 #include "cardea/unseal/keeper.h"
 #include "cardea/vault/vault.h"
@@ -30,6 +31,7 @@ struct Application {
   unseal::Keeper& keeper;
   std::function<Result<void>(const unseal::UnsealKey&)> keep_in_tpm;
   Metrics& metrics;
+  service::Recovery& recovery;
 };
 
 /// The published interface (cloud-backend/api/openapi.yaml) with /healthz, /readyz and /metrics.
@@ -43,6 +45,12 @@ std::vector<Route> key_routes(Application application);
 
 /// The part about shares and PINs.
 std::vector<Route> unseal_routes(Application application);
+
+/// What a recovery link allows, and what a logged-in holder leaves behind for it; published.
+std::vector<Route> recovery_routes(Application application);
+
+/// The administrator's part of it: links.
+std::vector<Route> recovery_admin_routes(Application application);
 
 /// Several tables as one, in order.
 Router make_router(std::vector<std::vector<Route>> tables);

@@ -39,6 +39,12 @@ struct OpenedSession {
   bool decimal_pins = false;   ///< values are six to eight digits, padded with FF; else any octets, padded
 };
 
+/// Whose holder has shown the PIN in a session.
+struct LoggedIn {
+  std::string card;
+  std::string actor;  ///< for the log
+};
+
 /// A session as the administrator sees it.
 struct SessionInfo {
   std::string id;
@@ -76,6 +82,9 @@ class CardSessions {
   Result<Bytes> exchange(std::string_view session, std::string_view token, BytesView body,
                          BytesView tls_exporter = {});
   Result<Bytes> exchange(std::string_view session, std::string_view token, const api::Exchange& exchange);
+
+  /// Errors: `not_found`; `denied` unless the holder has logged in and the card's secret is lent.
+  Result<LoggedIn> logged_in(std::string_view session, std::string_view token);
 
   Result<void> close(std::string_view session, std::string_view token);
 

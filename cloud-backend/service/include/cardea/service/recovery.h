@@ -81,8 +81,12 @@ class Recovery {
   /// `name` is what the code is known by. Errors: `denied` for one that is not there; the attempt is spent.
   Result<Attempt> try_code(std::string_view token, const Bytes& name);
 
-  /// Registration response for the new PIN, after an attempt.
-  Result<Bytes> new_pin(std::string_view token, BytesView registration_request);
+  /// Registration response for the new PIN, after an attempt, and how it is to be stretched.
+  struct Registration {
+    Bytes response;
+    Bytes ksf;
+  };
+  Result<Registration> new_pin(std::string_view token, BytesView registration_request);
 
   struct Completion {
     Bytes answer;       ///< what the challenge says: only the card's secret reads it
