@@ -64,17 +64,16 @@ class Key {
   /// AES_ECB and DES3_ECB, one block.
   CK_RV encrypt(CK_MECHANISM_TYPE mechanism, BytesView block, std::span<std::uint8_t> out) const;
   /// RFC 5649 with an AES-256 key.
-  CK_RV wrap(BytesView plain, Bytes& out);
+  CK_RV wrap(BytesView plain, Bytes& out) const;
   CK_RV unwrap(BytesView wrapped, SecretBytes& out);
 
  private:
   Key(CK_KEY_TYPE type, SecretBytes octets) : type_{type}, octets_{std::move(octets)} {}
-  bool prepare_wrapping(CipherContext& context, bool wrapping);
 
   CK_KEY_TYPE type_;
   SecretBytes octets_;
   Rsa rsa_;
-  CipherContext wrapping_, unwrapping_;  // with their key schedules
+  CipherContext unwrapping_;  // with its key schedule
 };
 
 }  // namespace cardea::signer::software
