@@ -44,19 +44,19 @@ class Token {
   [[nodiscard]] CK_STATE state() const;
 
   CK_RV find(Template wanted, std::vector<CK_OBJECT_HANDLE>& found);
-  CK_RV get(CK_OBJECT_HANDLE object, CK_ATTRIBUTE& wanted);
+  CK_RV get(CK_OBJECT_HANDLE handle, CK_ATTRIBUTE& wanted);
   CK_RV generate_key(CK_MECHANISM_TYPE mechanism, Template attributes, CK_OBJECT_HANDLE& made);
   CK_RV generate_pair(CK_MECHANISM_TYPE mechanism, Template public_part, Template private_part,
                       CK_OBJECT_HANDLE& public_key, CK_OBJECT_HANDLE& private_key);
   CK_RV create(Template attributes, CK_OBJECT_HANDLE& made);
-  CK_RV copy(CK_OBJECT_HANDLE object, Template changes, CK_OBJECT_HANDLE& made);
-  CK_RV destroy(CK_OBJECT_HANDLE object);
-  CK_RV wrap(CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key, Bytes& out);
+  CK_RV copy(CK_OBJECT_HANDLE handle, Template changes, CK_OBJECT_HANDLE& made);
+  CK_RV destroy(CK_OBJECT_HANDLE handle);
+  CK_RV wrap(CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE handle, Bytes& out);
   CK_RV unwrap(CK_OBJECT_HANDLE wrapping, BytesView wrapped, Template attributes, CK_OBJECT_HANDLE& made);
-  CK_RV derive(CK_OBJECT_HANDLE key, BytesView peer, Template attributes, CK_OBJECT_HANDLE& made);
-  CK_RV sign(CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism, BytesView data, std::span<std::uint8_t> out,
-             std::size_t& written);
-  CK_RV encrypt(CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism, BytesView block,
+  CK_RV derive(CK_OBJECT_HANDLE handle, BytesView peer, Template attributes, CK_OBJECT_HANDLE& made);
+  CK_RV sign(CK_OBJECT_HANDLE handle, CK_MECHANISM_TYPE mechanism, BytesView data,
+             std::span<std::uint8_t> out, std::size_t& written);
+  CK_RV encrypt(CK_OBJECT_HANDLE handle, CK_MECHANISM_TYPE mechanism, BytesView block,
                 std::span<std::uint8_t> out);
 
  private:
