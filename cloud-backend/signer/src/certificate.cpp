@@ -14,7 +14,6 @@ namespace {
 
 using apdu::make_template;
 using apdu::make_tlv;
-using card::Algorithm;
 
 constexpr std::uint32_t kInteger = 0x02;
 constexpr std::uint32_t kBitString = 0x03;
