@@ -25,6 +25,7 @@ namespace cardea::cardead {
 namespace {
 
 constexpr std::chrono::seconds kSweepEvery{5};
+constexpr std::chrono::seconds kGuardEvery{1};
 constexpr std::chrono::hours kRenewEvery{24};
 constexpr unsigned kAdminThreads = 2;
 /// Both servers stop one after the other, and service managers lose patience after 15 seconds.
@@ -179,6 +180,8 @@ class RunningDaemon final : public Daemon {
     CARDEA_CHECK(listen());
     serving_ = public_.get();
     wait_for_shares();
+    integrity_->tick();
+    guard_ = std::jthread{[this](const std::stop_token& stop) { guard(stop); }};
     sweeper_ = std::jthread{[this](const std::stop_token& stop) { sweep(stop); }};
     const auto where = settings_.server.address + ":" + std::to_string(port());
     log_.write(Level::info, "cardead.ready",
@@ -278,6 +281,11 @@ class RunningDaemon final : public Daemon {
     recovery_.emplace(world, *cards_, pins);
     directory_.emplace(world, *sessions_, *enrolment_);
     key_care_.emplace(world, *vault_);
+    integrity_.emplace(world, *sessions_, settings_.server.data_directory / "witness",
+                       [this](const char* event, const std::string& what) {
+                         log_.write(Level::error, event, {{"reason", what}});
+                       });
+    integrity_->tick();  // before anybody is served, where the vault is open already
     auto finished = cards_->finish_interrupted();
     if (!finished) return because("interrupted issuances cannot be finished", std::move(finished).error());
     if (*finished > 0)
@@ -297,7 +305,7 @@ class RunningDaemon final : public Daemon {
         *sessions_, *cards_,         *directory_,
         *key_care_, *authenticator_, *database_,
         *vault_,    *keeper_,        [this](const unseal::UnsealKey& key) { return keep_in_tpm(key); },
-        metrics_,   *recovery_};
+        metrics_,   *recovery_,      &*integrity_};
 
     auto open = options;
     open.address = settings_.server.address;
@@ -314,11 +322,12 @@ class RunningDaemon final : public Daemon {
     local.threads = kAdminThreads;
     local.max_connections = 64;
     local.grace = kAdminGrace;
-    CARDEA_TRY(admin_, http::Server::start(local, http::make_router({http::admin_routes(application),
-                                                                     http::key_routes(application),
-                                                                     http::unseal_routes(application),
-                                                                     http::recovery_admin_routes(application),
-                                                                     http::public_routes(application)})));
+    CARDEA_TRY(admin_,
+               http::Server::start(
+                   local, http::make_router(
+                              {http::admin_routes(application), http::key_routes(application),
+                               http::unseal_routes(application), http::recovery_admin_routes(application),
+                               http::integrity_routes(application), http::public_routes(application)})));
     return {};
   }
 
@@ -403,6 +412,14 @@ class RunningDaemon final : public Daemon {
     }
   }
 
+  void guard(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock{mutex};
+    while (!never.wait_for(lock, stop, kGuardEvery, [&stop] { return stop.stop_requested(); }))
+      integrity_->tick();
+  }
+
   void stop_everything() {
     sweeper_.request_stop();
     if (sweeper_.joinable()) sweeper_.join();
@@ -410,6 +427,9 @@ class RunningDaemon final : public Daemon {
     if (admin_) admin_->stop();
     if (public_) public_->stop();
     if (sessions_) sessions_->end_all();
+    guard_.request_stop();
+    if (guard_.joinable()) guard_.join();
+    if (integrity_) integrity_->tick();  // the last checkpoint covers everything
   }
 
   // In the order in which they depend on one another; destroyed the other way round.
@@ -432,12 +452,14 @@ class RunningDaemon final : public Daemon {
   std::optional<service::Cards> cards_;
   std::optional<service::Recovery> recovery_;
   std::optional<service::Directory> directory_;
+  std::optional<service::Integrity> integrity_;
   std::optional<service::KeyCare> key_care_;
   std::filesystem::path ca_file_;
   std::unique_ptr<http::Server> public_;
   std::unique_ptr<http::Server> admin_;
   std::atomic<http::Server*> serving_{nullptr};
   std::jthread sweeper_;
+  std::jthread guard_;
 };
 
 }  // namespace

@@ -33,6 +33,7 @@ const Columns kCardSheet{{"ID", "id"},
                          {"Profile", "profile"},
                          {"Serial", "serial"},
                          {"State", "state"},
+                         {"Frozen", "frozen"},
                          {"PIN", "pins/pin"},
                          {"PUK", "pins/puk"},
                          {"Keys protected", "passcode/keys_protected"},
@@ -285,6 +286,8 @@ void declare_commands(CLI::App& app, Call& out, bool& execute) {
   declare_cards(app, options, out, execute);
   declare_devices(app, options, out);
   declare_views(app, options, out);
+  declare_audit(app, out);
+  declare_thaw(app, out);
   declare_keys(app, out);
   declare_unseal(app, out);
 }

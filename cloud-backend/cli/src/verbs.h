@@ -15,6 +15,9 @@ CLI::App* verb(CLI::App* to, const char* name, const char* text, Call& out, std:
 
 /// Pool, versions of keys, key modes. After the organisations.
 void declare_keys(CLI::App& app, Call& out);
+/// The log of changes: after the views. Thawing: after the cards.
+void declare_audit(CLI::App& app, Call& out);
+void declare_thaw(CLI::App& app, Call& out);
 /// Shares and PINs. After the keys.
 void declare_unseal(CLI::App& app, Call& out);
 

@@ -173,7 +173,10 @@ Result<Json> after(const Application& app, const Request& request, const Result<
 }
 
 Result<Json> show_card(const Application& app, const Request& request) {
-  return after(app, request, {});
+  CARDEA_TRY(auto card, after(app, request, {}));
+  CARDEA_TRY(const auto frozen, app.database.changes().frozen(std::string{request.parameters[0]}));
+  card["frozen"] = frozen ? Json(frozen->reason) : Json(nullptr);
+  return card;
 }
 Result<Json> block_card(const Application& app, const Request& request) {
   return after(app, request, app.cards.block(std::string{request.parameters[0]}, kActor));

@@ -89,6 +89,8 @@ Response open_session(const Application& app, Request& request) {
   // The very token of this request: a login in this session is worth nothing with another.
   const auto hash = api::sha256({as_bytes(access_token(request))});
   const auto opened = app.sessions.open(*who, *card, to_bytes(hash));
+  if (!opened && opened.error().code == Errc::corrupt)
+    return problem(403, "card-frozen", opened.error().what);
   if (!opened) return limited(opened.error());
   return json_response(201, {{"id", opened->id},
                              {"token", opened->token},

@@ -70,6 +70,7 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
   const auto state = world_.database.card(card);
   const auto device = world_.devices.find(caller.device);
   auto verdict = [&]() -> Result<void> {
+    CARDEA_CHECK(world_.database.changes().check_card(card, caller.device));
     if (!state) return tl::unexpected{state.error()};
     if (state->state != store::CardState::active) return fail(Errc::denied, "the card is blocked");
     if (!device) return tl::unexpected{device.error()};

@@ -17,6 +17,7 @@
 #include "cardea/service/card_secrets.h"
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/pins.h"
+#include "guarded_keys.h"
 
 namespace cardea::service {
 
@@ -36,7 +37,7 @@ struct CardSessions::Session {
              row.organisation,
              row.id,
              options},
-        keys{keys_behind_passcode(world, row, secret)},
+        keys{guarded_keys(world, caller, row, secret)},
         audit{world, {row.organisation, row.id, "device:" + caller.device}},
         card{profile, {*store, *keys, pins, world.crypto, world.clock, world.rng, audit}} {}
 
@@ -46,6 +47,12 @@ struct CardSessions::Session {
     auto keys = world.vault.keys_of(row.organisation, row.id);
     if (row.public_key.empty()) return keys;
     return vault::make_passcode_vault(std::move(keys), row.organisation, row.id, secret);
+  }
+
+  static std::unique_ptr<card::KeyVault> guarded_keys(const World& world, const Caller& caller,
+                                                      const store::CardRow& row, HeldSecret& secret) {
+    return std::make_unique<GuardedKeys>(keys_behind_passcode(world, row, secret), world.database.changes(),
+                                         row.id, caller.device);
   }
 
   Session(const Session&) = delete;

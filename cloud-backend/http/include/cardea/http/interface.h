@@ -11,6 +11,7 @@
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/cards.h"
 #include "cardea/service/directory.h"
+#include "cardea/service/integrity.h"
 #include "cardea/service/key_care.h"
 #include "cardea/service/recovery.h"
 #include "cardea/store/database.h"
@@ -32,6 +33,7 @@ struct Application {
   std::function<Result<void>(const unseal::UnsealKey&)> keep_in_tpm;
   Metrics& metrics;
   service::Recovery& recovery;
+  service::Integrity* integrity = nullptr;  ///< null: no log of changes
 };
 
 /// The published interface (cloud-backend/api/openapi.yaml) with /healthz, /readyz and /metrics.
@@ -51,6 +53,8 @@ std::vector<Route> recovery_routes(Application application);
 
 /// The administrator's part of it: links.
 std::vector<Route> recovery_admin_routes(Application application);
+/// The part about the log of changes.
+std::vector<Route> integrity_routes(Application application);
 
 /// Several tables as one, in order.
 Router make_router(std::vector<std::vector<Route>> tables);

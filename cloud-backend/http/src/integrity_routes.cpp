@@ -1,0 +1,75 @@
+// The log of changes: whether all is as the server left it, and receipts.
+
+#include <charconv>
+
+#include "cardea/http/interface.h"
+#include "cardea/http/problem.h"
+#include "json.h"
+
+namespace cardea::http {
+namespace {
+
+Result<service::Integrity*> integrity_of(const Application& app) {
+  if (app.integrity == nullptr) return fail(Errc::unavailable, "this server keeps no log of changes");
+  return app.integrity;
+}
+
+Result<Json> verify(const Application& app, const Request&) {
+  CARDEA_TRY(auto* integrity, integrity_of(app));
+  CARDEA_TRY(const auto found, integrity->verify());
+  auto problems = found.problems;
+  if (!found.broken.empty()) problems.insert(problems.begin(), found.broken);
+  return Json{
+      {"good", problems.empty()}, {"leaves", found.leaves}, {"rows", found.rows}, {"problems", problems}};
+}
+
+Result<Json> receipt(const Application& app, const Request& request) {
+  CARDEA_TRY(auto* integrity, integrity_of(app));
+  const std::string text{request.parameters[0]};
+  std::uint64_t number = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), number).ptr != text.data() + text.size()) {
+    return fail(Errc::invalid, "an audit line has a number");
+  }
+  CARDEA_TRY(auto made, integrity->receipt(number));
+  return Json{{"receipt", std::move(made)}};
+}
+
+Result<Json> key(const Application& app, const Request&) {
+  CARDEA_TRY(auto* integrity, integrity_of(app));
+  CARDEA_TRY(auto text, integrity->key());
+  return Json{{"key", std::move(text)}};
+}
+
+/// Only what is right again is thawed.
+Result<Json> thaw(const Application& app, const Request& request) {
+  const std::string card{request.parameters[0]};
+  auto& changes = app.database.changes();
+  CARDEA_TRY(const auto frozen, changes.frozen(card));
+  if (!frozen) return fail(Errc::not_found, "card " + card + " is not frozen");
+  CARDEA_CHECK(changes.thaw(card));
+  if (const auto checked = changes.check_card(card, {}); !checked) {
+    CARDEA_CHECK(changes.freeze(card, *frozen));
+    return fail(Errc::conflict, checked.error().what);
+  }
+  return Json{{"id", card}};
+}
+
+}  // namespace
+
+std::vector<Route> integrity_routes(Application application) {
+  using Act = Result<Json> (*)(const Application&, const Request&);
+  const auto answer = [application](Act act) {
+    return [application, act](Request& request) {
+      const auto result = act(application, request);
+      return result ? json_response(200, *result) : problem(result.error());
+    };
+  };
+  return {
+      {"GET", "/v1/admin/audit-log/verify", answer(verify)},
+      {"GET", "/v1/admin/audit-log/key", answer(key)},
+      {"GET", "/v1/admin/audit-log/lines/{number}/receipt", answer(receipt)},
+      {"POST", "/v1/admin/cards/{id}/thaw", answer(thaw)},
+  };
+}
+
+}  // namespace cardea::http
