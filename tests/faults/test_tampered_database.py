@@ -9,6 +9,7 @@ import pytest
 from cardea_stack import FACTORY_PIN
 from faultlib import connect_patiently
 from pcsc import verify_command
+from processes import wait_until
 
 NOT_LOGGED = {"change_log", "checkpoints", "probe"}
 
@@ -119,16 +120,19 @@ def test_a_card_with_an_older_record_is_frozen(stack, card):
     with pytest.raises(AssertionError):
         card.insert()
     stack.agent_cli("eject", card.id, check=False)
-    for _ in range(50):
-        shown = stack.cli("card", "show", card.id)
-        if shown["frozen"]:
-            break
-        subprocess.run(["true"], check=True)
+    wait_until(lambda: stack.cli("card", "show", card.id)["frozen"], 20, "the card is shown as frozen")
+    assert "integrity.alarm" in {line["action"] for line in stack.cli("audit", "list", "--card", card.id)}
+    assert stack.cli("card", "thaw", card.id, check=False) is None  # still wrong
     assert "table pins" in verify(stack)[1]
     names = [c[1] for c in db.execute("PRAGMA table_info(pins)")]
     db.execute("UPDATE pins SET spent = ?, forgiven = ? WHERE card = ? AND ref = ?",
                tuple(spent[names.index(n)] for n in ("spent", "forgiven", "card", "ref")))
     db.close()
+    with pytest.raises(AssertionError):
+        card.insert()
+    stack.agent_cli("eject", card.id, check=False)
+    stack.cli("card", "thaw", card.id)
+    card.insert()
 
 
 def test_killed_log_verifies(stack, card):

@@ -283,7 +283,8 @@ class RunningDaemon final : public Daemon {
     key_care_.emplace(world, *vault_);
     integrity_.emplace(world, *sessions_, settings_.server.data_directory / "witness",
                        [this](const char* event, const std::string& what) {
-                         log_.write(Level::error, event, {{"reason", what}});
+                         const bool begun = std::string_view{event} == "integrity.begun";
+                         log_.write(begun ? Level::warn : Level::error, event, {{"reason", what}});
                        });
     integrity_->tick();  // before anybody is served, where the vault is open already
     auto finished = cards_->finish_interrupted();
