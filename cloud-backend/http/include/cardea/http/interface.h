@@ -53,6 +53,7 @@ std::vector<Route> recovery_routes(Application application);
 
 /// The administrator's part of it: links.
 std::vector<Route> recovery_admin_routes(Application application);
+
 /// The part about the log of changes.
 std::vector<Route> integrity_routes(Application application);
 
