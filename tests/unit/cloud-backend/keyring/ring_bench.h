@@ -33,6 +33,11 @@ class RingBench final : public KeyVaultBench {
     open_ring();
   }
 
+  RingBench(const RingBench&) = delete;
+  RingBench& operator=(const RingBench&) = delete;
+  /// The ring's thread reports to what is declared after it.
+  ~RingBench() override { close(); }
+
   card::KeyVault& vault() override { return *card_; }
   card::KeyVault& other_card() override { return *other_; }
   bool set_available(bool available) override {
