@@ -88,8 +88,8 @@ inline void pin_vault_basics(const MakePinVaultBench& make) {
   }
   SUBCASE("a part, an extension, and nothing at all are wrong values") {
     REQUIRE(set(vault, card::PinRef::application, kRight, 10));
-    CHECK_FALSE(vault.verify(card::PinRef::application, pin("123456")).value().match);
-    CHECK_FALSE(vault.verify(card::PinRef::application, pin("123456\xFF\xFF\xFF")).value().match);
+    CHECK_FALSE(vault.verify(card::PinRef::application, pin("12345\xFF\xFF\xFF")).value().match);
+    CHECK_FALSE(vault.verify(card::PinRef::application, pin("1234567\xFF")).value().match);
     CHECK_FALSE(vault.verify(card::PinRef::application, pin("")).value().match);
   }
   SUBCASE("PIN and PUK have counters of their own") {

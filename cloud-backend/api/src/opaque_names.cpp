@@ -54,6 +54,13 @@ Bytes encode(const LoginContext& context) {
   return out;
 }
 
+BytesView password_in(BytesView field) {
+  constexpr std::uint8_t kPadding = 0xFF;
+  while (!field.empty() && field.back() == kPadding)
+    field = field.first(field.size() - 1);
+  return field;
+}
+
 Bytes credential_identifier(std::string_view tenant, std::string_view card, std::uint8_t pin_reference) {
   Bytes out = to_bytes(as_bytes(kVersion));
   append_counted(out, as_bytes(tenant));

@@ -42,7 +42,7 @@ Result<PinLogin> PinLogin::start(StrippedCommand command, PinForm form) {
   if (changes && field.size() != 2 * kPaddedPinSize) return out;
   const auto value = changes ? field.first(kPaddedPinSize) : field;
   out.well_formed_ = shown.reference == kPuk ? may_become_puk(form, value) : can_be_pin(form, value);
-  CARDEA_TRY(out.login_, opaque::ClientLogin::start(SecretBytes{value}));
+  CARDEA_TRY(out.login_, opaque::ClientLogin::start(SecretBytes{opaque::password_in(value)}));
   if (!changes) return out;
   const auto fresh = field.last(kPaddedPinSize);
   const bool acceptable =
@@ -51,7 +51,7 @@ Result<PinLogin> PinLogin::start(StrippedCommand command, PinForm form) {
   // card refuses the new one when the old one has been proven.
   out.new_well_formed_ = acceptable || form == PinForm::padded;
   if (!acceptable) return out;
-  CARDEA_TRY(out.registration_, opaque::ClientRegistration::start(SecretBytes{fresh}));
+  CARDEA_TRY(out.registration_, opaque::ClientRegistration::start(SecretBytes{opaque::password_in(fresh)}));
   return out;
 }
 

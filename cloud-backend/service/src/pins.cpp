@@ -153,7 +153,7 @@ Result<card::PinVerdict> Pins::check_proof(card::PinRef ref) {
 /// The server plays the client.
 Result<card::PinVerdict> Pins::compare(card::PinRef ref, const SecretBytes& value) {
   CARDEA_TRY(const auto keys, world_.keys());
-  CARDEA_TRY(auto client, opaque::ClientLogin::start(value.clone()));
+  CARDEA_TRY(auto client, opaque::ClientLogin::start(SecretBytes{opaque::password_in(value.expose())}));
   CARDEA_TRY(const auto attempt, records_->spend(ref));
   if (!attempt.paid) return card::PinVerdict{false, attempt.status};
   const auto& expected = attempt.expected;
@@ -187,7 +187,8 @@ Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& updat
   CARDEA_TRY(const auto keys, world_.keys());
   const auto ksf = update.factory_value ? kKnownValue : options_.ksf;
   auto nonce = new_nonce();
-  CARDEA_TRY(auto client, opaque::ClientRegistration::start(value.clone()));
+  CARDEA_TRY(auto client,
+             opaque::ClientRegistration::start(SecretBytes{opaque::password_in(value.expose())}));
   CARDEA_TRY(const auto response,
              opaque::registration_response(*keys, identifier(update.ref, nonce), client.request()));
   CARDEA_TRY(auto done, std::move(client).finish(response, ksf));

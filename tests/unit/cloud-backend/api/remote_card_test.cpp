@@ -84,7 +84,8 @@ class PlayedServer {
   }
 
   void set(std::uint8_t reference, std::string_view value, Bytes* export_key = nullptr) {
-    auto client = opaque::ClientRegistration::start(SecretBytes{hex(value)}).value();
+    const auto field = hex(value);
+    auto client = opaque::ClientRegistration::start(SecretBytes{opaque::password_in(field)}).value();
     nonces_[reference] = Bytes(16, reference);
     const auto response =
         opaque::registration_response(keys_, identifier(reference, nonces_[reference]), client.request());

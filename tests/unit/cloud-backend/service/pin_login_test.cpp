@@ -20,10 +20,9 @@ constexpr const char* kVerify = "00 20 00 80 08 0000000000000000";
 constexpr const char* kChange = "00 24 00 80 10 00000000000000000000000000000000";
 constexpr const char* kReset = "00 2C 00 80 10 00000000000000000000000000000000";
 
+/// What OPAQUE sees of a PIN: the field without what fills it up.
 Bytes pin(std::string_view digits) {
-  auto field = to_bytes(as_bytes(digits));
-  field.resize(8, 0xFF);
-  return field;
+  return to_bytes(as_bytes(digits));
 }
 
 /// A client by the book: what an agent does, in a few lines.

@@ -172,4 +172,8 @@ Bytes encode(const LoginContext& context);
 /// by its length in two octets. It does not change with the PIN's value.
 Bytes credential_identifier(std::string_view tenant, std::string_view card, std::uint8_t pin_reference);
 
+/// What of a PIN field is the password: all but the FF at its end, which only fill it up. A browser, whose
+/// passwords are text, can so prove the same PIN. Fields of one length stay different from each other.
+BytesView password_in(BytesView field);
+
 }  // namespace cardea::api::opaque
