@@ -10,12 +10,13 @@ die() { say "$(basename "$0"): $*"; exit 1; }
 
 # Installs the packages of a list file (one a line, '#' comments) that are not there yet.
 install_packages() {
-  local list=$1 name missing=()
+  local list=$1 name provided missing=()
+  # Read as a whole: a grep that has seen enough would end dpkg-query by SIGPIPE, which pipefail takes for "not there".
+  provided=$(dpkg-query -W -f '${db:Status-Abbrev}, ${Package}, ${Provides},\n' 2>/dev/null || true)
   while read -r name; do
     [ -n "$name" ] || continue
-    dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null | grep -q '^ii' && continue
-    # Node.js packages from elsewhere bring npm along, and exclude Debian's.
-    dpkg-query -W -f '${db:Status-Abbrev} , ${Provides},\n' 2>/dev/null | grep -q "^ii .*[ ,]$name[, ]" && continue
+    # What another package provides is there too: Node.js from elsewhere brings npm along, and excludes Debian's.
+    grep -qE "^ii .*[ ,]${name//+/\\+}( \(= [^)]*\))?," <<<"$provided" && continue
     missing+=("$name")
   done < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' "$list")
   [ ${#missing[@]} -eq 0 ] && return 0
