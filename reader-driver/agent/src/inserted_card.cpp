@@ -26,8 +26,6 @@ constexpr std::chrono::seconds kQuickFailure{3};
 constexpr std::chrono::seconds kHelloLimit{5};
 /// After a pause like this the server may have ended the session as idle.
 constexpr std::chrono::seconds kMayHaveEnded{1};
-/// How long the proof of a right PIN waits for a command to travel with.
-constexpr std::chrono::milliseconds kProofWaits{150};
 
 }  // namespace
 
@@ -76,7 +74,6 @@ class InsertedCard::Worker {
   Result<void> settle_reset();
   Result<Bytes> answer(Bytes command);
   void reset_at_power_off();
-  Result<void> settle_proof(link::Channel& channel);
   Result<api::RemoteCard::Sent> send(BytesView octets);
   void enter(Phase phase, std::string detail);
   void pause();
@@ -301,10 +298,7 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
     if (response) {
       patience_ = std::chrono::milliseconds{0};
       if (!channel.send(link::FrameType::response, *response, frame->number)) return;
-      if (auto settled = settle_proof(channel); !settled)
-        response = tl::unexpected{std::move(settled).error()};
-    }
-    if (!response) {
+    } else {
       // The card is taken out, for the application too, and at once; a new session brings it back.
       channel.shut_down();
       give_session_up(response.error().code);
@@ -336,7 +330,11 @@ Result<Bytes> InsertedCard::Worker::answer(Bytes command) {
       return tl::unexpected{std::move(settled).error()};
     }
   }
-  return remote_->transmit(std::move(command));
+  CARDEA_TRY(auto response, remote_->transmit(std::move(command)));
+  // A right PIN is answered when the server has its proof and the try is back on its disk. Answered earlier,
+  // it would save a round trip, and whoever lost the network just then three times would be locked out.
+  if (remote_->owes_proof()) CARDEA_CHECK(remote_->settle());
+  return response;
 }
 
 /// At once, and not with the next command, which may never come: nothing that was verified outlives the
@@ -345,16 +343,6 @@ void InsertedCard::Worker::reset_at_power_off() {
   remote_->owe_reset();
   // Where it failed it is owed again. If it may have been run all the same, that does no harm.
   if (!remote_->settle()) remote_->owe_reset();
-}
-
-/// After a right PIN: whoever logs in mostly wants something at once, and the proof travels with that. Where
-/// nothing comes, it goes by itself, for until it arrives the PIN has cost a try.
-Result<void> InsertedCard::Worker::settle_proof(link::Channel& channel) {
-  if (!remote_->owes_proof() || channel.wait_readable(kProofWaits)) return {};
-  const auto settled = remote_->settle();
-  // Not heard of: again in front of the next command, which will tell whether the server is there.
-  if (!settled && settled.error().code == Errc::unavailable) return {};
-  return settled;
 }
 
 /// Sends an exchange, and once more where it is uncertain whether the server has run it.
