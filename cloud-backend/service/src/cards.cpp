@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "card_note.h"
 #include "cardea/card/card.h"
 #include "cardea/service/card_audit.h"
 
@@ -38,16 +39,7 @@ Result<std::optional<card::PinStatus>> counter(store::PinRecords& records, card:
 
 Result<void> Cards::note(const store::CardRow& row, const std::string& actor, std::string_view action,
                          bool success, std::string detail) {
-  store::AuditRow line;
-  line.at = world_.clock.now();
-  line.organisation = row.organisation;
-  line.card = row.id;
-  line.actor = actor;
-  line.action = action;
-  line.success = success;
-  line.detail = std::move(detail);
-  world_.observer.administered(action, row.id, success);
-  return world_.database.append(line);
+  return note_card(world_, row, actor, action, success, std::move(detail));
 }
 
 Result<store::CardRow> Cards::issue(const NewCard& card, const std::string& actor) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "card_note.h"
 #include "cardea/api/opaque.h"
 #include "cardea/api/recovery.h"
 
@@ -60,16 +61,7 @@ Result<Recovery::Elements> Recovery::evaluate(const store::CardRow& row, BytesVi
 
 Result<void> Recovery::note(const store::CardRow& row, const std::string& actor, std::string_view action,
                             bool success, std::string detail) {
-  store::AuditRow line;
-  line.at = world_.clock.now();
-  line.organisation = row.organisation;
-  line.card = row.id;
-  line.actor = actor;
-  line.action = action;
-  line.success = success;
-  line.detail = std::move(detail);
-  world_.observer.administered(action, row.id, success);
-  return world_.database.append(line);
+  return note_card(world_, row, actor, action, success, std::move(detail));
 }
 
 Result<Recovery::Evaluation> Recovery::evaluate_for_enrolment(const std::string& card,

@@ -13,8 +13,8 @@ using namespace cardea::audit;
 namespace {
 
 // The reference leaves, roots and proofs of Certificate Transparency's own test suite
-// (github.com/google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc; the same in
-// github.com/transparency-dev/merkle, testonly/reference.go).
+// (google/certificate-transparency, cpp/merkletree/merkle_tree_test.cc; the same in transparency-dev/merkle,
+// testonly/reference.go).
 constexpr std::array kInputs{
     "", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696A6B6C6D6E6F"};
 constexpr std::array kRoots{"6E340B9CFFB37A989CA544E6BB780A2C78901D3FB33738768511A30617AFA01D",

@@ -98,7 +98,6 @@ struct Forgetful : Furnished {
 
   /// Logs in with the PIN as an agent does, and signs with the key from before.
   bool signs_with(std::string_view pin) {
-    const auto records = database->pin_records(row.id);
     service::CardCopies copies{world, secrets, held, "org", row.id};
     service::PinKeyring ring{vault};
     service::Pins pins{database->pin_records(row.id),

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cardea/service/world.h"
+
+namespace cardea::service {
+
+/// Tells the observer and the audit log what was done to a card.
+inline Result<void> note_card(const World& world, const store::CardRow& row, const std::string& actor,
+                              std::string_view action, bool success, std::string detail) {
+  store::AuditRow line;
+  line.at = world.clock.now();
+  line.organisation = row.organisation;
+  line.card = row.id;
+  line.actor = actor;
+  line.action = action;
+  line.success = success;
+  line.detail = std::move(detail);
+  world.observer.administered(action, row.id, success);
+  return world.database.append(line);
+}
+
+}  // namespace cardea::service
