@@ -85,6 +85,19 @@ void wait_while_idle(Worker& worker) {
     worker.expire(Worker::Clock::now());
 }
 
+/// What the request held is gone from memory before the reply says that the work is done.
+Result<wire::Reply> serve_next(Worker& worker, const Gate& gate) {
+  CARDEA_TRY(const auto request, next_request());
+  if (writes_to_the_token(request.op)) {
+    gate.enter_alone();
+  } else {
+    gate.enter();
+  }
+  auto reply = worker.answer(request);
+  gate.leave();
+  return reply;
+}
+
 Result<void> serve(const Session& session, const Gate& gate) {
   Worker worker{session};
   std::uint64_t resident = cardea::signer::resident_bytes();
@@ -93,14 +106,7 @@ Result<void> serve(const Session& session, const Gate& gate) {
   CARDEA_CHECK(say(welcome));
   for (std::uint64_t n = 1;; ++n) {
     wait_while_idle(worker);
-    CARDEA_TRY(const auto request, next_request());
-    if (writes_to_the_token(request.op)) {
-      gate.enter_alone();
-    } else {
-      gate.enter();
-    }
-    auto reply = worker.answer(request);
-    gate.leave();
+    CARDEA_TRY(auto reply, serve_next(worker, gate));
     if (n % kMemoryCheckInterval == 0) resident = cardea::signer::resident_bytes();
     reply.resident_bytes = resident;
     CARDEA_CHECK(say(reply));

@@ -76,6 +76,9 @@ std::string slurp(const fs::path& path) {
   return {std::istreambuf_iterator<char>{in}, {}};
 }
 
+/// A mapping as large as that is a sanitizer's shadow, which holds no data of the process.
+constexpr std::uint64_t kNoDataBeyond = std::uint64_t{1} << 36U;
+
 /// How often the octets, in this order or the other, stand in the process's writable memory.
 unsigned found_in_memory(pid_t process, BytesView octets) {
   const auto proc = fs::path{"/proc"} / std::to_string(process);
@@ -89,6 +92,7 @@ unsigned found_in_memory(pid_t process, BytesView octets) {
     if (line.find(" rw") == std::string::npos) continue;
     const auto begin = std::stoull(line, nullptr, 16);
     const auto end = std::stoull(line.substr(line.find('-') + 1), nullptr, 16);
+    if (end - begin > kNoDataBeyond) continue;
     std::string content(end - begin, '\0');
     memory.clear();
     memory.seekg(static_cast<std::streamoff>(begin));
