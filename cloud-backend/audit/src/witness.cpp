@@ -1,30 +1,19 @@
 #include "cardea/audit/witness.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <system_error>
 
+#include "cardea/audit/durable_file.h"
+
 namespace cardea::audit {
 
 namespace {
 
-tl::unexpected<Error> cannot(const std::filesystem::path& file, const char* verb) {
-  return fail(errno == ENOSPC ? Errc::exhausted : Errc::unavailable,
-              std::string{"cannot "} + verb + " the last checkpoint in " + file.string() + ": " +
-                  std::generic_category().message(errno));
-}
-
-bool write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const auto n = ::write(descriptor, text.data(), text.size());
-    if (n < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return ::fsync(descriptor) == 0;
+tl::unexpected<Error> cannot_read(const std::filesystem::path& file) {
+  return fail(Errc::unavailable, "cannot read the last checkpoint in " + file.string() + ": " +
+                                     std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -34,7 +23,7 @@ Result<Witness> Witness::open(std::filesystem::path file) {
   Witness witness{std::move(file)};
   std::ifstream in{witness.file_, std::ios::binary};
   if (!in) {
-    if (errno != ENOENT) return cannot(witness.file_, "read");
+    if (errno != ENOENT) return cannot_read(witness.file_);
     return witness;
   }
   const std::string text{std::istreambuf_iterator<char>{in}, {}};
@@ -67,29 +56,10 @@ Result<Checkpoint> Witness::add(const std::string& note, const NoteKey& key, con
       return fail(Errc::conflict, said + " that are not the beginning of this log");
     }
   }
-  if (last_ != checkpoint) CARDEA_CHECK(write(to_text(key) + "\n" + note));
+  if (last_ != checkpoint) CARDEA_CHECK(write_durably(file_, to_text(key) + "\n" + note));
   key_ = key;
   last_ = checkpoint;
   return checkpoint;
-}
-
-Result<void> Witness::write(const std::string& text) const {
-  auto fresh = file_;
-  fresh += ".new";
-  const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (descriptor < 0) return cannot(fresh, "write");
-  const bool written = write_all(descriptor, text);
-  const int reason = errno;
-  ::close(descriptor);
-  errno = reason;
-  if (!written || ::rename(fresh.c_str(), file_.c_str()) != 0) return cannot(fresh, "write");
-  const auto folder = file_.has_parent_path() ? file_.parent_path() : std::filesystem::path{"."};
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
-  return {};
 }
 
 }  // namespace cardea::audit

@@ -26,7 +26,6 @@ class Witness {
 
  private:
   explicit Witness(std::filesystem::path file) : file_{std::move(file)} {}
-  Result<void> write(const std::string& text) const;
 
   std::filesystem::path file_;
   std::optional<NoteKey> key_;
