@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "awaited_proofs.h"
 #include "sqlite_database.h"
 
 namespace cardea::store {
@@ -35,13 +36,19 @@ card::PinStatus status_of(const Query& row) {
 #define CARDEA_PIN_STATUS "tries_max - (spent - forgiven), tries_max, factory, version"
 constexpr const char* kStatus =
     "SELECT " CARDEA_PIN_STATUS " FROM pins WHERE card = (SELECT number FROM cards WHERE id = ?) AND ref = ?";
+constexpr const char* kExpectation =
+    "SELECT " CARDEA_PIN_STATUS
+    ", nonce, ksf, record FROM pins WHERE card = (SELECT number FROM cards WHERE id = ?) AND ref = ?";
 constexpr const char* kSpend =
-    "UPDATE pins SET spent = spent + 1 WHERE card = (SELECT number FROM cards WHERE id = ?) AND ref = ? "
+    "UPDATE pins SET spent = spent + 1, awaited = ?3 "
+    "WHERE card = (SELECT number FROM cards WHERE id = ?1) AND ref = ?2 "
     "AND spent - forgiven < tries_max RETURNING " CARDEA_PIN_STATUS ", spent, nonce, ksf, record";
 constexpr const char* kForgive =
-    "UPDATE pins SET forgiven = max(forgiven, ?3) WHERE card = (SELECT number FROM cards WHERE id = ?1) AND "
-    "ref = ?2 "
-    "AND version = ?4 RETURNING " CARDEA_PIN_STATUS;
+    "UPDATE pins SET forgiven = max(forgiven, ?3), awaited = ?4 "
+    "WHERE card = (SELECT number FROM cards WHERE id = ?1) AND ref = ?2 RETURNING " CARDEA_PIN_STATUS;
+constexpr const char* kCounters =
+    "SELECT spent, version, awaited FROM pins WHERE card = (SELECT number FROM cards WHERE id = ?) AND ref = "
+    "?";
 #undef CARDEA_PIN_STATUS
 
 Result<card::PinStatus> read_status(Connection& db, const std::string& card, card::PinRef ref) {
@@ -50,17 +57,46 @@ Result<card::PinStatus> read_status(Connection& db, const std::string& card, car
   return status_of(row);
 }
 
+PinRecord record_at(const Query& row, int column) {
+  return {row.blob(column), row.blob(column + 1), row.blob(column + 2)};
+}
+
+Result<PinExpectation> read_expectation(Connection& db, const std::string& card, card::PinRef ref) {
+  auto row = db.query(kExpectation, card, number(ref));
+  if (!row.step()) return never_set(ref);
+  return PinExpectation{record_at(row, 4), status_of(row)};
+}
+
+struct Counters {
+  std::uint64_t spent = 0;
+  std::uint64_t version = 0;
+  AwaitedProofs awaited;
+};
+
+Result<Counters> read_counters(Connection& db, const std::string& card, card::PinRef ref) {
+  auto row = db.query(kCounters, card, number(ref));
+  if (!row.step()) return never_set(ref);
+  Counters out{row.count(0), row.count(1), {}};
+  CARDEA_TRY(out.awaited, AwaitedProofs::parse(row.blob(2)));
+  return out;
+}
+
 /// Takes one try, if there is one.
-Result<void> take_try(Connection& db, const std::string& card, card::PinRef ref, PinAttempt& attempt,
-                      std::uint64_t& generation) {
+Result<void> take_try(Connection& db, const std::string& card, card::PinRef ref, const AwaitedProof* proof,
+                      PinAttempt& attempt, std::uint64_t& generation) {
   attempt = {};
+  CARDEA_TRY(auto counters, read_counters(db, card, ref));
+  if (proof != nullptr) {
+    if (proof->version != counters.version) return fail(Errc::conflict, "the PIN has another value by now");
+    counters.awaited.add(counters.spent + 1, *proof);
+  }
   {
-    auto row = db.query(kSpend, card, number(ref));
+    auto row = db.query(kSpend, card, number(ref), BytesView{counters.awaited.encode()});
     if (row.step()) {
       attempt.paid = true;
       attempt.status = status_of(row);
       attempt.number = row.count(4);
-      attempt.expected = {row.blob(5), row.blob(6), row.blob(7)};
+      attempt.expected = record_at(row, 5);
     }
   }
   if (attempt.paid) {
@@ -73,19 +109,44 @@ Result<void> take_try(Connection& db, const std::string& card, card::PinRef ref,
 
 /// The attempt was right: gives back its try and all that were spent before it. Tries spent after it stay
 /// spent until they prove right themselves, so attempts count in the order in which they were paid, whichever
-/// is compared first. With a new PIN set meanwhile it changes nothing and is no match: it was right about a
-/// value that is no more.
+/// is compared first.
+Result<void> forgive_up_to(Connection& db, const std::string& card, card::PinRef ref, std::uint64_t attempt,
+                           AwaitedProofs awaited, card::PinVerdict& verdict) {
+  awaited.drop_up_to(attempt);
+  auto row =
+      db.query(kForgive, card, number(ref), static_cast<std::int64_t>(attempt), BytesView{awaited.encode()});
+  if (!row.step()) return never_set(ref);
+  verdict = {true, status_of(row)};
+  return {};
+}
+
+/// With a new PIN set meanwhile it changes nothing and is no match: it was right about a value that is no
+/// more.
 Result<void> give_back(Connection& db, const std::string& card, card::PinRef ref, const PinAttempt& attempt,
                        card::PinVerdict& verdict, std::uint64_t& generation) {
   verdict = {};
-  {
-    auto row = db.query(kForgive, card, number(ref), static_cast<std::int64_t>(attempt.number),
-                        static_cast<std::int64_t>(attempt.status.version));
-    if (row.step()) verdict = {true, status_of(row)};
-  }
-  if (!verdict.match) {
+  CARDEA_TRY(auto counters, read_counters(db, card, ref));
+  if (counters.version == attempt.status.version) {
+    CARDEA_CHECK(forgive_up_to(db, card, ref, attempt.number, std::move(counters.awaited), verdict));
+  } else {
     CARDEA_TRY(verdict.status, read_status(db, card, ref));
   }
+  CARDEA_TRY(generation, bump_generation(db, card));
+  return {};
+}
+
+/// A proof that came late. A new value has dropped what was awaited of the old one.
+Result<void> give_back_late(Connection& db, const std::string& card, card::PinRef ref,
+                            const ProofDigest& digest, Time now, card::PinVerdict& verdict,
+                            std::uint64_t& generation) {
+  verdict = {};
+  CARDEA_TRY(auto counters, read_counters(db, card, ref));
+  const auto attempt = counters.awaited.find(digest, now);
+  if (!attempt) {
+    CARDEA_TRY(verdict.status, read_status(db, card, ref));
+    return {};
+  }
+  CARDEA_CHECK(forgive_up_to(db, card, ref, *attempt, std::move(counters.awaited), verdict));
   CARDEA_TRY(generation, bump_generation(db, card));
   return {};
 }
@@ -97,7 +158,8 @@ void set(Connection& db, const std::string& card, const PinRecordUpdate& update)
       "INSERT INTO pins (card, ref, nonce, ksf, record, tries_max, factory, version) "
       "VALUES ((SELECT number FROM cards WHERE id = ?1), ?2, ?3, ?4, ?5, coalesce(?6, ?7), ?8, 1) "
       "ON CONFLICT (card, ref) DO UPDATE SET nonce = ?3, ksf = ?4, record = ?5, "
-      "tries_max = coalesce(?6, tries_max), factory = ?8, version = version + 1, spent = 0, forgiven = 0",
+      "tries_max = coalesce(?6, tries_max), factory = ?8, version = version + 1, spent = 0, forgiven = 0, "
+      "awaited = x''",
       card, number(update.ref), BytesView{update.record.nonce}, BytesView{update.record.ksf},
       BytesView{update.record.record}, tries_max, std::int64_t{kUsualTries},
       std::int64_t{update.factory_value ? 1 : 0});
@@ -126,16 +188,29 @@ class SqlitePinRecords final : public PinRecords {
     return database_.read([this, ref](Connection& db) { return read_status(db, card_, ref); });
   }
 
-  Result<PinAttempt> spend(card::PinRef ref) override {
-    PinAttempt attempt;
+  Result<PinExpectation> expectation(card::PinRef ref) override {
+    return database_.read([this, ref](Connection& db) { return read_expectation(db, card_, ref); });
+  }
+
+  Result<PinAttempt> spend(card::PinRef ref) override { return pay(ref, nullptr); }
+  Result<PinAttempt> spend(card::PinRef ref, const AwaitedProof& proof) override { return pay(ref, &proof); }
+
+  Result<card::PinVerdict> refund(card::PinRef ref, const ProofDigest& digest, Time now) override {
+    // Most proofs that come late were heard in time, and cost no write.
+    CARDEA_TRY(const auto counters,
+               database_.read([this, ref](Connection& db) { return read_counters(db, card_, ref); }));
+    card::PinVerdict verdict;
+    if (!counters.awaited.find(digest, now)) {
+      CARDEA_TRY(verdict.status, status(ref));
+      return verdict;
+    }
     std::uint64_t generation = 0;
-    CARDEA_CHECK(
-        database_.write([&](Connection& db) { return take_try(db, card_, ref, attempt, generation); },
-                        [&] {
-                          if (attempt.paid) live_->publish(generation, {});
-                        }));
-    if (attempt.paid) database_.count_pin_attempt();
-    return attempt;
+    CARDEA_CHECK(database_.write(
+        [&](Connection& db) { return give_back_late(db, card_, ref, digest, now, verdict, generation); },
+        [&] {
+          if (verdict.match) live_->publish(generation, {});
+        }));
+    return verdict;
   }
 
   Result<card::PinVerdict> forgive(card::PinRef ref, const PinAttempt& attempt) override {
@@ -170,6 +245,18 @@ class SqlitePinRecords final : public PinRecords {
   }
 
  private:
+  Result<PinAttempt> pay(card::PinRef ref, const AwaitedProof* proof) {
+    PinAttempt attempt;
+    std::uint64_t generation = 0;
+    CARDEA_CHECK(
+        database_.write([&](Connection& db) { return take_try(db, card_, ref, proof, attempt, generation); },
+                        [&] {
+                          if (attempt.paid) live_->publish(generation, {});
+                        }));
+    if (attempt.paid) database_.count_pin_attempt();
+    return attempt;
+  }
+
   SqliteDatabase& database_;
   std::string card_;
   std::shared_ptr<LiveCard> live_;

@@ -76,6 +76,32 @@ TEST_CASE("a database of the first version is brought up to date and keeps what 
   CHECK(pragma(file, "user_version") == migrations().back().version);
 }
 
+TEST_CASE("PINs from before proofs could come late keep their counters, and wait for none") {
+  TempDir directory;
+  const auto file = directory / "cardea.db";
+  constexpr int kBefore = 7;
+  {
+    SQLite::Database raw{file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    for (const auto& migration : migrations())
+      if (migration.version <= kBefore) raw.exec(migration.sql);
+    raw.exec("PRAGMA application_id = " + std::to_string(kApplicationId) +
+             "; PRAGMA user_version = " + std::to_string(kBefore));
+    raw.exec("INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Acme', 5)");
+    raw.exec(
+        "INSERT INTO cards (number, id, organisation, profile, label, serial, state, created_at) "
+        "VALUES (1, 'card', 'org', 'piv-nist', '', 1, 1, 5)");
+    raw.exec(
+        "INSERT INTO pins (card, ref, nonce, ksf, record, tries_max, spent, factory, version) "
+        "VALUES (1, 128, zeroblob(16), zeroblob(9), zeroblob(192), 3, 1, 0, 4)");
+  }
+  const auto db = open(file);
+  const auto records = db->pin_records("card");
+  CHECK(must(records->status(card::PinRef::application)).tries_left == 2);
+  CHECK_FALSE(must(records->refund(card::PinRef::application, {}, at(5))).match);
+  CHECK(must(records->spend(card::PinRef::application, {4, {}, at(5)})).status.tries_left == 1);
+  CHECK(must(records->refund(card::PinRef::application, {}, at(6))).status.tries_left == 3);
+}
+
 TEST_CASE("a newer database is refused and left alone") {
   TempDir directory;
   const auto file = directory / "cardea.db";

@@ -219,4 +219,153 @@ TEST_CASE("a record of the wrong size is refused, and an attempt that was not pa
   CHECK(must(records->forgive(PinRef::application, attempt)).status.tries_left == 3);
 }
 
+namespace {
+
+constexpr std::chrono::hours kDay{24};
+
+ProofDigest digest(std::uint8_t of) {
+  ProofDigest out{};
+  out.fill(of);
+  return out;
+}
+
+/// One PIN whose logins break off: `pay` is a try of which nothing more is heard.
+struct BrokenLogins {
+  Furnished it;
+  std::unique_ptr<PinRecords> records = it.db->pin_records("card");
+  Time now = at(1'000'000);
+
+  explicit BrokenLogins(unsigned tries) { set(*pins_of(*it.db, "card"), "123456", tries); }
+  PinAttempt pay(std::uint8_t proof) {
+    const auto version = must(records->expectation(PinRef::application)).status.version;
+    return must(records->spend(PinRef::application, {version, digest(proof), now}));
+  }
+  bool refund(std::uint8_t proof) {
+    return must(records->refund(PinRef::application, digest(proof), now)).match;
+  }
+  unsigned left() { return must(records->status(PinRef::application)).tries_left; }
+};
+
+}  // namespace
+
+TEST_CASE("a proof that comes late gives its try back once, after a restart too [C3]") {
+  BrokenLogins it{3};
+  CHECK(it.pay(1).number == 1);
+  CHECK(it.left() == 2);
+  it.records.reset();
+  it.it.reopen();
+  it.records = it.it.db->pin_records("card");
+  const auto generation = must(it.it.db->card_store("card")->generation());
+  CHECK_FALSE(it.refund(2));
+  CHECK(must(it.it.db->card_store("card")->generation()) == generation);
+  CHECK(it.refund(1));
+  CHECK(it.left() == 3);
+  CHECK(must(it.it.db->card_store("card")->generation()) > generation);
+  it.pay(3);
+  CHECK_FALSE(it.refund(1));
+  CHECK(it.left() == 2);
+}
+
+TEST_CASE("a late proof counts where its try stands: what was spent after it stays spent [C3]") {
+  BrokenLogins it{5};
+  it.pay(1);  // wrong
+  it.pay(2);  // right, lost
+  it.pay(3);  // wrong
+  it.pay(4);  // wrong
+  CHECK(it.refund(2));
+  CHECK(it.left() == 3);
+  CHECK_FALSE(it.refund(1));
+  CHECK(it.left() == 3);
+}
+
+TEST_CASE("a PIN that its own lost proofs have blocked is not blocked any more, with all of them back [C3]") {
+  BrokenLogins it{3};
+  for (std::uint8_t proof = 1; proof <= 3; ++proof)
+    it.pay(proof);
+  CHECK(it.left() == 0);
+  CHECK_FALSE(it.pay(4).paid);
+  CHECK_FALSE(it.refund(4));  // it was not paid for
+  SUBCASE("the newest one is enough") {
+    CHECK(it.refund(3));
+    CHECK(it.left() == 3);
+  }
+  SUBCASE("each is worth its own and those before") {
+    CHECK(it.refund(1));
+    CHECK(it.left() == 1);
+    CHECK(it.refund(2));
+    CHECK(it.left() == 2);
+    CHECK(it.refund(3));
+    CHECK(it.left() == 3);
+  }
+}
+
+TEST_CASE("a late proof is worth nothing when the PIN has another value, even the same one again") {
+  BrokenLogins it{3};
+  it.pay(1);
+  set(*pins_of(*it.it.db, "card"), "123456");
+  it.pay(2);
+  CHECK_FALSE(it.refund(1));
+  CHECK(it.left() == 2);
+  CHECK(it.refund(2));
+  const auto version = must(it.records->status(PinRef::application)).version;
+  CHECK_FAILS(it.records->spend(PinRef::application, {version - 1, digest(3), it.now}), Errc::conflict,
+              "the PIN has another value by now");
+  CHECK(it.left() == 3);
+}
+
+TEST_CASE("a late proof that was heard in time is awaited no more") {
+  BrokenLogins it{3};
+  const auto attempt = it.pay(1);
+  CHECK(must(it.records->forgive(PinRef::application, attempt)).match);
+  it.pay(2);
+  CHECK_FALSE(it.refund(1));
+  CHECK(it.left() == 2);
+}
+
+TEST_CASE("late proofs are taken for 24 hours, and of the newest eight tries") {
+  BrokenLogins it{20};
+  it.pay(1);
+  it.now += kDay;
+  CHECK_FALSE(it.refund(1));
+  it.now -= std::chrono::milliseconds{1};
+  SUBCASE("up to the last moment") {
+    CHECK(it.refund(1));
+  }
+  SUBCASE("eight and no more") {
+    for (std::uint8_t proof = 2; proof <= 9; ++proof)
+      it.pay(proof);
+    CHECK_FALSE(it.refund(1));
+    CHECK(it.refund(2));
+    CHECK(it.left() == 13);
+    CHECK(it.refund(9));
+    CHECK(it.left() == 20);
+  }
+  SUBCASE("nothing older stays when another try is paid for") {
+    it.now += kDay;
+    it.pay(2);
+    it.it.db.reset();
+    SQLite::Database raw{(it.it.directory / "cardea.db").string(), SQLite::OPEN_READONLY};
+    CHECK(raw.execAndGet("SELECT length(awaited) FROM pins").getInt() == 48);
+  }
+}
+
+TEST_CASE("refunds at once, and guesses with them: never more back than was right") {
+  BrokenLogins it{100};
+  for (std::uint8_t proof = 1; proof <= 8; ++proof)
+    it.pay(proof);
+  std::atomic<int> back = 0;
+  std::vector<std::thread> threads;
+  for (std::uint8_t t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      const auto records = it.it.db->pin_records("card");
+      if (must(records->refund(PinRef::application, digest(8), it.now)).match) ++back;
+      must(records->spend(PinRef::application));
+    });
+  }
+  for (auto& thread : threads)
+    thread.join();
+  CHECK(back == 1);
+  CHECK(it.left() == 92);
+}
+
 }  // namespace cardea::store::test

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -19,6 +20,22 @@ struct PinRecord {
   Bytes record;  ///< OPAQUE registration record, 192 octets
 
   friend bool operator==(const PinRecord&, const PinRecord&) = default;
+};
+
+/// A PIN's record as it is now. Computing with it costs nothing as long as nobody is told the result.
+struct PinExpectation {
+  PinRecord record;
+  card::PinStatus status;
+};
+
+/// Recognises a proof, and cannot be shown in its place.
+using ProofDigest = std::array<std::uint8_t, 32>;
+
+/// What a try that was paid for is waiting for. Whoever shows it within 24 hours was right.
+struct AwaitedProof {
+  std::uint64_t version = 0;  ///< of the value that is tried
+  ProofDigest digest{};
+  Time paid;
 };
 
 /// A try that was asked for.
@@ -42,8 +59,9 @@ struct PinRecordUpdate {
 ///
 /// Laws: a paid attempt is durable before `spend` returns, and there are never more paid attempts than tries.
 /// Attempts count in the order in which they were paid: a right one forgives itself and all before it, none
-/// after it. `replace` applies all or none; versions grow, and an attempt on an older version forgives
-/// nothing.
+/// after it, whether that comes out at once or within the next 24 hours (`refund`; the newest eight attempts
+/// that are not forgiven). `replace` applies all or none; versions grow, and an attempt on an older version
+/// forgives nothing.
 class PinRecords {
  public:
   PinRecords() = default;
@@ -53,7 +71,14 @@ class PinRecords {
 
   /// Errors: `not_found` when the PIN was never set.
   virtual Result<card::PinStatus> status(card::PinRef ref) = 0;
+  virtual Result<PinExpectation> expectation(card::PinRef ref) = 0;
   virtual Result<PinAttempt> spend(card::PinRef ref) = 0;
+  /// The same, and keeps the digest of the proof in the same transaction. Errors: `conflict` when the PIN has
+  /// another version by now; nothing is spent then.
+  virtual Result<PinAttempt> spend(card::PinRef ref, const AwaitedProof& proof) = 0;
+  /// `forgive` for an attempt that is known by the digest of its proof only. No match: nothing is waiting for
+  /// this proof (any more), and nothing was changed.
+  virtual Result<card::PinVerdict> refund(card::PinRef ref, const ProofDigest& digest, Time now) = 0;
   /// The attempt was right. No match when the PIN has another value by now.
   virtual Result<card::PinVerdict> forgive(card::PinRef ref, const PinAttempt& attempt) = 0;
   /// Copies of the card's secret go into the same transaction; `public_key` is the secret's they are of.
