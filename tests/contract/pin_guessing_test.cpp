@@ -86,10 +86,30 @@ Result<Tried> try_pin(service::Pins& pins, std::string_view text) {
   return Tried{true, verdict.match};
 }
 
+using Mac = std::array<std::uint8_t, opaque::kKe3Size>;
+/// A login with the right value whose proof goes nowhere; nothing when there was no try left.
+Result<std::optional<Mac>> lose_proof(service::Pins& pins) {
+  CARDEA_TRY(auto client, opaque::ClientLogin::start(SecretBytes{as_bytes("right")}));
+  CARDEA_CHECK(pins.verify(PinRef::application, card::PinOpening{client.ke1(), {}}));
+  const auto challenge = pins.take_challenge();
+  if (!challenge) return std::optional<Mac>{};
+  const auto context = opaque::encode(opaque::LoginContext{"org", "card", 0x80, {}, {}, {}});
+  CARDEA_TRY(const auto done, std::move(client).finish(challenge->ke2, context, kQuick));
+  return std::optional<Mac>{done.ke3};
+}
+/// In a session of its own, as after a kill.
+Result<bool> refund(Database& db, const Mac& mac) {
+  CARDEA_TRY(const auto verdict, pins_of(db)->prove_late(PinRef::application, mac));
+  return verdict.match;
+}
+
 constexpr unsigned kTries = 5;
 
 struct Note {
-  char what = 0;  // 'W' a wrong try begins, 'R' a right one, 'w' and 'r' they have ended
+  // 'W' a wrong try begins, 'R' a right one, 'L' a right one whose proof is lost, 'F' the refund of the last
+  // lost proof, 'P' that of one that was given back before; small letters: they have ended, 'x' without a
+  // match.
+  char what = 0;
 };
 void tell(int pipe, char what) {
   const Note note{what};
@@ -100,8 +120,28 @@ void tell(int pipe, char what) {
   auto db = Database::open({file});
   if (!db) ::_exit(8);
   const auto pins = pins_of(**db);
+  std::optional<Mac> old;
   for (unsigned n = 0;; ++n) {
-    const bool right = n % 3 == 2;
+    if (n % 5 == 4) {
+      tell(pipe, 'L');
+      const auto lost = lose_proof(*pins);
+      if (!lost) ::_exit(6);
+      tell(pipe, *lost ? 'l' : 'x');
+      if (!*lost) continue;
+      tell(pipe, 'F');
+      const auto back = refund(**db, **lost);
+      if (!back || !*back) ::_exit(5);
+      tell(pipe, 'f');
+      old = *lost;
+      continue;
+    }
+    if (n % 5 == 1 && old) {
+      tell(pipe, 'P');
+      const auto back = refund(**db, *old);
+      if (!back || *back) ::_exit(4);
+      tell(pipe, 'p');
+    }
+    const bool right = n % 5 == 2;
     tell(pipe, right ? 'R' : 'W');
     const auto tried = try_pin(*pins, right ? "right" : "wrong");
     if (!tried) ::_exit(7);
@@ -152,6 +192,55 @@ TEST_CASE("64 clients guess at once for one card: never more than three comparis
   MESSAGE(rounds << " rounds, at most " << most << " comparisons in one");
 }
 
+TEST_CASE("64 guess while lost proofs come back: never more comparisons than tries and refunds [C3]") {
+  constexpr unsigned kClients = 64;
+  const unsigned rounds = from_environment("CARDEA_GUESSING_ROUNDS", 20);
+  const TempDir directory;
+  const auto db = must(Database::open({directory / "cardea.db"}));
+  furnish(*db, 3);
+  std::atomic<unsigned> guesses = 0;
+  std::atomic<unsigned> failures = 0;
+  std::atomic<unsigned> refunds = 0;
+  std::optional<Mac> lost;
+  std::barrier start{static_cast<std::ptrdiff_t>(kClients) + 1};
+  std::barrier end{static_cast<std::ptrdiff_t>(kClients) + 1};
+  std::vector<std::thread> clients;
+  for (unsigned c = 0; c < kClients; ++c) {
+    clients.emplace_back([&, c] {
+      const auto pins = pins_of(*db);
+      for (unsigned round = 0; round < rounds; ++round) {
+        auto client = opaque::ClientLogin::start(SecretBytes{as_bytes("wrong")});
+        start.arrive_and_wait();
+        // Many show the same proof, in the middle of it all: it counts once.
+        if (c % 8 == 0) {
+          const auto back = refund(*db, *lost);
+          if (!back) ++failures;
+          if (back && *back) ++refunds;
+        }
+        const auto verdict = pins->verify(PinRef::application, card::PinOpening{client->ke1(), {}});
+        if (!verdict || verdict->match) ++failures;
+        if (pins->take_challenge()) ++guesses;
+        end.arrive_and_wait();
+      }
+    });
+  }
+  for (unsigned round = 0; round < rounds; ++round) {
+    guesses = 0;
+    refunds = 0;
+    lost = must(lose_proof(*pins_of(*db)));
+    start.arrive_and_wait();
+    end.arrive_and_wait();
+    CHECK(refunds == 1);
+    CHECK(guesses >= 2);
+    CHECK(guesses <= 3);
+    CHECK(must(db->pin_records("card")->status(PinRef::application)).tries_left == 3 - guesses);
+    REQUIRE(set_pin(*db, 3));
+  }
+  for (auto& client : clients)
+    client.join();
+  CHECK(failures == 0);
+}
+
 TEST_CASE("tries under random kills: the counter is never above the truth [C3]") {
   const unsigned kills = from_environment("CARDEA_GUESSING_KILLS", 20);
   const unsigned seed = from_environment("CARDEA_SEED", std::random_device{}());
@@ -180,14 +269,14 @@ TEST_CASE("tries under random kills: the counter is never above the truth [C3]")
     Note note;
     char begun = 0;
     while (::read(pipe[0], &note, sizeof note) == static_cast<ssize_t>(sizeof note)) {
-      if (note.what == 'W' || note.what == 'R') {
+      if (std::string_view{"WRLFP"}.find(note.what) != std::string_view::npos) {
         begun = note.what;
         ++tried;
         continue;
       }
       // A right try that found none left was none; otherwise it gives all back.
-      if (note.what == 'w' && truth > 0) --truth;
-      if (note.what == 'r') truth = kTries;
+      if ((note.what == 'w' || note.what == 'l') && truth > 0) --truth;
+      if (note.what == 'r' || note.what == 'f') truth = kTries;
       if (note.what == 'x') CHECK(truth == 0);
       begun = 0;
     }
@@ -198,9 +287,10 @@ TEST_CASE("tries under random kills: the counter is never above the truth [C3]")
 
     const auto db = must(Database::open({file}));
     const auto left = must(db->pin_records("card")->status(PinRef::application)).tries_left;
-    if (begun == 0) CHECK(left == truth);
+    if (begun == 0 || begun == 'P') CHECK(left == truth);
     // In the middle of a wrong try it may have been spent or not; in a right one also been given back.
-    if (begun == 'W') CHECK((left == truth || left + 1 == truth));
+    if (begun == 'W' || begun == 'L') CHECK((left == truth || left + 1 == truth));
+    if (begun == 'F') CHECK((left == truth || left == kTries));
     if (begun == 'R') CHECK((left == truth || left + 1 == truth || left == kTries));
     truth = left;
     if (truth == 0) {

@@ -14,6 +14,7 @@ constexpr std::uint8_t kReset = 0x00;
 constexpr std::uint8_t kCommand = 0x01;
 constexpr std::uint8_t kPinOpening = 0x02;
 constexpr std::uint8_t kPinProof = 0x03;
+constexpr std::uint8_t kLateProof = 0x04;
 constexpr std::uint8_t kPure = 0x01;
 constexpr std::uint8_t kChallenge = 0x02;
 constexpr std::uint8_t kWellFormed = 0x01;
@@ -101,6 +102,14 @@ std::optional<Step> read_step(Reader& reader) {
     if (!apdu || !record || !copy || !secret) return std::nullopt;
     return Step{PinProofStep{to_bytes(*apdu), to_bytes(*record), to_bytes(*copy), to_bytes(*secret)}};
   }
+  if (kind == kLateProof) {
+    const auto reference = reader.number(1);
+    const auto ke3 = reader.take(kKe3);
+    if (!reference || !ke3) return std::nullopt;
+    LateProofStep step{static_cast<std::uint8_t>(*reference), {}};
+    std::copy(ke3->begin(), ke3->end(), step.ke3.begin());
+    return Step{step};
+  }
   return std::nullopt;
 }
 
@@ -135,6 +144,11 @@ struct StepWriter {
     for (const auto* part : {&step.apdu, &step.record, &step.secret_copy, &step.secret})
       append_counted(out, *part);
   }
+  void operator()(const LateProofStep& step) const {
+    out.push_back(kLateProof);
+    out.push_back(step.reference);
+    append(out, step.ke3);
+  }
 };
 
 // More than the exact size: what holds secrets must not grow, or a copy stays behind.
@@ -148,6 +162,7 @@ struct StepSize {
   std::size_t operator()(const PinProofStep& step) const {
     return kHead + step.apdu.size() + step.record.size() + step.secret_copy.size() + step.secret.size();
   }
+  std::size_t operator()(const LateProofStep& step) const { return kHead + step.ke3.size(); }
 };
 
 std::optional<StepResult> read_result(Reader& reader) {

@@ -75,14 +75,24 @@ Result<void> CardAudit::record(const card::AuditEvent& event) {
   if (const auto* tried = std::get_if<card::PinTried>(&event))
     world_.observer.pin_tried(subject_.card, *tried);
   auto what = std::visit([](const auto& e) { return line(e); }, event);
+  return append(what.action, what.success, std::move(what.detail));
+}
+
+Result<void> CardAudit::record_refund(card::PinRef ref, const card::PinVerdict& verdict) {
+  return append(
+      "pin.refund", verdict.match,
+      fmt::format(R"({{"reference":"{}","tries_left":{}}})", pin_name(ref), verdict.status.tries_left));
+}
+
+Result<void> CardAudit::append(std::string_view action, bool success, std::string detail) {
   store::AuditRow row;
   row.at = world_.clock.now();
   row.organisation = subject_.organisation;
   row.card = subject_.card;
   row.actor = subject_.actor;
-  row.action = what.action;
-  row.success = what.success;
-  row.detail = std::move(what.detail);
+  row.action = action;
+  row.success = success;
+  row.detail = std::move(detail);
   return world_.database.append(row);
 }
 

@@ -240,10 +240,30 @@ card::Outcome CardSessions::prove(Session& session, const api::PinProofStep& ste
   return session.card.transmit(step.apdu, &input);
 }
 
+/// The card is not asked: no PIN is verified by it, and it may be blocked.
+Bytes CardSessions::take_late_proof(Session& session, const api::LateProofStep& step) {
+  const auto answer = [](apdu::StatusWord sw) { return Bytes{sw.sw1(), sw.sw2()}; };
+  const auto ref = static_cast<card::PinRef>(step.reference);
+  if (ref != card::PinRef::application && ref != card::PinRef::puk) {
+    return answer(apdu::sw::kReferencedDataNotFound);
+  }
+  const auto verdict = session.pins.prove_late(ref, step.ke3);
+  if (!verdict && verdict.error().code == Errc::exhausted) {
+    return answer(apdu::sw::kConditionsNotSatisfied);
+  }
+  if (!verdict && verdict.error().code == Errc::not_found) {
+    return answer(apdu::sw::kReferencedDataNotFound);
+  }
+  if (!verdict || !session.audit.record_refund(ref, *verdict)) return answer(apdu::sw::kUnspecified);
+  return answer(verdict->match ? apdu::sw::kOk : apdu::sw::kReferencedDataNotFound);
+}
+
 api::StepResult CardSessions::run_step(Session& session, const api::Step& step) {
   api::StepResult result;
   if (std::holds_alternative<api::ResetStep>(step)) {
     session.card.reset();
+  } else if (const auto* late = std::get_if<api::LateProofStep>(&step)) {
+    result.response = take_late_proof(session, *late);
   } else {
     const auto before = std::chrono::steady_clock::now();
     card::Outcome outcome;

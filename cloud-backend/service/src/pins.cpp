@@ -17,6 +17,10 @@ namespace opaque = api::opaque;
 constexpr std::string_view kOprfSeed = "cardea opaque oprf seed";
 constexpr std::string_view kAkeSeed = "cardea opaque ake seed";
 constexpr std::size_t kNonce = 16;
+constexpr std::string_view kLateProof = "cardea/1 late proof";
+
+/// How often an opening begins again because the PIN got another value under its hands.
+constexpr int kOpenings = 4;
 
 // Factory values are in every manual: stretching them more than a reader insists on would protect nothing.
 constexpr opaque::Ksf kKnownValue{opaque::Ksf::Function::argon2id, 8 * 1024, 1};
@@ -80,6 +84,17 @@ Bytes pin_identifier(std::string_view organisation, std::string_view card, card:
   return concat({opaque::credential_identifier(organisation, card, static_cast<std::uint8_t>(ref)), nonce});
 }
 
+store::ProofDigest late_proof_digest(std::string_view device_thumbprint, BytesView ke3) {
+  Bytes message = to_bytes(as_bytes(kLateProof));
+  append_be16(message, static_cast<std::uint16_t>(device_thumbprint.size()));
+  append(message, as_bytes(device_thumbprint));
+  append(message, ke3);
+  const WipeOnExit wiping{message};
+  store::ProofDigest digest{};
+  crypto_hash_sha256(digest.data(), message.data(), message.size());
+  return digest;
+}
+
 Bytes Pins::identifier(card::PinRef ref, BytesView nonce) const {
   return pin_identifier(organisation_, card_, ref, nonce);
 }
@@ -110,6 +125,18 @@ Result<card::PinVerdict> Pins::open(card::PinRef ref, const card::PinOpening& op
   // Everything that may fail without the PIN being wrong comes before the try is spent.
   CARDEA_CHECK(check_ke1(opening.message));
   CARDEA_TRY(const auto keys, world_.keys());
+  for (int i = 0; i < kOpenings; ++i) {
+    CARDEA_TRY(const auto expected, records_->expectation(ref));
+    if (expected.status.tries_left == 0) return card::PinVerdict{false, expected.status};
+    auto opened = open_at(ref, opening, keys, expected);
+    if (opened || opened.error().code != Errc::conflict) return opened;
+  }
+  return fail(Errc::unavailable, "the PIN is being given new values");
+}
+
+/// What is computed here says nothing to anybody until the try is spent and the challenge leaves.
+Result<card::PinVerdict> Pins::open_at(card::PinRef ref, const card::PinOpening& opening, const PinKeys& keys,
+                                       const store::PinExpectation& expected) {
   auto nonce = new_nonce();
   Bytes new_value;
   if (!opening.new_value.empty()) {
@@ -120,19 +147,29 @@ Result<card::PinVerdict> Pins::open(card::PinRef ref, const card::PinOpening& op
   if (world_.copies != nullptr) {
     CARDEA_TRY(copy, world_.copies->for_login(ref));
   }
-
-  CARDEA_TRY(auto attempt, records_->spend(ref));
-  if (!attempt.paid) return card::PinVerdict{false, attempt.status};
-  const auto& expected = attempt.expected;
-  CARDEA_TRY(auto server, opaque::respond(*keys, expected.record, identifier(ref, expected.nonce),
+  const auto& record = expected.record;
+  CARDEA_TRY(auto server, opaque::respond(*keys, record.record, identifier(ref, record.nonce),
                                           opening.message, context(ref)));
+  const auto now = world_.clock.now();
+  CARDEA_TRY(
+      auto attempt,
+      records_->spend(
+          ref, {expected.status.version,
+                late_proof_digest(binding_.device_thumbprint, server.expected_client_mac.expose()), now}));
+  if (!attempt.paid) return card::PinVerdict{false, attempt.status};
   challenge_ = api::PinChallenge{
-      server.ke2,           expected.ksf,   to_bytes(opaque::encode(options_.ksf)), attempt.status.version,
+      server.ke2,           record.ksf,     to_bytes(opaque::encode(options_.ksf)), attempt.status.version,
       std::move(new_value), std::move(copy)};
   const auto status = attempt.status;
-  login_.emplace(Login{ref, opening.new_ref, std::move(attempt), std::move(server), std::move(nonce),
-                       world_.clock.now(), false});
+  login_.emplace(
+      Login{ref, opening.new_ref, std::move(attempt), std::move(server), std::move(nonce), now, false});
   return card::PinVerdict{false, status, true};
+}
+
+Result<card::PinVerdict> Pins::prove_late(card::PinRef ref, BytesView ke3) {
+  if (late_proofs_ == kMostLateProofs) return fail(Errc::exhausted, "too many late proofs in one session");
+  ++late_proofs_;
+  return records_->refund(ref, late_proof_digest(binding_.device_thumbprint, ke3), world_.clock.now());
 }
 
 Result<Pins::Proven> Pins::prove(BytesView ke3) {

@@ -42,6 +42,17 @@ TEST_CASE("channel: a reply on the wire, and back") {
   CHECK(parse_exchange_reply(kReplyOctets) == kReply);
 }
 
+TEST_CASE("channel: a late proof on the wire, and back; 63 octets are none") {
+  LateProofStep step{0x81, {}};
+  step.ke3.fill(0xC3);
+  const Exchange exchange{2, {step, ResetStep{}}};
+  auto octets = concat({hex("01 0000000000000002 0002 04 81"), Bytes(64, 0xC3), hex("00")});
+  CHECK(encode(exchange) == octets);
+  CHECK(parse_exchange(octets) == exchange);
+  octets.erase(octets.end() - 2);
+  CHECK(refused(octets));
+}
+
 TEST_CASE("channel: every truncation and every octet too many is refused") {
   for (std::size_t n = 0; n < kExchangeOctets.size(); ++n) {
     CAPTURE(n);
@@ -59,6 +70,7 @@ TEST_CASE("channel: versions, kinds, flags, sequence numbers and lengths out of 
   CHECK(refused(hex("02 0000000000000001 0000")));
   CHECK(refused(hex("01 0000000000000000 0000")));
   CHECK(refused(hex("01 0000000000000001 0001 02")));
+  CHECK(refused(hex("01 0000000000000001 0001 05")));
   CHECK(refused(hex("01 0000000000000001 0001 01 FFFFFFFF 00")));
   CHECK(refused_reply(hex("02 0000000000000001 0000")));
   CHECK(refused_reply(hex("01 0000000000000000 0000")));

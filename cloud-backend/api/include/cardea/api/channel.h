@@ -45,7 +45,15 @@ struct PinProofStep {
   Bytes secret;       ///< the card's secret, 32 octets, for as long as the holder is verified; may be empty
   friend bool operator==(const PinProofStep&, const PinProofStep&) = default;
 };
-using Step = std::variant<ResetStep, CommandStep, PinOpeningStep, PinProofStep>;
+/// What would have proven a login of an earlier session of this card, had it arrived: its try comes back. The
+/// response is 9000, or 6A88 when nothing (any more) waits for it: heard in time, more than 24 hours old, the
+/// PIN has another value, or no proof at all; then nothing is spent. 6985: too many in this session.
+struct LateProofStep {
+  std::uint8_t reference = 0;  ///< 80 or 81
+  std::array<std::uint8_t, 64> ke3{};
+  friend bool operator==(const LateProofStep&, const LateProofStep&) = default;
+};
+using Step = std::variant<ResetStep, CommandStep, PinOpeningStep, PinProofStep, LateProofStep>;
 
 /// Agent to server. Sequence numbers start at 1 and grow by 1; a repeated one gets the stored reply, so that
 /// a lost response never runs a command twice. Any other number is refused.
@@ -92,6 +100,7 @@ struct ExchangeReply {
 //             01 | apdu x4
 //             02 | flags 1 (bit 0 well formed, bit 1 new value well formed) | apdu x4 | ke1 x4 | new value x4
 //             03 | apdu x4 | record x4 | secret copy x4 | secret x4
+//             04 | PIN reference 1 | KE3 64
 //   reply:    version 01 | sequence 8 | count 2 | result…
 //   result:   flags 1 (bit 0 pure, bit 1 challenge) | state 16 | response x4 | [challenge]
 //   challenge: generation 8 | ke2 x4 | ksf x4 | new ksf x4 | new value x4 | secret copy x4

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "cardea/card/ports/audit.h"
 #include "cardea/service/world.h"
@@ -19,8 +20,12 @@ class CardAudit final : public card::Audit {
   CardAudit(World world, Subject subject) : world_{world}, subject_{std::move(subject)} {}
 
   Result<void> record(const card::AuditEvent& event) override;
+  /// A proof that came late was shown: not to the card, which knows of PINs only while they are compared.
+  Result<void> record_refund(card::PinRef ref, const card::PinVerdict& verdict);
 
  private:
+  Result<void> append(std::string_view action, bool success, std::string detail);
+
   World world_;
   Subject subject_;
 };

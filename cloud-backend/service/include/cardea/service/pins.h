@@ -36,6 +36,12 @@ Result<PinKeys> make_pin_keys(const Secret<64>& oprf_seed, const Secret<32>& ake
 /// guesses at no try each.
 Bytes pin_identifier(std::string_view organisation, std::string_view card, card::PinRef ref, BytesView nonce);
 
+/// Under which the database keeps what would prove a login (KE3, 64 octets): SHA-256 of "cardea/1 late
+/// proof", the device's thumbprint with its length in two octets, and the proof. From the proof itself
+/// whoever reads the database could give tries back, those of wrong guesses too: the server does not know
+/// which were right. Shown by another device it is nothing.
+store::ProofDigest late_proof_digest(std::string_view device_thumbprint, BytesView ke3);
+
 /// The keys of each tenant, made of the tenant's secret in the HSM when they are first needed. Thread-safe.
 class PinKeyring {
  public:
@@ -113,6 +119,11 @@ class Pins final : public card::PinVault {
   /// The login that was opened last; it can be proven once, within 30 seconds. Errors: `denied`.
   Result<Proven> prove(BytesView ke3);
   [[nodiscard]] bool proven() const { return login_ && login_->proven; }
+  /// What would have proven a login that was opened earlier, in this session or another one of the same
+  /// device: the database gives its try back (store::PinRecords::refund). Opens nothing. No match: nothing
+  /// waits for it. Errors: `exhausted` after eight in this session.
+  Result<card::PinVerdict> prove_late(card::PinRef ref, BytesView ke3);
+
   /// Once the commands have run that came with the proof.
   void end_proven_login() {
     if (proven()) login_.reset();
@@ -120,6 +131,7 @@ class Pins final : public card::PinVault {
 
  private:
   static constexpr std::chrono::seconds kLoginLife{30};
+  static constexpr unsigned kMostLateProofs = 8;
 
   struct Login {
     card::PinRef ref;
@@ -132,6 +144,8 @@ class Pins final : public card::PinVault {
   };
 
   Result<card::PinVerdict> open(card::PinRef ref, const card::PinOpening& opening);
+  Result<card::PinVerdict> open_at(card::PinRef ref, const card::PinOpening& opening, const PinKeys& keys,
+                                   const store::PinExpectation& expected);
   Result<card::PinVerdict> check_proof(card::PinRef ref);
   Result<card::PinVerdict> compare(card::PinRef ref, const SecretBytes& value);
   Result<store::PinRecordUpdate> registered(const card::PinUpdate& update,
@@ -149,6 +163,7 @@ class Pins final : public card::PinVault {
   Binding binding_;
   std::optional<Login> login_;
   std::optional<api::PinChallenge> challenge_;
+  unsigned late_proofs_ = 0;
 };
 
 }  // namespace cardea::service
