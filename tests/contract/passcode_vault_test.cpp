@@ -110,6 +110,44 @@ TEST_CASE("another secret than the card's is denied [B4]") {
         Error{Errc::denied, "the key was sealed to another secret of the card"});
 }
 
+TEST_CASE("what was opened for one use serves only the very same key and secret, while it is lent [B4]") {
+  PasscodeBench bench;
+  const auto key = bench.vault().generate(kSlot, Algorithm::p256).value();
+  const auto other = bench.vault().generate({0x9C, 1}, Algorithm::p256).value();
+  const auto right = [&] {
+    return ecdsa_verify(key.public_key, kDigest, bench.vault().ecdsa_sign(key, kDigest).value());
+  };
+  CHECK(right());
+  CHECK(ecdsa_verify(other.public_key, kDigest, bench.vault().ecdsa_sign(other, kDigest).value()));
+  CHECK(right());
+
+  auto damaged = key;
+  damaged.sealed.back() = static_cast<std::uint8_t>(damaged.sealed.back() ^ 1);
+  CHECK(bench.vault().ecdsa_sign(damaged, kDigest).error().code == Errc::corrupt);
+  CHECK(right());
+  auto elsewhere = key;
+  elsewhere.slot.reference = 0x9C;
+  CHECK(bench.vault().ecdsa_sign(elsewhere, kDigest).error().code == Errc::corrupt);
+  CHECK(right());
+  auto newer = key;
+  newer.slot.version = 2;
+  CHECK(bench.vault().ecdsa_sign(newer, kDigest).error().code == Errc::corrupt);
+  CHECK(right());
+  auto of_other = key;
+  of_other.public_key = other.public_key;
+  CHECK(bench.vault().ecdsa_sign(of_other, kDigest).error().code == Errc::corrupt);
+
+  CHECK(right());
+  bench.holder.stolen = api::hpke::generate_key_pair();
+  CHECK(bench.vault().ecdsa_sign(key, kDigest).error() ==
+        Error{Errc::denied, "the key was sealed to another secret of the card"});
+  bench.holder.stolen.reset();
+  CHECK(right());
+  bench.vault().end_session();
+  bench.holder.lending = false;
+  CHECK(bench.vault().ecdsa_sign(key, kDigest).error() == Error{Errc::denied, "nobody has logged in"});
+}
+
 TEST_CASE("keys that need no PIN, and symmetric ones, work without the holder") {
   PasscodeBench bench;
   bench.holder.lending = false;

@@ -1,8 +1,8 @@
 #include "cardea/audit/row.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
-#include <cstring>
 
 #include "cardea/hex.h"
 
@@ -10,49 +10,41 @@ namespace cardea::audit {
 
 namespace {
 
-constexpr std::uint8_t kRow = 1;
-constexpr std::uint8_t kTombstone = 2;
-enum Type : std::uint8_t { integer = 1, real = 2, text = 3, blob = 4 };
+enum Type : std::uint8_t { kInteger = 1, kReal = 2, kText = 3, kBlob = 4 };
 
 void append_name(Bytes& out, std::string_view name) {
   append_be16(out, static_cast<std::uint16_t>(name.size()));
   append(out, as_bytes(name));
 }
 
-void append_value(Bytes& out, Type type, BytesView value) {
-  out.push_back(type);
-  append_be32(out, static_cast<std::uint32_t>(value.size()));
-  append(out, value);
+std::array<std::uint8_t, 8> eight_octets(std::uint64_t number) {
+  std::array<std::uint8_t, 8> out{};
+  for (auto at = out.rbegin(); at != out.rend(); ++at, number >>= 8U)
+    *at = static_cast<std::uint8_t>(number);
+  return out;
 }
 
-void append_column(Bytes& out, const Column& column) {
-  append_name(out, column.name);
-  Bytes octets;
+void write(RowWriter& writer, const Column& column) {
   if (const auto* number = std::get_if<std::int64_t>(&column.value)) {
-    append_be64(octets, static_cast<std::uint64_t>(*number));
-    append_value(out, integer, octets);
+    writer.integer(column.name, *number);
   } else if (const auto* fraction = std::get_if<double>(&column.value)) {
-    append_be64(octets, std::bit_cast<std::uint64_t>(*fraction));
-    append_value(out, real, octets);
+    writer.real(column.name, *fraction);
   } else if (const auto* string = std::get_if<std::string>(&column.value)) {
-    append_value(out, text, as_bytes(*string));
-  } else {
-    append_value(out, blob, std::get<Bytes>(column.value));
+    writer.text(column.name, *string);
+  } else if (const auto* octets = std::get_if<Bytes>(&column.value)) {
+    writer.blob(column.name, *octets);
   }
 }
 
-Bytes encode(std::uint8_t kind, const Row& row) {
+Bytes encode(RowWriter::Form form, const Row& row) {
   std::vector<const Column*> columns;
-  for (const auto& column : row.columns) {
-    if (kind == kTombstone && !column.key) continue;
-    if (!std::holds_alternative<std::monostate>(column.value)) columns.push_back(&column);
-  }
+  for (const auto& column : row.columns)
+    if (form == RowWriter::Form::row || column.key) columns.push_back(&column);
   std::ranges::sort(columns, {}, [](const Column* column) -> const std::string& { return column->name; });
-  Bytes out{kind};
-  append_name(out, row.table);
-  append_be16(out, static_cast<std::uint16_t>(columns.size()));
+  Bytes out;
+  RowWriter writer{out, form, row.table};
   for (const auto* column : columns)
-    append_column(out, *column);
+    write(writer, *column);
   return out;
 }
 
@@ -85,15 +77,15 @@ class Cursor {
 };
 
 std::optional<Value> value_of(std::uint64_t type, BytesView octets) {
-  if ((type == integer || type == real) && octets.size() != 8) return std::nullopt;
+  if ((type == kInteger || type == kReal) && octets.size() != 8) return std::nullopt;
   switch (type) {
-    case integer:
+    case kInteger:
       return Value{static_cast<std::int64_t>(read_be(octets))};
-    case real:
+    case kReal:
       return Value{std::bit_cast<double>(read_be(octets))};
-    case text:
+    case kText:
       return Value{std::string{octets.begin(), octets.end()}};
-    case blob:
+    case kBlob:
       return Value{to_bytes(octets)};
     default:
       return std::nullopt;
@@ -110,22 +102,51 @@ std::string show(const Value& value) {
 
 }  // namespace
 
+RowWriter::RowWriter(Bytes& out, Form form, std::string_view table) : out_{out} {
+  out_.clear();
+  out_.push_back(static_cast<std::uint8_t>(form));
+  append_name(out_, table);
+  count_at_ = out_.size();
+  append_be16(out_, 0);
+}
+
+void RowWriter::column(std::string_view name, std::uint8_t type, BytesView value) {
+  append_name(out_, name);
+  out_.push_back(type);
+  append_be32(out_, static_cast<std::uint32_t>(value.size()));
+  append(out_, value);
+  if (++out_[count_at_ + 1] == 0) ++out_[count_at_];
+}
+
+void RowWriter::integer(std::string_view name, std::int64_t value) {
+  column(name, kInteger, eight_octets(static_cast<std::uint64_t>(value)));
+}
+void RowWriter::real(std::string_view name, double value) {
+  column(name, kReal, eight_octets(std::bit_cast<std::uint64_t>(value)));
+}
+void RowWriter::text(std::string_view name, std::string_view value) {
+  column(name, kText, as_bytes(value));
+}
+void RowWriter::blob(std::string_view name, BytesView value) {
+  column(name, kBlob, value);
+}
+
 Bytes encode_row(const Row& row) {
-  return encode(kRow, row);
+  return encode(RowWriter::Form::row, row);
 }
 
 Bytes encode_key(const Row& row) {
-  return encode(kTombstone, row);
+  return encode(RowWriter::Form::key, row);
 }
 
 bool is_tombstone(BytesView encoding) {
-  return !encoding.empty() && encoding[0] == kTombstone;
+  return !encoding.empty() && encoding[0] == static_cast<std::uint8_t>(RowWriter::Form::key);
 }
 
 std::optional<Row> decode(BytesView encoding) {
   Cursor in{encoding};
   const auto kind = in.number(1);
-  if (!kind || (*kind != kRow && *kind != kTombstone)) return std::nullopt;
+  if (!kind || *kind < 1 || *kind > 2) return std::nullopt;
   auto table = in.name();
   const auto count = in.number(2);
   if (!table || !count) return std::nullopt;

@@ -14,7 +14,6 @@
 #include "cardea/signer/tenant_keys.h"
 #include "cardea/signer/worker.h"
 #include "cardea/vault/worker_protocol.h"
-#include "provider.h"
 #include "sandbox.h"
 #include "token_copy.h"
 
@@ -170,9 +169,6 @@ int main() {
   if (::fstat(wire::kDescriptor, &info) != 0 || !S_ISSOCK(info.st_mode)) {
     std::fputs("cardea-signer: this program is started by cardead; it has no other use\n", stderr);
     return 2;
-  }
-  if (const auto quick = cardea::signer::use_plain_key_parsers(); !quick) {
-    std::fprintf(stderr, "cardea-signer: signatures will be slow: %s\n", quick.error().what.c_str());
   }
   int status = 1;
   try {

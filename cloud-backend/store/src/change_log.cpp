@@ -312,6 +312,7 @@ Result<ChangeLog::Scan> ChangeLog::scan(Connection& db, const SecretBytes* key) 
 
 template <class F>
 void ChangeLog::compare_rows(Connection& db, Scan& scan, F&& differs) const {
+  Bytes scratch;
   auto missing = std::set<std::string>{};
   for (const auto& [key, row] : scan.rows)
     missing.insert(key);
@@ -320,7 +321,7 @@ void ChangeLog::compare_rows(Connection& db, Scan& scan, F&& differs) const {
     while (rows.step()) {
       ++scan.findings.rows;
       const auto row = row_at(table, rows);
-      const auto now = logged(table, row);
+      const auto now = logged_at(table, rows, scratch);
       missing.erase(now.key);
       const auto right = scan.rows.find(now.key);
       const bool known = right != scan.rows.end();
@@ -462,13 +463,14 @@ ChangeLog::Comparison ChangeLog::compare(
   }
   // What the file says.
   std::string group;
-  Rows found;
+  std::vector<LoggedRow> found;
+  Bytes scratch;
   auto single = others;
   {
     auto row = db.query(table("cards")->by_id.c_str(), card);
     if (row.step()) {
       const auto values = row_at(*table("cards"), row);
-      group = logged(*table("cards"), values).group;
+      group = logged_at(*table("cards"), row, scratch).group;
       for (const auto& column : values.columns) {
         const auto* text = std::get_if<std::string>(&column.value);
         if (text != nullptr && column.name == "organisation") single.emplace_back("organisations", *text);
@@ -480,10 +482,8 @@ ChangeLog::Comparison ChangeLog::compare(
     for (const auto& table : tables_) {
       if (!table.card) continue;
       auto rows = db.query(table.of_card.c_str(), *number);
-      while (rows.step()) {
-        const auto row = logged(table, row_at(table, rows));
-        found.emplace(row.key, row.hash);
-      }
+      while (rows.step())
+        found.push_back(logged_at(table, rows, scratch));
     }
   }
   std::map<std::string, std::optional<audit::Hash>> alone;
@@ -492,7 +492,7 @@ ChangeLog::Comparison ChangeLog::compare(
     const auto key = audit::encode_key({name, {{"id", id, true}}});
     auto& hash = alone[std::string{key.begin(), key.end()}];
     auto row = db.query(of->by_id.c_str(), id);
-    if (row.step()) hash = logged(*of, row_at(*of, row)).hash;
+    if (row.step()) hash = logged_at(*of, row, scratch).hash;
   }
 
   // What it should say.
@@ -511,13 +511,23 @@ ChangeLog::Comparison ChangeLog::compare(
   const auto& right = of_card == groups_.end() ? kNone : of_card->second;
   constexpr const char* kCut = "table change_log has fewer rows than the server wrote";
   if (right.last >= size && !right.rows.empty()) return {Outcome::too_early, kCut, size};
-  for (const auto& [key, hash] : found) {
-    const auto at = right.rows.find(key);
+  std::vector<const std::string*> seen;
+  seen.reserve(found.size());
+  for (const auto& row : found) {
+    const auto at = right.rows.find(row.key);
     const bool known = at != right.rows.end();
-    if (!known || at->second != hash) return {Outcome::different, sentence(key, known, true), size};
+    if (!known || at->second != row.hash) return {Outcome::different, sentence(row.key, known, true), size};
+    seen.push_back(&at->first);
   }
-  for (const auto& [key, hash] : right.rows)
-    if (!found.contains(key)) return {Outcome::different, sentence(key, true, false), size};
+  std::ranges::sort(seen);
+  if (const auto twice = std::ranges::adjacent_find(seen); twice != seen.end())
+    return {Outcome::different, sentence(**twice, false, true), size};
+  if (seen.size() != right.rows.size()) {
+    for (const auto& [key, hash] : right.rows) {
+      if (!std::ranges::binary_search(seen, &key))
+        return {Outcome::different, sentence(key, true, false), size};
+    }
+  }
   for (const auto& [key, hash] : alone) {
     const auto at = groups_.find(key);
     if (at != groups_.end() && at->second.last >= size) return {Outcome::too_early, kCut, size};

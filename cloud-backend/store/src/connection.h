@@ -40,6 +40,9 @@ class Query {
   [[nodiscard]] Time time(int column) const { return Time{std::chrono::milliseconds{integer(column)}}; }
   [[nodiscard]] std::string text(int column) const { return statement_.getColumn(column).getString(); }
   [[nodiscard]] Bytes blob(int column) const;
+  [[nodiscard]] SQLite::Column column(std::size_t column) const {
+    return statement_.getColumn(static_cast<int>(column));
+  }
   /// With its type, for whoever does not know the table.
   [[nodiscard]] audit::Value value(int column) const;
   [[nodiscard]] std::optional<std::string> optional_text(int column) const {

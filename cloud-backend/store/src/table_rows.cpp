@@ -1,10 +1,12 @@
 #include "table_rows.h"
 
-#include <map>
+#include <sqlite3.h>
 
 #include <algorithm>
-
 #include <array>
+#include <map>
+#include <numeric>
+
 #include "migrations.h"
 
 namespace cardea::store {
@@ -49,6 +51,10 @@ Table read_table(Connection& db, const std::string& name) {
     list += (list.empty() ? "" : ", ") + in_quotes(column.name);
     table.columns.push_back(std::move(column));
   }
+  table.in_order.resize(table.columns.size());
+  std::iota(table.in_order.begin(), table.in_order.end(), std::size_t{0});
+  std::ranges::sort(table.in_order, {},
+                    [&table](std::size_t i) -> const std::string& { return table.columns[i].name; });
   table.card = column_of_card(db, table);
   table.appended_only = name == "audit";
   table.all = "SELECT " + list + " FROM " + in_quotes(name);
@@ -63,6 +69,26 @@ std::map<std::string, std::string> declarations(Connection& db) {
   while (list.executeStep())
     out[list.getColumn(0).getString() + " " + list.getColumn(1).getString()] = list.getColumn(2).getString();
   return out;
+}
+
+void write(audit::RowWriter& writer, const std::string& name, const SQLite::Column& value) {
+  const auto size = [&value] { return static_cast<std::size_t>(value.getBytes()); };
+  switch (value.getType()) {
+    case SQLITE_INTEGER:
+      return writer.integer(name, value.getInt64());
+    case SQLITE_FLOAT:
+      return writer.real(name, value.getDouble());
+    case SQLITE_TEXT: {
+      const char* text = value.getText();
+      return writer.text(name, {text, size()});
+    }
+    case SQLITE_BLOB: {
+      const auto* octets = static_cast<const std::uint8_t*>(value.getBlob());
+      return writer.blob(name, {octets, octets == nullptr ? 0 : size()});
+    }
+    default:
+      return;  // NULL
+  }
 }
 
 }  // namespace
@@ -118,6 +144,25 @@ LoggedRow logged(const Table& table, const audit::Row& row) {
     }
   }
   out.hash = audit::leaf_hash(audit::encode_row(row));
+  return out;
+}
+
+LoggedRow logged_at(const Table& table, const Query& query, Bytes& scratch) {
+  using audit::RowWriter;
+  LoggedRow out;
+  RowWriter key{scratch, RowWriter::Form::key, table.name};
+  for (const auto i : table.in_order)
+    if (table.columns[i].key) write(key, table.columns[i].name, query.column(i));
+  out.key.assign(scratch.begin(), scratch.end());
+  out.group = out.key;
+  if (table.card) {
+    const auto number = query.column(*table.card);
+    if (number.isInteger()) out.group = group_of_card(number.getInt64());
+  }
+  RowWriter row{scratch, RowWriter::Form::row, table.name};
+  for (const auto i : table.in_order)
+    write(row, table.columns[i].name, query.column(i));
+  out.hash = audit::leaf_hash(scratch);
   return out;
 }
 

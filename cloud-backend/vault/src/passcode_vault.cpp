@@ -19,6 +19,9 @@ class PasscodeVault final : public card::KeyVault {
         organisation_{std::move(organisation)},
         card_{std::move(card)},
         holder_{holder} {}
+  PasscodeVault(const PasscodeVault&) = delete;
+  PasscodeVault& operator=(const PasscodeVault&) = delete;
+  ~PasscodeVault() override { forget(); }
 
   [[nodiscard]] bool supports(Algorithm algorithm) const override { return inner_->supports(algorithm); }
 
@@ -62,7 +65,10 @@ class PasscodeVault final : public card::KeyVault {
     return inner_->attest(opened, facts);
   }
   Result<Bytes> attestation_certificate() override { return inner_->attestation_certificate(); }
-  void end_session() noexcept override { inner_->end_session(); }
+  void end_session() noexcept override {
+    forget();
+    inner_->end_session();
+  }
 
   Result<void> discard(const KeyHandle& key) override {
     // Without the secret it goes by its slot.
@@ -90,11 +96,30 @@ class PasscodeVault final : public card::KeyVault {
 
   Result<KeyHandle> open(const KeyHandle& key) {
     if (!has_passcode_layer(key.sealed)) return key;
-    CARDEA_TRY(const auto secret, holder_.lend());
+    const auto secret = holder_.lend();
+    if (!secret) forget();
+    if (!secret) return tl::unexpected{secret.error()};
+    if (opened_with_ != secret->public_key || key != last_) {
+      forget();
+      CARDEA_TRY(auto inner, open_layer(key, *secret));
+      last_ = key;
+      last_opened_ = KeyHandle{key.algorithm, key.slot, std::move(inner), key.public_key};
+      opened_with_ = secret->public_key;
+    }
+    return last_opened_;
+  }
+
+  Result<Bytes> open_layer(const KeyHandle& key, const api::hpke::KeyPair& secret) {
     auto inner = open_with_passcode(key, organisation_, card_, secret);
     if (!inner && inner.error().code == Errc::denied) CARDEA_CHECK(names_this_card(key));
-    if (!inner) return tl::unexpected{std::move(inner).error()};
-    return KeyHandle{key.algorithm, key.slot, *std::move(inner), key.public_key};
+    return inner;
+  }
+
+  void forget() noexcept {
+    wipe(last_opened_.sealed);
+    last_opened_ = {};
+    last_ = {};
+    opened_with_ = {};
   }
 
   /// Sealed to a secret that this card does not have: then no holder's secret would do, and the handle is
@@ -110,6 +135,12 @@ class PasscodeVault final : public card::KeyVault {
   const std::string organisation_;
   const std::string card_;
   PasscodeHolder& holder_;
+
+  // The handle that was opened last: opening costs as much as a signature with P-256, and a holder signs with
+  // one key many times. It lives no longer than the secret is lent, and is still sealed to the HSM.
+  KeyHandle last_;
+  KeyHandle last_opened_;
+  api::hpke::PublicKey opened_with_{};
 };
 
 }  // namespace

@@ -41,6 +41,35 @@ TEST_CASE("[B8] a row has one encoding, in the order of its columns' names") {
   CHECK(encode_row(turned) == encoded);
 }
 
+TEST_CASE("[B8] a row written column by column has the same encoding") {
+  Bytes out{0xFF, 0xFF};  // what was in the buffer before is gone
+  RowWriter writer{out, RowWriter::Form::row, "pins"};
+  writer.integer("card", 7);
+  writer.blob("hash", Bytes{0xAB});
+  writer.integer("ref", 128);
+  CHECK(out == encode_row(pin()));
+
+  RowWriter key{out, RowWriter::Form::key, "pins"};
+  key.integer("card", 7);
+  key.integer("ref", 128);
+  CHECK(out == encode_key(pin()));
+
+  const Row mixed{"t", {{"a", -1.5}, {"b", std::string{"text"}}, {"c", std::int64_t{-2}}}};
+  RowWriter all{out, RowWriter::Form::row, "t"};
+  all.real("a", -1.5);
+  all.text("b", "text");
+  all.integer("c", -2);
+  CHECK(out == encode_row(mixed));
+}
+
+TEST_CASE("[B8] the number of columns takes two octets") {
+  Bytes out;
+  RowWriter writer{out, RowWriter::Form::row, "t"};
+  for (int i = 0; i < 300; ++i)
+    writer.text("c", "");
+  CHECK(to_hex(BytesView{out}.subspan(4, 2)) == "012C");
+}
+
 TEST_CASE("[B8] a deleted row leaves its key") {
   CHECK(to_hex(encode_key(pin())) ==
         "02"

@@ -18,6 +18,8 @@ struct KeySlot {
   /// only the holder can give. False for keys that work without (PIN policy "never"). Means nothing when a
   /// key is used.
   bool holder_only = true;
+
+  friend bool operator==(const KeySlot&, const KeySlot&) = default;
 };
 
 /// The public half. RSA: modulus without leading zeroes, and exponent. EC: uncompressed point 04 ‖ x ‖ y.
@@ -38,6 +40,8 @@ struct KeyHandle {
   KeySlot slot;
   Bytes sealed;          ///< opaque; safe to store in the clear
   PublicKey public_key;  ///< empty for symmetric keys
+
+  friend bool operator==(const KeyHandle&, const KeyHandle&) = default;
 };
 
 /// RSA private key in CRT form (PKCS #1), each number big-endian of half the modulus size; e is 65537.
