@@ -249,6 +249,21 @@ Result<Client::Posted> Client::post(const CardSession& session, BytesView octets
   });
 }
 
+Result<std::string> Client::ask(const CardSession& session, const char* method, const char* below,
+                                const std::string& body) {
+  return guarded([&]() -> Result<std::string> {
+    CARDEA_TRY(auto reply, impl_->send_in_session(session, method, below, kJson, as_bytes(body)));
+    return std::move(reply.body);
+  });
+}
+
+Result<std::string> Client::ask(const char* method, const std::string& path, const std::string& body) {
+  return guarded([&]() -> Result<std::string> {
+    CARDEA_TRY(auto reply, impl_->send_as_device(method, path, body));
+    return std::move(reply.body);
+  });
+}
+
 Result<void> Client::close_session(const CardSession& session) {
   return guarded([&]() -> Result<void> {
     CARDEA_CHECK(impl_->send_in_session(session, "DELETE", "", "", {}));

@@ -278,7 +278,9 @@ class RunningDaemon final : public Daemon {
                                              limits.session_lifetime},
                       pins);
     cards_.emplace(world, *sessions_);
-    recovery_.emplace(world, *cards_, pins);
+    const auto& recovery = settings_.recovery;
+    recovery_.emplace(world, *cards_, pins,
+                      service::RecoveryLimits{recovery.link_life, recovery.attempts, recovery.links_a_day});
     directory_.emplace(world, *sessions_, *enrolment_);
     key_care_.emplace(world, *vault_);
     integrity_.emplace(world, *sessions_, settings_.server.data_directory / "witness",

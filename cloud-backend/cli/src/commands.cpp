@@ -194,6 +194,7 @@ void declare_cards(CLI::App& app, const Shared& o, Call& out, bool& execute) {
        [o](Call& c) {
          c.method = "POST";
          c.path = card_path(o) + "/recovery-links";
+         c.body = Json::object();
          c.columns = {{"LINK", "link"}, {"EXPIRES", "expires_at"}};
        })
       ->add_option("ID", o->id, "The card.")

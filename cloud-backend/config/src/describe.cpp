@@ -89,6 +89,8 @@ std::string describe(const Settings& s) {
       "\n[pin]\nksf_memory_kib = {}\nksf_passes = {}\nallow_plain = {}\nchannel_binding = \"{}\"\n",
       s.pin.ksf_memory_kib, s.pin.ksf_passes, s.pin.allow_plain,
       s.pin.channel_binding == ChannelBinding::require ? "require" : "prefer");
+  out += fmt::format("\n[recovery]\nlink_life = \"{}s\"\nattempts = {}\nlinks_a_day = {}\n",
+                     s.recovery.link_life.count(), s.recovery.attempts, s.recovery.links_a_day);
   return out;
 }
 

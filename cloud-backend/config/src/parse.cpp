@@ -262,6 +262,15 @@ void read_pin(Reader& reader, Pin& pin) {
   reader.boolean("allow_plain", pin.allow_plain);
   reader.word<ChannelBinding>("channel_binding", pin.channel_binding,
                               {{"prefer", ChannelBinding::prefer}, {"require", ChannelBinding::require}});
+  reader.end_section();
+}
+
+void read_recovery(Reader& reader, Recovery& recovery) {
+  reader.section("recovery");
+  reader.duration("link_life", recovery.link_life, Seconds{1}, std::chrono::hours{24});
+  reader.number("attempts", recovery.attempts, 1, 10);
+  reader.number("links_a_day", recovery.links_a_day, 1, 20);
+  reader.end_section();
 }
 
 void read_limits(Reader& reader, Limits& limits) {
@@ -317,6 +326,7 @@ Result<Settings> parse(std::string_view toml, const std::string& file) {
   read_log(reader, settings.log);
   read_limits(reader, settings.limits);
   read_pin(reader, settings.pin);
+  read_recovery(reader, settings.recovery);
   reader.end();
   if (auto mistakes = reader.mistakes(); !mistakes.empty()) return fail(Errc::invalid, std::move(mistakes));
   return settings;

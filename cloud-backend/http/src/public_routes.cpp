@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "caller.h"
 #include "cardea/api/channel.h"
 #include "cardea/api/jose.h"
 #include "cardea/api/kdf.h"
@@ -54,16 +55,6 @@ Response close_session(const Application& app, Request& request) {
   Response response;
   response.status = 204;
   return response;
-}
-
-/// Whoever has not been recognised gets 401; other failures are what they are.
-Response authentication_problem(const Error& error) {
-  return error.code == Errc::denied ? unauthorised(error.what) : limited(error);
-}
-
-Result<identity::Principal> caller(const Application& app, const Request& request) {
-  return app.authenticator.authenticate(request.method, request.path, request.header("Host"),
-                                        request.header("Authorization"), request.header("DPoP"));
 }
 
 Response sealed(const Application& app) {

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "caller.h"
 #include "cardea/api/jose.h"
 #include "cardea/api/opaque.h"
 #include "cardea/http/interface.h"
@@ -123,7 +124,8 @@ Result<Json> look(const Application& app, const Request& request) {
               {"questions", view.questions},
               {"codes", view.codes},
               {"attempts_left", view.attempts},
-              {"expires_at", rfc3339(view.expires)}};
+              {"expires_at", rfc3339(view.expires)},
+              {"pin_format", view.decimal_pins ? "decimal" : "padded"}};
 }
 
 Result<Json> try_answers(const Application& app, const Request& request) {
@@ -173,12 +175,30 @@ Result<Json> new_link(const Application& app, const Request& request) {
   return Json{{"link", link.token}, {"expires_at", rfc3339(link.expires)}};
 }
 
+Result<Json> standing(const Application& app, const Request& request, const identity::Principal& who) {
+  CARDEA_TRY(const auto card, app.cards.visible(who, std::string{request.parameters[0]}));
+  CARDEA_TRY(const auto standing, app.recovery.standing(card.id));
+  return Json{{"codes", standing.codes}, {"answers", standing.answers}};
+}
+
 using Handler = Result<Json> (*)(const Application&, const Request&);
 
 std::function<Response(Request&)> answering(const Application& application, int status, Handler handler) {
   return [application, status, handler](Request& request) {
     const auto done = handler(application, request);
-    return done ? json_response(status, *done) : problem(done.error());
+    return done ? json_response(status, *done) : limited(done.error());
+  };
+}
+
+using DeviceHandler = Result<Json> (*)(const Application&, const Request&, const identity::Principal&);
+
+std::function<Response(Request&)> answering_device(const Application& application, int status,
+                                                   DeviceHandler handler) {
+  return [application, status, handler](Request& request) {
+    const auto who = caller(application, request);
+    if (!who) return authentication_problem(who.error());
+    const auto done = handler(application, request, *who);
+    return done ? json_response(status, *done) : limited(done.error());
   };
 }
 
@@ -189,6 +209,7 @@ std::vector<Route> recovery_routes(Application application) {
       {"POST", "/v1/card-sessions/{id}/recovery/evaluation", answering(application, 200, evaluate), kJson},
       {"PUT", "/v1/card-sessions/{id}/recovery/answers", answering(application, 200, keep_answers), kJson},
       {"PUT", "/v1/card-sessions/{id}/recovery/codes", answering(application, 200, keep_codes), kJson},
+      {"GET", "/v1/cards/{id}/recovery", answering_device(application, 200, standing)},
       {"POST", "/v1/recovery", answering(application, 200, look), kJson},
       {"POST", "/v1/recovery/answers", answering(application, 200, try_answers), kJson},
       {"POST", "/v1/recovery/code", answering(application, 200, try_code), kJson},

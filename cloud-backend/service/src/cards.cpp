@@ -191,6 +191,10 @@ Result<std::vector<CardView>> Cards::list(const std::string& organisation) {
   return with_names(std::move(rows), row.id);
 }
 
+Result<store::CardRow> Cards::visible(const Caller& caller, const std::string& card) {
+  return world_.devices.card(caller, card);
+}
+
 Result<std::vector<CardView>> Cards::visible_to(const Caller& caller) {
   CARDEA_TRY(auto rows, world_.devices.cards(caller));
   return with_names(std::move(rows), caller.organisation);

@@ -101,12 +101,19 @@ Result<void> Recovery::keep_codes(const std::string& card, const std::vector<sto
   return note(row, actor, "recovery.codes", true, fmt::format(R"({{"codes":{}}})", codes.size()));
 }
 
+Result<Recovery::Standing> Recovery::standing(const std::string& card) {
+  Standing standing;
+  CARDEA_TRY(standing.codes, world_.database.recovery_codes(card));
+  const auto answers = world_.database.recovery_answers(card);
+  if (!answers && answers.error().code != Errc::not_found) return tl::unexpected{answers.error()};
+  standing.answers = answers.has_value();
+  return standing;
+}
+
 Result<Recovery::Link> Recovery::new_link(const std::string& card, const std::string& actor) {
   CARDEA_TRY(const auto row, world_.database.card(card));
-  CARDEA_TRY(const auto codes, world_.database.recovery_codes(row.id));
-  const auto answers = world_.database.recovery_answers(row.id);
-  if (!answers && answers.error().code != Errc::not_found) return tl::unexpected{answers.error()};
-  if (codes == 0 && !answers) {
+  CARDEA_TRY(const auto left, standing(row.id));
+  if (left.codes == 0 && !left.answers) {
     return fail(Errc::denied,
                 "the card's holder has left no codes and no answers: a link would open nothing");
   }
@@ -127,7 +134,9 @@ Result<Recovery::Link> Recovery::new_link(const std::string& card, const std::st
 Result<Recovery::View> Recovery::look(std::string_view token) {
   CARDEA_TRY(const auto link, world_.database.recovery_link(hash_of(token), world_.clock.now()));
   CARDEA_TRY(const auto row, world_.database.card(link.card));
-  View view{row.id, row.organisation, row.label, {}, 0, link.attempts, link.expires_at};
+  const auto* profile = card::find_profile(row.profile);
+  if (profile == nullptr) return fail(Errc::corrupt, "card " + row.id + " has an unknown profile");
+  View view{row.id, row.organisation, row.label, {}, 0, link.attempts, link.expires_at, !profile->yubico};
   CARDEA_TRY(view.codes, world_.database.recovery_codes(row.id));
   const auto answers = world_.database.recovery_answers(row.id);
   if (answers) view.questions.assign(answers->questions.begin(), answers->questions.end());
@@ -235,9 +244,10 @@ Result<void> Recovery::complete(std::string_view token, const Completion& comple
                                       false,
                                       std::nullopt,
                                       std::move(copy)};
-  // The new PIN first: were the server killed in between, the link would still be good for another attempt.
-  CARDEA_CHECK(world_.database.pin_records(row.id)->replace({&update, 1}, row.public_key));
-  CARDEA_CHECK(world_.database.end_recovery(hash, open.code, world_.clock.now()));
+  CARDEA_CHECK(world_.database.pin_records(row.id)->recover(update, row.public_key,
+                                                            {hash, open.code, world_.clock.now()}));
+  // Whoever came in with the old PIN is out.
+  cards_.end_sessions(row.id, SessionEnd::pin_recovered);
   return note(row, actor, "recovery.complete", true,
               fmt::format(R"({{"by":"{}"}})", open.code ? "code" : "answers"));
 }

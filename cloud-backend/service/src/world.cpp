@@ -110,6 +110,8 @@ std::string_view name(SessionEnd reason) {
       return "card blocked";
     case SessionEnd::card_deleted:
       return "card deleted";
+    case SessionEnd::pin_recovered:
+      return "pin recovered";
     case SessionEnd::device_revoked:
       return "device revoked";
     case SessionEnd::shutdown:

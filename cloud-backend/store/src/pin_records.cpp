@@ -224,6 +224,17 @@ class SqlitePinRecords final : public PinRecords {
   }
 
   Result<void> replace(std::span<const PinRecordUpdate> updates, const Bytes& public_key) override {
+    return put(updates, public_key, nullptr);
+  }
+
+  Result<void> recover(const PinRecordUpdate& update, const Bytes& public_key,
+                       const RecoveryEnd& end) override {
+    return put({&update, 1}, public_key, &end);
+  }
+
+ private:
+  Result<void> put(std::span<const PinRecordUpdate> updates, const Bytes& public_key,
+                   const RecoveryEnd* recovery) {
     std::vector<SecretCopy> copies;
     for (const auto& update : updates) {
       CARDEA_CHECK(valid(update));
@@ -232,6 +243,7 @@ class SqlitePinRecords final : public PinRecords {
     std::uint64_t generation = 0;
     return database_.write(
         [&](Connection& db) -> Result<void> {
+          if (recovery != nullptr) CARDEA_CHECK(end_link(db, *recovery));
           CARDEA_TRY(generation, bump_generation(db, card_));
           for (const auto& update : updates)
             set(db, card_, update);
@@ -244,7 +256,6 @@ class SqlitePinRecords final : public PinRecords {
         [&] { live_->publish(generation, {}); });
   }
 
- private:
   Result<PinAttempt> pay(card::PinRef ref, const AwaitedProof* proof) {
     PinAttempt attempt;
     std::uint64_t generation = 0;

@@ -156,17 +156,19 @@ Result<RecoveryLink> SqliteDatabase::spend_recovery_attempt(const Bytes& hash, T
 }
 
 Result<void> SqliteDatabase::end_recovery(const Bytes& hash, const std::optional<Bytes>& code, Time now) {
-  return write([&](Connection& db) -> Result<void> {
-    CARDEA_TRY(const auto link, open_link(db, hash, now));
-    db.run("UPDATE recovery_links SET ended_at = ? WHERE hash = ?", now, BytesView{hash});
-    if (!code) return {};
-    CARDEA_TRY(const auto number, number_of(db, link.card));
-    if (db.run("UPDATE recovery_codes SET used_at = ? WHERE card = ? AND name = ? AND used_at IS NULL", now,
-               number, BytesView{*code}) == 0) {
-      return fail(Errc::conflict, "the recovery code was used already");
-    }
-    return {};
-  });
+  return write([&](Connection& db) { return end_link(db, {hash, code, now}); });
+}
+
+Result<void> end_link(Connection& db, const RecoveryEnd& end) {
+  CARDEA_TRY(const auto link, open_link(db, end.link, end.now));
+  db.run("UPDATE recovery_links SET ended_at = ? WHERE hash = ?", end.now, BytesView{end.link});
+  if (!end.code) return {};
+  CARDEA_TRY(const auto number, number_of(db, link.card));
+  if (db.run("UPDATE recovery_codes SET used_at = ? WHERE card = ? AND name = ? AND used_at IS NULL", end.now,
+             number, BytesView{*end.code}) == 0) {
+    return fail(Errc::conflict, "the recovery code was used already");
+  }
+  return {};
 }
 
 }  // namespace cardea::store

@@ -129,6 +129,8 @@ Result<void> not_empty(const std::string& value, const char* what);
 /// issuance when it is over. Errors: `conflict` when `public_key` is not the card's any more.
 Result<void> write_copies(Connection& db, const std::string& card, const Bytes& public_key,
                           const std::vector<SecretCopy>& copies);
+/// Inside a transaction: the link is over, and the code used. Errors: those of Database::end_recovery.
+Result<void> end_link(Connection& db, const RecoveryEnd& end);
 /// To be called in every transaction that changes PINs or copies, at its end.
 void settle_issuance(Connection& db, const std::string& card);
 

@@ -24,6 +24,12 @@ class Agent {
   /// What the server lets this workstation open.
   Result<std::vector<api::CardSummary>> cards();
 
+  /// One of them. Errors: `not_found`, `conflict` when a label fits several cards, those of `cards`.
+  Result<api::CardSummary> find(const std::string& id_or_label);
+
+  /// A connection of its own to the server, in the name of this workstation.
+  [[nodiscard]] api::Client new_client() const;
+
   /// By id or label. Returns where the card stands; an inserted one stays as it is. Errors: `not_found`,
   /// `denied` with the server's sentence, `conflict` when a label fits several cards, `unavailable`.
   Result<InsertedCard::Status> insert(const std::string& id_or_label);
@@ -45,9 +51,7 @@ class Agent {
   [[nodiscard]] const State::Device& device() const { return *device_; }
 
  private:
-  api::Client new_client() const;
   void forget(const std::string& id, const std::shared_ptr<InsertedCard>& card);
-  Result<api::CardSummary> find(const std::string& id_or_label);
 
   const std::shared_ptr<const State::Device> device_;
   const std::string ifd_socket_;

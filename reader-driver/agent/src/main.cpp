@@ -15,6 +15,7 @@
 
 #include "agent.h"
 #include "control.h"
+#include "recovery.h"
 #include "state.h"
 
 namespace {
@@ -299,6 +300,8 @@ int main_with(int argc, char** argv) {
     verb->add_flag("--json", as_json, "print one JSON document");
   }
 
+  agent::RecoveryVerbs recovery{app};
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -307,6 +310,10 @@ int main_with(int argc, char** argv) {
 
   const agent::State state{state_directory};
   if (*run_verb) return run(state, ifd_socket, wanted, level);
+  if (recovery.chosen()) {
+    const auto done = recovery.run(state);
+    return done ? kDone : explain(done.error());
+  }
   if (*enrol_verb) {
     const auto done = enrol(state, enrolment);
     if (!done) return explain(done.error());

@@ -75,6 +75,9 @@ TEST_CASE("cli: each verb is one request") {
   CHECK(parse({"audit", "list", "--card", "c", "--limit", "5"}).call.path ==
         "/v1/admin/audit?limit=5&card=c");
   CHECK(parse({"status"}).call.path == "/v1/admin/status");
+  call = parse({"card", "recovery-link", "c"}).call;
+  CHECK(call.path == "/v1/admin/cards/c/recovery-links");
+  CHECK(call.body.is_object());
   call = parse({"card", "activate", "c"}).call;
   CHECK(call.method == "POST");
   CHECK(call.path == "/v1/admin/cards/c/activate");

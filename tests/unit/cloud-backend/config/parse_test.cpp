@@ -107,6 +107,20 @@ request = "20s"
   }
 }
 
+TEST_CASE("config: recovery links [D5]") {
+  auto s = config::parse("", "c.toml").value();
+  CHECK(s.recovery.link_life == Seconds{1800});
+  CHECK(s.recovery.attempts == 5);
+  CHECK(s.recovery.links_a_day == 3);
+  s = config::parse("[recovery]\nlink_life = \"10m\"\nattempts = 2\nlinks_a_day = 7\n", "c.toml").value();
+  CHECK(s.recovery.link_life == Seconds{600});
+  CHECK(s.recovery.attempts == 2);
+  CHECK(s.recovery.links_a_day == 7);
+  CHECK(config::describe(config::parse(config::describe(s), "again").value()) == config::describe(s));
+  CHECK(mistake("[recovery]\nlives = 1\n") == "c.toml:2: unknown key 'lives' in [recovery]");
+  CHECK(mistake("[pin]\ntries = 1\n") == "c.toml:2: unknown key 'tries' in [pin]");
+}
+
 TEST_CASE("config: the pool, resident keys, and where the HSM's PIN comes from [B2] [B7] [B11]") {
   auto s = config::parse("", "c.toml").value();
   CHECK(s.vault.unseal == config::Unseal::file);

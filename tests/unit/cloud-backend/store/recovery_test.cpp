@@ -114,4 +114,47 @@ TEST_CASE("a recovery code ends with the link it was used on, both or neither") 
               "the recovery code is unknown or was used already");
 }
 
+TEST_CASE("a new PIN and the end of its link are one transaction [D5]") {
+  Furnished it;
+  const Bytes key(32, 7);
+  must(it.db->set_secret("card", key, {{"pin", Bytes(95, 1)}}));
+  must(it.db->set("card", std::vector{a_code(1)}));
+  must(it.db->add(a_link(1, 1000), 3));
+  const auto pins = it.db->pin_records("card");
+  const auto update = [](std::uint8_t fill) {
+    return PinRecordUpdate{card::PinRef::application,
+                           {Bytes(16, fill), Bytes(9, fill), Bytes(192, fill)},
+                           false,
+                           std::nullopt,
+                           SecretCopy{"pin", Bytes(95, fill)}};
+  };
+  const auto first = update(3);
+  must(pins->replace({&first, 1}, key));
+  const auto version = must(pins->status(card::PinRef::application)).version;
+
+  // Where one half is refused, the other is not done either.
+  const auto none_done = [&] {
+    CHECK(must(pins->status(card::PinRef::application)).version == version);
+    CHECK(must(it.db->secret_copy("card", "pin")) == Bytes(95, 3));
+    CHECK(must(it.db->recovery_codes("card")) == 1);
+    CHECK(must(it.db->recovery_link(Bytes(32, 1), at(2000))).attempts == 5);
+  };
+  CHECK_FAILS(pins->recover(update(4), key, {Bytes(32, 9), std::nullopt, at(2000)}), Errc::not_found,
+              "the recovery link is unknown or was used already");
+  none_done();
+  CHECK_FAILS(pins->recover(update(4), key, {Bytes(32, 1), Bytes(32, 8), at(2000)}), Errc::conflict,
+              "the recovery code was used already");
+  none_done();
+  CHECK_FAILS(pins->recover(update(4), Bytes(32, 8), {Bytes(32, 1), Bytes(32, 1), at(2000)}), Errc::conflict,
+              "the card's secret was replaced meanwhile");
+  none_done();
+
+  must(pins->recover(update(4), key, {Bytes(32, 1), Bytes(32, 1), at(2000)}));
+  it.reopen();
+  CHECK(must(it.db->pin_records("card")->status(card::PinRef::application)).version == version + 1);
+  CHECK(must(it.db->secret_copy("card", "pin")) == Bytes(95, 4));
+  CHECK(must(it.db->recovery_codes("card")) == 0);
+  CHECK(it.db->recovery_link(Bytes(32, 1), at(2000)).error().code == Errc::not_found);
+}
+
 }  // namespace cardea::store::test

@@ -87,6 +87,13 @@ class Client {
 
   Result<void> close_session(const CardSession& session);
 
+  /// Any other request with JSON in both directions, in the name of a session or of the device: the body of
+  /// the reply. `below` is what follows the session's path. Errors: as above; `invalid` for a path that is
+  /// none.
+  Result<std::string> ask(const CardSession& session, const char* method, const char* below,
+                          const std::string& body);
+  Result<std::string> ask(const char* method, const std::string& path, const std::string& body);
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -106,6 +106,13 @@ struct Pin {
   ChannelBinding channel_binding = ChannelBinding::prefer;
 };
 
+/// Links with which holders set a new PIN without the old one.
+struct Recovery {
+  Seconds link_life{30 * 60};   ///< 1 s to 24 h
+  unsigned attempts = 5;        ///< of one link, 1 to 10
+  std::size_t links_a_day = 3;  ///< for one card, 1 to 20
+};
+
 /// Everything cardead can be told. The defaults work on one machine as they stand.
 struct Settings {
   Server server;
@@ -115,6 +122,7 @@ struct Settings {
   Log log;
   Limits limits;
   Pin pin;
+  Recovery recovery;
 };
 
 /// Reads TOML text. `file` is only for error texts. Errors: `invalid`, one line a mistake, each

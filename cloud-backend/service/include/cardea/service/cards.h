@@ -49,6 +49,9 @@ class Cards {
   Result<void> block(const std::string& card, const std::string& actor);
   Result<void> remove(const std::string& card, const std::string& actor);
 
+  /// Whoever has the card open has it no more.
+  void end_sessions(const std::string& card, SessionEnd reason) { sessions_.end_all_of_card(card, reason); }
+
   Result<void> unblock(const std::string& card, const std::string& actor);
   /// Ends the card's issuance: from then on only its holder can open its keys. Errors: `not_found`;
   /// `conflict` while PIN or PUK has no copy of the card's secret.
@@ -61,6 +64,8 @@ class Cards {
   Result<CardView> show(const std::string& card);
   /// All cards of an organisation.
   Result<std::vector<CardView>> list(const std::string& organisation);
+  /// The card, if the caller may open it. Errors: `not_found`.
+  Result<store::CardRow> visible(const Caller& caller, const std::string& card);
   /// The cards that the caller may open.
   Result<std::vector<CardView>> visible_to(const Caller& caller);
 

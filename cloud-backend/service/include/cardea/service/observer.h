@@ -28,6 +28,7 @@ enum class SessionEnd : std::uint8_t {
   card_blocked,
   card_deleted,
   card_assigned,
+  pin_recovered,
   device_revoked,
   shutdown
 };

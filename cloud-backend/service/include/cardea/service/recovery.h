@@ -17,7 +17,7 @@
 namespace cardea::service {
 
 struct RecoveryLimits {
-  std::chrono::minutes life{30};
+  std::chrono::seconds life = std::chrono::minutes{30};
   unsigned attempts = 5;        ///< of one link
   std::size_t links_a_day = 3;  ///< of one card
   std::size_t most_codes = 20;
@@ -47,6 +47,13 @@ class Recovery {
   Result<void> keep_codes(const std::string& card, const std::vector<store::RecoveryCode>& codes,
                           const std::string& actor);
 
+  /// What the holder has left behind.
+  struct Standing {
+    std::size_t codes = 0;  ///< unused ones
+    bool answers = false;
+  };
+  Result<Standing> standing(const std::string& card);
+
   // --- By an administrator or a registrar.
 
   struct Link {
@@ -66,6 +73,7 @@ class Recovery {
     std::size_t codes = 0;               ///< unused ones
     unsigned attempts = 0;
     store::Time expires;
+    bool decimal_pins = false;  ///< what the new PIN must look like (OpenedSession)
   };
   /// Spends nothing. Errors: `not_found`, `denied` (expired).
   Result<View> look(std::string_view token);

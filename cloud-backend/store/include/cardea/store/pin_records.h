@@ -54,6 +54,13 @@ struct PinRecordUpdate {
   std::optional<SecretCopy> secret_copy{};  ///< the card's secret for whoever knows the new value
 };
 
+/// What a new PIN ends that was set without the old one.
+struct RecoveryEnd {
+  Bytes link;                 ///< its hash
+  std::optional<Bytes> code;  ///< name of the printed code that was used
+  Time now;
+};
+
 /// PINs of one card and their counters, as the database keeps them: half of card::PinVault's laws. Who
 /// compares is another's affair (cardea/service/pins.h).
 ///
@@ -84,6 +91,10 @@ class PinRecords {
   /// Copies of the card's secret go into the same transaction; `public_key` is the secret's they are of.
   /// Errors: `invalid`; `conflict` when the card has another secret by now.
   virtual Result<void> replace(std::span<const PinRecordUpdate> updates, const Bytes& public_key) = 0;
+  /// The same, and in the same transaction the link ends, and the code if there was one: all of it or none.
+  /// Errors: those of Database::end_recovery too.
+  virtual Result<void> recover(const PinRecordUpdate& update, const Bytes& public_key,
+                               const RecoveryEnd& end) = 0;
 };
 
 }  // namespace cardea::store

@@ -1,0 +1,312 @@
+"""Getting back in without the PIN: links from the administrator, the holder's program over TLS, and keys that are the same afterwards."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER, Stack
+from pcsc import Connection, verify_command
+from processes import wait_until
+from tls_tap import TlsTap
+
+PIN, PUK = "7391846", "58209317"
+QUESTIONS = ("First pet?", "Rover", "First school?", "St. Mary's", "Which year?", "1984")
+CHEAP_PINS = "[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n"
+
+
+@pytest.fixture(scope="module")
+def recovering(scratch, opensc_conf):
+    running = Stack(scratch / "r", server_config=CHEAP_PINS + "[recovery]\nlinks_a_day = 20\n")
+    try:
+        yield running.start()
+    finally:
+        try:
+            running.stop()
+        finally:
+            running.kill()
+
+
+class Holder:
+    """A card that has left its issuance, with an RSA key in 9A, and its holder at a workstation."""
+
+    def __init__(self, stack, directory):
+        self.stack, self.directory = stack, directory
+        self.card = stack.new_card("piv-yubikey5")
+        base = ["ykman", "-r", READER, "piv"]
+        self.run(*base, "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", "RSA2048", "9a", "9a.pem")
+        self.run(*base, "certificates", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-P", FACTORY_PIN, "-s", "CN=holder", "9a", "9a.pem")
+        self.run("yubico-piv-tool", "-r", READER, "-a", "change-pin", "-P", FACTORY_PIN, "-N", PIN)
+        self.run("yubico-piv-tool", "-r", READER, "-a", "change-puk", "-P", FACTORY_PUK, "-N", PUK)
+        assert not stack.cli("card", "show", self.card.id)["passcode"]["in_issuance"]
+
+    def run(self, *command, status=0, lines=()):
+        done = subprocess.run([str(part) for part in command], input="".join(f"{line}\n" for line in lines), capture_output=True,
+                              text=True, timeout=120, check=False, cwd=self.directory, start_new_session=True)
+        assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def recovery(self, *arguments, status=0, lines=(), state=None):
+        """`cardea-agent recovery …` with lines on its standard input."""
+        return self.run(self.stack.bin / "cardea-agent", "--state-dir", state or self.stack.agent_state, "recovery", *arguments,
+                        status=status, lines=lines)
+
+    def refused(self, *arguments, lines=(), status=1):
+        text = self.recovery(*arguments, lines=lines, status=status).stderr
+        return [line for line in text.splitlines() if line.startswith("cardea-agent: ")][-1].removeprefix("cardea-agent: ")
+
+    def codes(self, number=3, pin=PIN):
+        text = self.recovery("setup", self.card.id, "--codes", number, "--pin-file", "-", lines=[pin]).stdout
+        made = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+        assert len(made) == number
+        return made
+
+    def answers(self, pin=PIN):
+        self.recovery("setup", self.card.id, "--questions-file", "-", "--pin-file", "-", lines=[*QUESTIONS, pin])
+
+    def link(self):
+        return self.stack.cli("card", "recovery-link", self.card.id)["link"]
+
+    def use(self, *lines, link=None, by="--code-file", **more):
+        return ("use", "--link-file", "-", by, "-", "--pin-file", "-"), {"lines": [link or self.link(), *lines], **more}
+
+    def block_the_pin(self):
+        with Connection() as connection:
+            for expected in ("63C2", "63C1", "6983"):
+                assert connection.sw(verify_command("8462719")) == expected
+
+    def sign(self, pin, status=0):
+        (self.directory / "text").write_bytes(b"a letter to sign")
+        done = self.run("pkcs11-tool", "--module", OPENSC_MODULE, "--login", "--pin", pin, "--sign", "--id", "01", "-m",
+                        "SHA256-RSA-PKCS", "-i", "text", "-o", "text.sig", status=status)
+        if status == 0:
+            verified = self.run("openssl", "dgst", "-sha256", "-verify", "9a.pem", "-signature", "text.sig", "text").stdout
+            assert "Verified OK" in verified
+        return done
+
+    def back_in_the_reader(self):
+        """After a recovery: its session ended, and the agent brings the card back when it notices."""
+        self.card.eject()
+        self.card.insert()
+
+    def audited(self, action):
+        return [line for line in self.stack.cli("audit", "list", "--card", self.card.id, "--limit", "1000") if line["action"] == action]
+
+
+@pytest.fixture
+def holder(recovering, tmp_path):
+    made = Holder(recovering, tmp_path)
+    yield made
+    made.card.remove()
+
+
+def test_a_printed_code_brings_the_keys_back(holder):
+    """[D5] [B4] Codes are made with the PIN; one of them and a link set a new PIN for a card that is blocked, and the old key signs."""
+    codes = holder.codes()
+    assert holder.recovery("status", holder.card.id).stdout.splitlines()[1] == "codes    3 codes left"
+    holder.sign(PIN)
+    holder.block_the_pin()
+    holder.sign(PIN, status=1)
+
+    link = holder.link()
+    arguments, more = holder.use(codes[0].lower().replace("-", " "), "471147", link=link)
+    done = holder.recovery(*arguments, **more)
+    assert "is set, with all its tries. Its keys are the same." in done.stdout
+    assert "with 5 attempts left" in done.stderr
+    assert codes[0] not in done.stdout + done.stderr and "471147" not in done.stdout + done.stderr
+    holder.back_in_the_reader()
+    holder.sign("471147")
+    with Connection() as connection:
+        assert connection.sw(verify_command(PIN)) == "63C2"
+
+    # Neither the link nor the code is good again.
+    arguments, more = holder.use(codes[1], "471148", link=link)
+    assert holder.refused(*arguments, **more) == "the recovery link is unknown or was used already"
+    arguments, more = holder.use(codes[0], "471148")
+    assert holder.refused(*arguments, **more) == "the recovery code is unknown or was used already; 4 attempts left"
+    assert holder.recovery("status", holder.card.id).stdout.splitlines()[1] == "codes    2 codes left"
+    assert [line["detail"] for line in holder.audited("recovery.complete")] == [{"by": "code"}]
+    assert len(holder.audited("recovery.attempt")) == 2
+    assert {line["actor"] for line in holder.audited("recovery.link")} == {"administrator"}
+
+
+def test_two_of_three_answers_do_the_same(holder):
+    """[D5] Any two, however they are typed; one alone or a wrong one does not, and five attempts end the link."""
+    holder.answers()
+    shown = holder.recovery("status", holder.card.id).stdout
+    assert "two of three open the card" in shown and "0 codes left" in shown
+    link = holder.link()
+    # What cannot be right costs nothing.
+    arguments, more = holder.use("rover", "", "", "471147", link=link, by="--answers-file")
+    assert holder.refused(*arguments, **more) == "two answers are needed; no attempt was spent"
+    arguments, more = holder.use("rover", "", "1984", "47114", link=link, by="--answers-file")
+    assert holder.refused(*arguments, **more) == "the new PIN must have six to eight characters"
+    for left in (4, 3, 2):
+        arguments, more = holder.use("rover", "st. johns", "", "471147", link=link, by="--answers-file")
+        assert holder.refused(*arguments, **more).endswith(f"; {left} attempts left")
+    arguments, more = holder.use("ROVER!", "", " 1984 ", "471147", link=link, by="--answers-file")
+    holder.recovery(*arguments, **more)
+    holder.back_in_the_reader()
+    holder.sign("471147")
+
+    link = holder.link()
+    for left in ("4 attempts", "3 attempts", "2 attempts", "1 attempt", "0 attempts"):
+        arguments, more = holder.use("rover", "wrong", "", "471199", link=link, by="--answers-file")
+        assert holder.refused(*arguments, **more).endswith(f"; {left} left")
+    arguments, more = holder.use("rover", "st marys", "1984", "471199", link=link, by="--answers-file")
+    assert holder.refused(*arguments, **more) == "the recovery link has no attempts left"
+    holder.sign("471147")
+
+
+def test_refusals_have_sentences(holder):
+    """[D5] [F6] A wrong PIN at setup, malformed input, a foreign link, a server that is not there: each says so, with its exit status."""
+    assert holder.refused("setup", holder.card.id, "--pin-file", "-", lines=["1111111"]) == "the PIN is wrong; tries left: 2"
+    assert holder.refused("setup", "no such card", "--pin-file", "-", lines=[PIN]) == "no such card: no such card for this workstation"
+    twice = [*QUESTIONS[:3], "rover", *QUESTIONS[4:], PIN]
+    assert holder.refused("setup", holder.card.id, "--questions-file", "-", "--pin-file", "-", lines=twice) == \
+        "two of the answers are the same"
+    assert "three questions are needed" in holder.refused("setup", holder.card.id, "--questions-file", "-", "--pin-file", "-", lines=["a", "b"])
+    holder.recovery("setup", holder.card.id, "--codes", 21, "--pin-file", "-", lines=[PIN], status=2)
+    holder.recovery("use", "--link", "x", "--link-file", "-", status=2)
+    codes = holder.codes(1)
+    link = holder.link()
+    arguments, more = holder.use(codes[0][:-1], "471147", link=link)
+    assert holder.refused(*arguments, **more) == "a recovery code has 20 characters; this has 19; no attempt was spent"
+    arguments, more = holder.use(codes[0], "471147", link="AAAA")
+    assert holder.refused(*arguments, **more) == "the recovery link is unknown or was used already"
+    arguments, more = holder.use(codes[0], "471147", link="https://127.0.0.1:1/#AAAA")
+    holder.refused(*arguments, **more, status=3)
+    assert "there is no terminal" in holder.refused("use", "--link", link)
+    # And nothing of that was an attempt.
+    arguments, more = holder.use(codes[0], "471147", link=link)
+    assert "with 5 attempts left" in holder.recovery(*arguments, **more).stderr
+
+
+def test_a_link_opens_from_a_computer_that_is_not_enrolled(holder):
+    """[D5] The whole link and the server's certificate authority are enough."""
+    code, = holder.codes(1)
+    link = f"https://127.0.0.1:{holder.stack.port}/recovery#{holder.link()}"
+    arguments, more = holder.use(code, "471147", link=link, state=holder.directory / "nothing")
+    holder.recovery(*arguments, "--ca", holder.stack.data / "tls" / "ca.pem", **more)
+    holder.back_in_the_reader()
+    holder.sign("471147")
+
+
+def test_it_was_not_me(holder):
+    """[D5] Whoever gets a link unasked blocks the card with it."""
+    holder.codes(1)
+    link = holder.link()
+    assert "The card is blocked" in holder.recovery("disown", "--link", link).stdout
+    assert holder.stack.cli("card", "show", holder.card.id)["state"] == "blocked"
+    assert holder.refused("disown", "--link", link) == "the recovery link is unknown or was used already"
+    holder.stack.cli("card", "unblock", holder.card.id)
+
+
+# -- with servers of their own
+
+
+def card_with_pin(stack, directory):
+    """Without a reader: a card as it was made, its codes."""
+    card = stack.new_card("piv-nist", insert=False)
+    holder = Holder.__new__(Holder)
+    holder.stack, holder.directory, holder.card = stack, directory, card
+    return holder
+
+
+def test_links_expire(scratch, tmp_path):
+    """[D5] A link lasts as long as the server says, and a card gets so many a day."""
+    stack = Stack(scratch / "rx", server_config=CHEAP_PINS + '[recovery]\nlink_life = "1s"\n')
+    try:
+        holder = card_with_pin(stack.start(), tmp_path)
+        code, = holder.codes(1, pin=FACTORY_PIN)
+        link = holder.link()
+
+        def expired():
+            arguments, more = holder.use("00000-00000-00000-00000", "471147", link=link)
+            sentence = holder.refused(*arguments, **more)
+            return sentence == "the recovery link has expired"
+
+        wait_until(expired, 60, "the link has expired")
+        arguments, more = holder.use(code, "471147", link=link)
+        assert holder.refused(*arguments, **more) == "the recovery link has expired"
+        holder.link()
+        holder.link()
+        done = subprocess.run([stack.bin / "cardea", "--socket", stack.data / "admin.sock", "card", "recovery-link", holder.card.id],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (1, "cardea: the card got 3 recovery links today\n")
+    finally:
+        stack.kill()
+
+
+class DeadlyTap(TlsTap):
+    """Kills the server `delay` seconds after it has let the completion of a recovery through; None: instead of that."""
+
+    def __init__(self, stack, delay):
+        super().__init__(stack.directory, stack.port)
+        self._stack, self._delay, self.killed = stack, delay, False
+
+    def _pump(self, source, target):
+        outer = self
+
+        class Watching:
+            def sendall(self, octets):
+                mine = b"/v1/recovery/completion" in octets and not outer.killed
+                if mine:
+                    outer.killed = True
+                    if outer._delay is None:
+                        outer._stack.server.kill()
+                        raise OSError("killed")
+                target.sendall(octets)
+                if mine:
+                    time.sleep(outer._delay)
+                    outer._stack.server.kill()
+
+            def shutdown(self, how):
+                target.shutdown(how)
+
+        super()._pump(source, Watching())
+
+
+@pytest.mark.parametrize("delay", [None, 0, 0.002, 0.02])
+def test_a_server_that_dies_in_the_middle_leaves_no_half(recovering, tmp_path, delay):
+    """[D5] Killed while it sets the new PIN: afterwards either the old one opens the keys, and link and code are good, or the new one."""
+    holder = card_with_pin(recovering, tmp_path)
+    code, = holder.codes(1, pin=FACTORY_PIN)
+    token = holder.link()
+    tap = DeadlyTap(recovering, delay).start()
+    try:
+        arguments, more = holder.use(code, "471147", link=f"https://127.0.0.1:{tap.port}/#{token}")
+        done = subprocess.run([str(part) for part in (recovering.bin / "cardea-agent", "--state-dir", recovering.agent_state, "recovery",
+                                                      *arguments, "--ca", tap.certificate)],
+                              input="".join(f"{line}\n" for line in more["lines"]), capture_output=True, text=True, timeout=120, check=False)
+    finally:
+        tap.stop()
+    assert tap.killed
+    recovering.server.wait(60)
+    recovering.start_server()
+    told = done.returncode == 0
+    if not told:
+        assert done.returncode == 3, done
+        assert "The new PIN may have been set" in done.stderr
+
+    opens = [pin for pin in (FACTORY_PIN, "471147") if opened_by(holder, pin)]
+    assert len(opens) == 1, opens
+    if told or opens == ["471147"]:
+        assert opens == ["471147"]
+        arguments, more = holder.use(code, "471148", link=token)
+        assert holder.refused(*arguments, **more) == "the recovery link is unknown or was used already"
+    else:
+        arguments, more = holder.use(code, "471147", link=token)
+        holder.recovery(*arguments, **more)
+        assert opened_by(holder, "471147")
+
+
+def opened_by(holder, pin):
+    """Whether this PIN gives the card's secret to who knows it. Takes nothing away: answers are set, codes stay."""
+    done = subprocess.run([str(part) for part in (holder.stack.bin / "cardea-agent", "--state-dir", holder.stack.agent_state, "recovery",
+                                                  "setup", holder.card.id, "--questions-file", "-", "--pin-file", "-")],
+                          input="".join(f"{line}\n" for line in (*QUESTIONS, pin)), capture_output=True, text=True, timeout=120,
+                          check=False, env=os.environ)
+    assert done.returncode in (0, 1), done
+    return done.returncode == 0
