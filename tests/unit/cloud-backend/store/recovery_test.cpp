@@ -120,7 +120,7 @@ TEST_CASE("a new PIN and the end of its link are one transaction [D5]") {
   must(it.db->set_secret("card", key, {{"pin", Bytes(95, 1)}}));
   must(it.db->set("card", std::vector{a_code(1)}));
   must(it.db->add(a_link(1, 1000), 3));
-  const auto pins = it.db->pin_records("card");
+  auto pins = it.db->pin_records("card");
   const auto update = [](std::uint8_t fill) {
     return PinRecordUpdate{card::PinRef::application,
                            {Bytes(16, fill), Bytes(9, fill), Bytes(192, fill)},
@@ -150,6 +150,7 @@ TEST_CASE("a new PIN and the end of its link are one transaction [D5]") {
   none_done();
 
   must(pins->recover(update(4), key, {Bytes(32, 1), Bytes(32, 1), at(2000)}));
+  pins.reset();  // before its database
   it.reopen();
   CHECK(must(it.db->pin_records("card")->status(card::PinRef::application)).version == version + 1);
   CHECK(must(it.db->secret_copy("card", "pin")) == Bytes(95, 4));
