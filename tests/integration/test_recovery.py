@@ -203,6 +203,60 @@ def test_it_was_not_me(holder):
     holder.stack.cli("card", "unblock", holder.card.id)
 
 
+def test_the_registration_authority_and_a_workstation_open_it_together(holder):
+    """[D5] [B4] [D3] Half a key each: neither the registrar alone, nor the workstation without a link behind which a registrar stands."""
+    stack = holder.stack
+    person = f"{holder.card.id}@trust.example"
+    user = stack.cli("user", "create", "--org", stack.organisation, "--name", "Some Body", "--email", person)["id"]
+    stack.cli("card", "assign", holder.card.id, "--user", user)
+    own = holder.directory / "own"
+    code = stack.cli("device", "code", "--org", stack.organisation, "--user", user)["code"]
+    holder.run(stack.bin / "cardea-agent", "--state-dir", own, "enrol", "--server", f"https://127.0.0.1:{stack.port}", "--ca",
+               stack.data / "tls" / "ca.pem", "--code-file", "-", lines=[code])
+
+    # The registrar's own workstation may not keep the holder's half.
+    assert holder.refused("setup", holder.card.id, "--assisted", "--pin-file", "-", lines=[PIN]) == \
+        "a registrar's workstation keeps no half of a holder's card"
+    assert holder.refused("link", holder.card.id, "--assisted").endswith("a link would open nothing")
+    holder.recovery("setup", holder.card.id, "--assisted", "--pin-file", "-", lines=[PIN], state=own)
+    half, = own.glob("half-*")
+    assert half.stat().st_mode & 0o777 == 0o600 and half.stat().st_size == 32
+    assert "halves   1 workstation\n" in holder.recovery("status", holder.card.id, state=own).stdout
+    done = holder.recovery("link", holder.card.id, status=1, state=own)
+    assert "recovery links are made by the registration authority" in done.stderr
+
+    def use(link, state=own, status=0):
+        return holder.recovery("use", "--assisted", "--link-file", "-", "--pin-file", "-", lines=[link, "471147"], state=state,
+                               status=status).stderr
+
+    # Codes make an ordinary link possible, which lets no half be used.
+    holder.recovery("setup", holder.card.id, "--codes", 1, "--pin-file", "-", lines=[PIN], state=own)
+    plain = holder.recovery("link", holder.card.id).stdout.split()[0]
+    assert "nobody of the registration authority stands behind this link" in use(plain, status=1)
+    assert "with 5 attempts left" in use(plain, status=1)
+
+    link = holder.recovery("link", holder.card.id, "--assisted").stdout.split()[0]
+    # Who has the link and a workstation, but not this holder's, has nothing.
+    assert "this workstation has no half of this card" in use(link, state=stack.agent_state, status=1)
+    kept = half.read_bytes()
+    half.write_bytes(bytes(32))
+    assert "; 4 attempts left" in use(link, status=1)
+    half.write_bytes(kept)
+    use(link)
+    holder.back_in_the_reader()
+    holder.sign("471147")
+    assert [line["detail"] for line in holder.audited("recovery.complete")] == [{"by": "workstation"}]
+    made = holder.audited("recovery.link")
+    assert [line["detail"]["assisted"] for line in made] == [True, False]
+    assert all(line["actor"].startswith("device:") for line in made)
+
+    # A revoked workstation's half is worth nothing.
+    link = holder.recovery("link", holder.card.id, "--assisted").stdout.split()[0]
+    device, = (row["id"] for row in stack.cli("device", "list", "--org", stack.organisation) if row["person"] == user)
+    stack.cli("device", "revoke", device)
+    assert "this workstation has been revoked" in use(link, status=1)
+
+
 # -- with servers of their own
 
 

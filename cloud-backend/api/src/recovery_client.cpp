@@ -77,6 +77,7 @@ Result<LinkView> LinkClient::look() {
     const auto form = parse_pin_form(text_member(reply, "pin_format"));
     if (!form || view.card.empty() || view.organisation.empty()) return unexpected_reply();
     view.pin_form = *form;
+    view.assisted = reply.value("assisted", false);
     const auto questions = reply.find("questions");
     if (questions == reply.end() || !questions->is_array()) return unexpected_reply();
     for (const auto& question : *questions) {
@@ -94,6 +95,18 @@ Result<LinkClient::Opened> LinkClient::open(const LinkView& view, const Code& co
     CARDEA_TRY(const auto copies, octet_list(reply, "copies", 1));
     Opened opened;
     CARDEA_TRY(opened.secret, code.open({view.organisation, view.card}, copies.front()));
+    CARDEA_TRY(opened.challenge, octets_member(reply, "challenge"));
+    return opened;
+  });
+}
+
+Result<LinkClient::Opened> LinkClient::open(const LinkView& view, const Half& half,
+                                            const std::string& device) {
+  return guarded([&]() -> Result<Opened> {
+    CARDEA_TRY(const auto reply, post("/v1/recovery/half", {{"device", device}}));
+    CARDEA_TRY(const auto copies, octet_list(reply, "copies", 1));
+    Opened opened;
+    CARDEA_TRY(opened.secret, half.open({view.organisation, view.card}, device, copies.front()));
     CARDEA_TRY(opened.challenge, octets_member(reply, "challenge"));
     return opened;
   });

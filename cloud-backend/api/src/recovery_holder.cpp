@@ -116,6 +116,13 @@ Result<void> leave_answers(Client& client, const CardSession& session,
   return {};
 }
 
+Result<void> leave_half(Client& client, const CardSession& session, const Half& half,
+                        const CardSecret& secret) {
+  CARDEA_TRY(const auto copy, half.protect({session.organisation, session.card}, session.device, secret));
+  CARDEA_CHECK(client.ask(session, "PUT", "/recovery/half", dump({{"copy", base64url(copy)}})));
+  return {};
+}
+
 Result<Standing> standing_of(Client& client, const std::string& card) {
   CARDEA_TRY(const auto body, client.ask("GET", "/v1/cards/" + card + "/recovery", {}));
   CARDEA_TRY(const auto reply, object_in(body));
@@ -125,7 +132,8 @@ Result<Standing> standing_of(Client& client, const std::string& card) {
       !answers->is_boolean()) {
     return unexpected_reply();
   }
-  return Standing{codes->get<std::size_t>(), answers->get<bool>()};
+  return Standing{codes->get<std::size_t>(), answers->get<bool>(),
+                  reply.value("workstations", std::size_t{0})};
 }
 
 }  // namespace cardea::api::recovery

@@ -67,6 +67,7 @@ const Columns kStatus{{"Ready", "ready"},
 struct Options {
   std::string id, organisation, user, name, email, label, card, key;
   bool off = false;
+  bool assisted = false;
   std::string profile = "piv-yubikey5";
   std::string role = "user";
   std::string valid = "15m";
@@ -186,19 +187,22 @@ void declare_cards(CLI::App& app, const Shared& o, Call& out, bool& execute) {
   declare_card_act(card, o, out, "unblock", "Let it be used again.", "Card unblocked.");
   declare_card_act(card, o, out, "activate",
                    "End its issuance: from then on only its holder can open its keys.", "Card activated.");
-  verb(card, "recovery-link",
-       "Let its holder set a new PIN: by a printed code or two of three answers, within half an hour. The "
-       "link is "
-       "shown once; hand it to the holder and to nobody else.",
-       out,
-       [o](Call& c) {
-         c.method = "POST";
-         c.path = card_path(o) + "/recovery-links";
-         c.body = Json::object();
-         c.columns = {{"LINK", "link"}, {"EXPIRES", "expires_at"}};
-       })
-      ->add_option("ID", o->id, "The card.")
-      ->required();
+  auto* link = verb(
+      card, "recovery-link",
+      "Let its holder set a new PIN: by a printed code or two of three answers, within half an hour. The "
+      "link is "
+      "shown once; hand it to the holder and to nobody else.",
+      out, [o](Call& c) {
+        c.method = "POST";
+        c.path = card_path(o) + "/recovery-links";
+        c.body = {{"assisted", o->assisted}};
+        c.columns = {{"LINK", "link"}, {"EXPIRES", "expires_at"}};
+      });
+  link->add_option("ID", o->id, "The card.")->required();
+  link->add_flag(
+      "--assisted", o->assisted,
+      "You have made sure that the bearer is the holder: a workstation of the holder that keeps a half "
+      "may be used too.");
   auto* assign = verb(card, "assign", "Give it to another holder; its sessions end.", out, [o](Call& c) {
     c.method = "PUT";
     c.path = card_path(o) + "/holder";

@@ -114,6 +114,14 @@ Result<Json> keep_codes(const Application& app, const Request& request) {
   return Json::object();
 }
 
+Result<Json> keep_half(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto who, holder(app, request));
+  CARDEA_TRY(const auto body, json_object(request));
+  CARDEA_TRY(const auto copy, octets_member(body, "copy"));
+  CARDEA_CHECK(app.recovery.keep_half(who.card, who.device, copy, who.actor));
+  return Json::object();
+}
+
 Result<Json> look(const Application& app, const Request& request) {
   CARDEA_TRY(const auto body, json_object(request));
   CARDEA_TRY(const auto link, text_member(body, "link"));
@@ -125,7 +133,8 @@ Result<Json> look(const Application& app, const Request& request) {
               {"codes", view.codes},
               {"attempts_left", view.attempts},
               {"expires_at", rfc3339(view.expires)},
-              {"pin_format", view.decimal_pins ? "decimal" : "padded"}};
+              {"pin_format", view.decimal_pins ? "decimal" : "padded"},
+              {"assisted", view.assisted}};
 }
 
 Result<Json> try_answers(const Application& app, const Request& request) {
@@ -141,6 +150,14 @@ Result<Json> try_code(const Application& app, const Request& request) {
   CARDEA_TRY(const auto link, text_member(body, "link"));
   CARDEA_TRY(const auto name, octets_member(body, "name"));
   CARDEA_TRY(const auto attempt, app.recovery.try_code(link, name));
+  return describe(attempt);
+}
+
+Result<Json> try_half(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  CARDEA_TRY(const auto link, text_member(body, "link"));
+  CARDEA_TRY(const auto device, text_member(body, "device"));
+  CARDEA_TRY(const auto attempt, app.recovery.try_half(link, device));
   return describe(attempt);
 }
 
@@ -170,15 +187,37 @@ Result<Json> disown(const Application& app, const Request& request) {
   return Json::object();
 }
 
+Result<bool> wants_assistance(const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  const auto member = body.find("assisted");
+  if (member == body.end()) return false;
+  if (!member->is_boolean()) return fail(Errc::invalid, "the member \"assisted\" must be true or false");
+  return member->get<bool>();
+}
+
 Result<Json> new_link(const Application& app, const Request& request) {
-  CARDEA_TRY(const auto link, app.recovery.new_link(std::string{request.parameters[0]}, "administrator"));
+  CARDEA_TRY(const auto assisted, wants_assistance(request));
+  CARDEA_TRY(const auto link,
+             app.recovery.new_link(std::string{request.parameters[0]}, "administrator", assisted));
+  return Json{{"link", link.token}, {"expires_at", rfc3339(link.expires)}};
+}
+
+/// A registrar's, for cards of its own organisation.
+Result<Json> new_link_by_registrar(const Application& app, const Request& request,
+                                   const identity::Principal& who) {
+  CARDEA_TRY(const auto card, app.cards.visible(who, std::string{request.parameters[0]}));
+  if (who.role != store::DeviceRole::registrar)
+    return fail(Errc::denied, "recovery links are made by the registration authority");
+  CARDEA_TRY(const auto assisted, wants_assistance(request));
+  CARDEA_TRY(const auto link, app.recovery.new_link(card.id, "device:" + who.device, assisted));
   return Json{{"link", link.token}, {"expires_at", rfc3339(link.expires)}};
 }
 
 Result<Json> standing(const Application& app, const Request& request, const identity::Principal& who) {
   CARDEA_TRY(const auto card, app.cards.visible(who, std::string{request.parameters[0]}));
   CARDEA_TRY(const auto standing, app.recovery.standing(card.id));
-  return Json{{"codes", standing.codes}, {"answers", standing.answers}};
+  return Json{
+      {"codes", standing.codes}, {"answers", standing.answers}, {"workstations", standing.workstations}};
 }
 
 using Handler = Result<Json> (*)(const Application&, const Request&);
@@ -210,6 +249,10 @@ std::vector<Route> recovery_routes(Application application) {
       {"PUT", "/v1/card-sessions/{id}/recovery/answers", answering(application, 200, keep_answers), kJson},
       {"PUT", "/v1/card-sessions/{id}/recovery/codes", answering(application, 200, keep_codes), kJson},
       {"GET", "/v1/cards/{id}/recovery", answering_device(application, 200, standing)},
+      {"PUT", "/v1/card-sessions/{id}/recovery/half", answering(application, 200, keep_half), kJson},
+      {"POST", "/v1/cards/{id}/recovery-links", answering_device(application, 201, new_link_by_registrar),
+       kJson},
+      {"POST", "/v1/recovery/half", answering(application, 200, try_half), kJson},
       {"POST", "/v1/recovery", answering(application, 200, look), kJson},
       {"POST", "/v1/recovery/answers", answering(application, 200, try_answers), kJson},
       {"POST", "/v1/recovery/code", answering(application, 200, try_code), kJson},

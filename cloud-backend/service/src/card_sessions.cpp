@@ -326,7 +326,7 @@ Result<LoggedIn> CardSessions::logged_in(std::string_view session_id, std::strin
   const std::lock_guard strand{found->mutex};
   if (found->ended || overdue(*found)) return gone();
   if (!found->secret.held()) return fail(Errc::denied, "the card's holder has not logged in");
-  return LoggedIn{found->card_id, "device:" + found->device};
+  return LoggedIn{found->card_id, "device:" + found->device, found->device};
 }
 
 Result<void> CardSessions::close(std::string_view session, std::string_view token) {

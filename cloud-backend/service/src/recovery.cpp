@@ -107,13 +107,14 @@ Result<Recovery::Standing> Recovery::standing(const std::string& card) {
   const auto answers = world_.database.recovery_answers(card);
   if (!answers && answers.error().code != Errc::not_found) return tl::unexpected{answers.error()};
   standing.answers = answers.has_value();
+  CARDEA_TRY(standing.workstations, world_.database.recovery_halves(card));
   return standing;
 }
 
-Result<Recovery::Link> Recovery::new_link(const std::string& card, const std::string& actor) {
+Result<Recovery::Link> Recovery::new_link(const std::string& card, const std::string& actor, bool assisted) {
   CARDEA_TRY(const auto row, world_.database.card(card));
   CARDEA_TRY(const auto left, standing(row.id));
-  if (left.codes == 0 && !left.answers) {
+  if (left.codes == 0 && !left.answers && (!assisted || left.workstations == 0)) {
     return fail(Errc::denied,
                 "the card's holder has left no codes and no answers: a link would open nothing");
   }
@@ -125,8 +126,10 @@ Result<Recovery::Link> Recovery::new_link(const std::string& card, const std::st
   stored.created_at = world_.clock.now();
   stored.expires_at = link.expires;
   stored.attempts = limits_.attempts;
+  stored.assisted = assisted;
   const auto added = world_.database.add(stored, limits_.links_a_day);
-  CARDEA_CHECK(note(row, actor, "recovery.link", added.has_value()));
+  CARDEA_CHECK(
+      note(row, actor, "recovery.link", added.has_value(), fmt::format(R"({{"assisted":{}}})", assisted)));
   CARDEA_CHECK(added);
   return link;
 }
@@ -136,7 +139,8 @@ Result<Recovery::View> Recovery::look(std::string_view token) {
   CARDEA_TRY(const auto row, world_.database.card(link.card));
   const auto* profile = card::find_profile(row.profile);
   if (profile == nullptr) return fail(Errc::corrupt, "card " + row.id + " has an unknown profile");
-  View view{row.id, row.organisation, row.label, {}, 0, link.attempts, link.expires_at, !profile->yubico};
+  View view{row.id,        row.organisation, row.label,        {},           0,
+            link.attempts, link.expires_at,  !profile->yubico, link.assisted};
   CARDEA_TRY(view.codes, world_.database.recovery_codes(row.id));
   const auto answers = world_.database.recovery_answers(row.id);
   if (answers) view.questions.assign(answers->questions.begin(), answers->questions.end());
@@ -154,8 +158,8 @@ Result<store::RecoveryLink> Recovery::spend(const Bytes& hash) {
 
 /// Sealed to the card's public key: the answer shows that the attempt was right.
 Result<Bytes> Recovery::challenge(const Bytes& hash, const store::CardRow& row, std::optional<Bytes> code,
-                                  store::Time expires) {
-  Open open{Bytes(kChallenge), std::move(code), {}, expires};
+                                  store::Time expires, std::string_view by) {
+  Open open{Bytes(kChallenge), std::move(code), by, {}, expires};
   world_.rng.fill(open.challenge);
   CARDEA_TRY(auto sealed,
              recovery::make_challenge(row.public_key, {row.organisation, row.id}, hash, open.challenge));
@@ -178,7 +182,7 @@ Result<Recovery::Attempt> Recovery::try_answers(std::string_view token, const El
   attempt.copies.assign(answers.copies.begin(), answers.copies.end());
   attempt.ksf = answers.ksf;
   attempt.attempts_left = link.attempts;
-  CARDEA_TRY(attempt.challenge, challenge(hash, row, std::nullopt, link.expires_at));
+  CARDEA_TRY(attempt.challenge, challenge(hash, row, std::nullopt, link.expires_at, "answers"));
   return attempt;
 }
 
@@ -192,7 +196,7 @@ Result<Recovery::Attempt> Recovery::try_code(std::string_view token, const Bytes
   Attempt attempt;
   attempt.copies.push_back(*std::move(copy));
   attempt.attempts_left = link.attempts;
-  CARDEA_TRY(attempt.challenge, challenge(hash, row, name, link.expires_at));
+  CARDEA_TRY(attempt.challenge, challenge(hash, row, name, link.expires_at, "code"));
   return attempt;
 }
 
@@ -248,8 +252,7 @@ Result<void> Recovery::complete(std::string_view token, const Completion& comple
                                                             {hash, open.code, world_.clock.now()}));
   // Whoever came in with the old PIN is out.
   cards_.end_sessions(row.id, SessionEnd::pin_recovered);
-  return note(row, actor, "recovery.complete", true,
-              fmt::format(R"({{"by":"{}"}})", open.code ? "code" : "answers"));
+  return note(row, actor, "recovery.complete", true, fmt::format(R"({{"by":"{}"}})", open.by));
 }
 
 Result<void> Recovery::disown(std::string_view token) {

@@ -12,7 +12,7 @@ constexpr std::chrono::hours kDay{24};
 
 constexpr const char* kLink =
     "SELECT hash, (SELECT id FROM cards WHERE number = card), actor, created_at, expires_at, attempts, "
-    "ended_at "
+    "ended_at, assisted "
     "FROM recovery_links WHERE hash = ?";
 
 RecoveryLink link_of(const Query& row) {
@@ -24,6 +24,7 @@ RecoveryLink link_of(const Query& row) {
   link.expires_at = row.time(4);
   link.attempts = static_cast<unsigned>(row.integer(5));
   link.ended_at = row.optional_time(6);
+  link.assisted = row.integer(7) != 0;
   return link;
 }
 
@@ -114,6 +115,37 @@ Result<Bytes> SqliteDatabase::recovery_copy(const std::string& card, const Bytes
   });
 }
 
+Result<void> SqliteDatabase::set_half(const std::string& card, const std::string& device, const Bytes& copy) {
+  return write([&](Connection& db) -> Result<void> {
+    CARDEA_TRY(const auto number, number_of(db, card));
+    db.run("INSERT OR REPLACE INTO recovery_halves (card, device, copy) VALUES (?, ?, ?)", number, device,
+           BytesView{copy});
+    return {};
+  });
+}
+
+Result<Bytes> SqliteDatabase::recovery_half(const std::string& card, const std::string& device) {
+  return read([&](Connection& db) -> Result<Bytes> {
+    auto row = db.query(
+        "SELECT copy FROM recovery_halves WHERE card = (SELECT number FROM cards WHERE id = ?) AND device = "
+        "?",
+        card, device);
+    if (!row.step()) return fail(Errc::not_found, "the device has no half of this card");
+    return row.blob(0);
+  });
+}
+
+Result<std::size_t> SqliteDatabase::recovery_halves(const std::string& card) {
+  return read([&card](Connection& db) -> Result<std::size_t> {
+    auto row = db.query(
+        "SELECT count(*) FROM recovery_halves WHERE card = (SELECT number FROM cards WHERE id = ?) "
+        "AND device IN (SELECT id FROM devices WHERE revoked_at IS NULL)",
+        card);
+    row.step();
+    return static_cast<std::size_t>(row.count(0));
+  });
+}
+
 Result<void> SqliteDatabase::add(const RecoveryLink& row, std::size_t most_a_day) {
   if (row.hash.size() != kNameSize)
     return fail(Errc::invalid, "a recovery link's hash is not 32 octets long");
@@ -132,9 +164,10 @@ Result<void> SqliteDatabase::add(const RecoveryLink& row, std::size_t most_a_day
     db.run("UPDATE recovery_links SET ended_at = ? WHERE card = ? AND ended_at IS NULL", row.created_at,
            number);
     db.run(
-        "INSERT INTO recovery_links (hash, card, actor, created_at, expires_at, attempts) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        BytesView{row.hash}, number, row.actor, row.created_at, row.expires_at, std::int64_t{row.attempts});
+        "INSERT INTO recovery_links (hash, card, actor, created_at, expires_at, attempts, assisted) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        BytesView{row.hash}, number, row.actor, row.created_at, row.expires_at, std::int64_t{row.attempts},
+        std::int64_t{row.assisted ? 1 : 0});
     return {};
   });
 }

@@ -64,6 +64,9 @@ class SqliteDatabase final : public Database {
   Result<void> set(const std::string& card, const std::vector<RecoveryCode>& codes) override;
   Result<std::size_t> recovery_codes(const std::string& card) override;
   Result<Bytes> recovery_copy(const std::string& card, const Bytes& name) override;
+  Result<void> set_half(const std::string& card, const std::string& device, const Bytes& copy) override;
+  Result<Bytes> recovery_half(const std::string& card, const std::string& device) override;
+  Result<std::size_t> recovery_halves(const std::string& card) override;
   Result<void> add(const RecoveryLink& row, std::size_t most_a_day) override;
   Result<RecoveryLink> recovery_link(const Bytes& hash, Time now) override;
   Result<RecoveryLink> spend_recovery_attempt(const Bytes& hash, Time now) override;

@@ -10,6 +10,7 @@
 
 #include "agent.h"
 #include "cardea/api/answer_text.h"
+#include "cardea/api/json.h"
 #include "cardea/api/recovery_client.h"
 #include "typed.h"
 
@@ -88,7 +89,11 @@ Result<Place> place_of(const std::string& link, const std::string& ca_file, cons
 }
 
 /// What a holder shows instead of the PIN.
-using Means = std::variant<std::array<SecretBytes, half::kAnswers>, half::Code>;
+struct Workstation {
+  half::Half half;
+  std::string device;
+};
+using Means = std::variant<std::array<SecretBytes, half::kAnswers>, half::Code, Workstation>;
 
 std::string left_of(half::LinkClient& client) {
   const auto view = client.look();
@@ -104,12 +109,14 @@ struct RecoveryVerbs::Options {
   CLI::App* status = nullptr;
   CLI::App* use = nullptr;
   CLI::App* disown = nullptr;
+  CLI::App* new_link = nullptr;
 
   bool as_json = false;
   std::string card;
   std::string pin_file;
   std::optional<std::size_t> codes;
   bool ask_questions = false;
+  bool assisted = false;
   std::string answers_file;
   std::string link;
   std::string link_file;
@@ -120,9 +127,10 @@ struct RecoveryVerbs::Options {
   Result<void> run_status(const State& state) const;
   Result<void> run_use(const State& state) const;
   Result<void> run_disown(const State& state) const;
+  Result<void> run_new_link(const State& state) const;
 
   [[nodiscard]] Result<std::string> the_link() const;
-  [[nodiscard]] Result<Means> read_means(const half::LinkView& view) const;
+  [[nodiscard]] Result<Means> read_means(const half::LinkView& view, const State& state) const;
 };
 
 RecoveryVerbs::RecoveryVerbs(CLI::App& app) : options_{std::make_unique<Options>()} {
@@ -147,6 +155,17 @@ RecoveryVerbs::RecoveryVerbs(CLI::App& app) : options_{std::make_unique<Options>
                    "the same from six lines: a question, its answer, the next question …")
       ->excludes(questions);
 
+  o.setup->add_flag("--assisted", o.assisted,
+                    "leave a half on this workstation too, with which the registration authority can help");
+
+  o.new_link = o.noun->add_subcommand(
+      "link", "for registrars: make a link for a holder who has forgotten the PIN; it is shown once");
+  o.new_link->add_option("CARD", o.card, "id or label")->required();
+  o.new_link->add_flag(
+      "--assisted", o.assisted,
+      "you have made sure that the bearer is the holder: a workstation of the holder that keeps "
+      "a half may be used too");
+
   o.status = o.noun->add_subcommand("status", "what there is for a card");
   o.status->add_option("CARD", o.card, "id or label")->required();
 
@@ -163,8 +182,12 @@ RecoveryVerbs::RecoveryVerbs(CLI::App& app) : options_{std::make_unique<Options>
       ->add_option("--answers-file", o.answers_file,
                    "three lines, in the order of the questions; an empty one is not known")
       ->excludes(code);
+  o.use
+      ->add_flag("--assisted", o.assisted,
+                 "by this workstation's half, where the authority stands behind the link")
+      ->excludes(code);
   o.use->add_option("--pin-file", o.pin_file, "the new PIN, one line");
-  for (auto* verb : {o.setup, o.status, o.use, o.disown}) {
+  for (auto* verb : {o.setup, o.status, o.use, o.disown, o.new_link}) {
     verb->add_flag("--json", o.as_json, "print one JSON document");
     verb->footer(kInputs);
   }
@@ -180,6 +203,7 @@ Result<void> RecoveryVerbs::run(const State& state) {
   if (options_->setup->parsed()) return options_->run_setup(state);
   if (options_->status->parsed()) return options_->run_status(state);
   if (options_->use->parsed()) return options_->run_use(state);
+  if (options_->new_link->parsed()) return options_->run_new_link(state);
   return options_->run_disown(state);
 }
 
@@ -222,8 +246,9 @@ Result<void> RecoveryVerbs::Options::run_setup(const State& state) const {
   Agent agent{std::move(device), {}};
   CARDEA_TRY(const auto found, agent.find(card));
   const bool with_questions = ask_questions || !answers_file.empty();
-  const auto how_many = codes.value_or(with_questions ? 0 : 8);
-  const bool with_codes = codes.has_value() || !with_questions;
+  const bool others = with_questions || assisted;
+  const auto how_many = codes.value_or(others ? 0 : 8);
+  const bool with_codes = codes.has_value() || !others;
 
   // What can be wrong with the input is said before the PIN is shown.
   Questions left;
@@ -243,6 +268,11 @@ Result<void> RecoveryVerbs::Options::run_setup(const State& state) const {
 
   if (with_questions)
     CARDEA_CHECK(half::leave_answers(client, *session, left.questions, std::move(left.answers), secret));
+  if (assisted) {
+    const auto own = half::Half::generate();
+    CARDEA_CHECK(half::leave_half(client, *session, own, secret));
+    CARDEA_CHECK(state.keep_half(found.id, own.octets().expose()));
+  }
   std::vector<half::Code> made;
   for (std::size_t i = 0; with_codes && i < how_many; ++i)
     made.push_back(half::Code::generate());
@@ -252,10 +282,13 @@ Result<void> RecoveryVerbs::Options::run_setup(const State& state) const {
     auto list = json::array();
     for (const auto& code : made)
       list.push_back(readable(code));
-    print({{"card", found.id}, {"codes", std::move(list)}, {"answers", with_questions}});
+    print({{"card", found.id}, {"codes", std::move(list)}, {"answers", with_questions}, {"half", assisted}});
     return {};
   }
   if (with_questions) std::cout << "The answers are set: two of the three open " << found.label << ".\n";
+  if (assisted)
+    std::cout << "This workstation keeps a half: with the registration authority it opens " << found.label
+              << ".\n";
   if (with_codes && made.empty()) std::cout << "No recovery code is good any more.\n";
   if (made.empty()) return {};
   std::cout << "Recovery codes of " << found.label
@@ -276,12 +309,14 @@ Result<void> RecoveryVerbs::Options::run_status(const State& state) const {
     print({{"card", found.id},
            {"label", found.label},
            {"codes", standing.codes},
-           {"answers", standing.answers}});
+           {"answers", standing.answers},
+           {"workstations", standing.workstations}});
     return {};
   }
   std::cout << "card     " << found.label << "\ncodes    " << plural(standing.codes, "code", "codes")
-            << " left\nanswers  " << (standing.answers ? "two of three open the card" : "none") << '\n';
-  if (standing.codes == 0 && !standing.answers)
+            << " left\nanswers  " << (standing.answers ? "two of three open the card" : "none")
+            << "\nhalves   " << plural(standing.workstations, "workstation", "workstations") << '\n';
+  if (standing.codes == 0 && !standing.answers && standing.workstations == 0)
     std::cout << "Without its PIN and PUK nobody can open this card: run cardea-agent recovery setup.\n";
   return {};
 }
@@ -328,7 +363,14 @@ Result<half::Code> parse_code(const SecretBytes& typed) {
 
 }  // namespace
 
-Result<Means> RecoveryVerbs::Options::read_means(const half::LinkView& view) const {
+Result<Means> RecoveryVerbs::Options::read_means(const half::LinkView& view, const State& state) const {
+  if (assisted) {
+    CARDEA_TRY(const auto device, state.load());
+    CARDEA_TRY(const auto kept, state.half_of(view.card));
+    Secret<half::kHalfSize> octets;
+    std::ranges::copy(kept.expose(), octets.expose().begin());
+    return Workstation{half::Half{std::move(octets)}, device.device};
+  }
   const bool asked = code_file.empty() && answers_file.empty();
   Typed answers_from{answers_file};
   if (!answers_file.empty() || (asked && view.codes == 0)) return read_answers(view, answers_from);
@@ -340,6 +382,19 @@ Result<Means> RecoveryVerbs::Options::read_means(const half::LinkView& view) con
   return parse_code(typed);
 }
 
+namespace {
+
+template <class Shown>
+Result<half::LinkClient::Opened> shown_to(half::LinkClient& client, const half::LinkView& view, Shown shown) {
+  if constexpr (std::is_same_v<Shown, Workstation>) {
+    return client.open(view, shown.half, shown.device);
+  } else {
+    return client.open(view, std::move(shown));
+  }
+}
+
+}  // namespace
+
 Result<void> RecoveryVerbs::Options::run_use(const State& state) const {
   CARDEA_TRY(const auto given, the_link());
   CARDEA_TRY(const auto place, place_of(given, ca_file, state));
@@ -350,7 +405,7 @@ Result<void> RecoveryVerbs::Options::run_use(const State& state) const {
               << ", with " << plural(view.attempts, "attempt", "attempts") << " left.\n";
   }
   if (view.attempts == 0) return fail(Errc::exhausted, "the recovery link has no attempts left");
-  CARDEA_TRY(auto means, read_means(view));
+  CARDEA_TRY(auto means, read_means(view, state));
   // What comes from a file is looked at before an attempt is spent.
   Typed pins{pin_file};
   SecretBytes field;
@@ -362,8 +417,7 @@ Result<void> RecoveryVerbs::Options::run_use(const State& state) const {
   if (!pins.from_terminal()) CARDEA_CHECK(read_pin());
 
   auto opened =
-      std::visit([&](auto&& shown) { return client.open(view, std::forward<decltype(shown)>(shown)); },
-                 std::move(means));
+      std::visit([&](auto&& shown) { return shown_to(client, view, std::move(shown)); }, std::move(means));
   if (!opened) {
     auto error = opened.error();
     if (error.code == Errc::denied) error.what += left_of(client);
@@ -387,6 +441,28 @@ Result<void> RecoveryVerbs::Options::run_use(const State& state) const {
     print({{"card", view.card}, {"label", view.label}});
   } else {
     std::cout << "The new PIN of " << view.label << " is set, with all its tries. Its keys are the same.\n";
+  }
+  return {};
+}
+
+Result<void> RecoveryVerbs::Options::run_new_link(const State& state) const {
+  CARDEA_TRY(auto device, state.load());
+  const auto server = device.server.text;
+  Agent agent{std::move(device), {}};
+  CARDEA_TRY(const auto found, agent.find(card));
+  auto client = agent.new_client();
+  CARDEA_TRY(const auto body, client.ask("POST", "/v1/cards/" + found.id + "/recovery-links",
+                                         json{{"assisted", assisted}}.dump()));
+  const auto reply = json::parse(body, nullptr, false);
+  const auto token = api::text_member(reply, "link");
+  if (token.empty()) return fail(Errc::corrupt, "the server's reply is not what was agreed");
+  const auto whole = server + "/recovery#" + token;
+  const auto expires = api::text_member(reply, "expires_at");
+  if (as_json) {
+    print({{"card", found.id}, {"link", whole}, {"expires_at", expires}});
+  } else {
+    std::cout << whole << "\nfor " << found.label << ", good until " << expires
+              << ". Hand it to the holder and to nobody else.\n";
   }
   return {};
 }

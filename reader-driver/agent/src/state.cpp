@@ -19,6 +19,7 @@ namespace cardea::agent {
 namespace {
 
 constexpr std::size_t kSeedSize = 32;
+constexpr std::size_t kHalfSize = 32;
 /// The agent's limit for one request; the driver waits longer, so that the agent can say what went wrong.
 constexpr std::chrono::milliseconds kRequestLimit{20'000};
 
@@ -140,6 +141,23 @@ Result<void> State::save(const Device& device) const {
                                {"person", device.person},
                                {"ca_file", device.ca_file}};
   return replace_file(directory_ / "device.json", as_bytes(content.dump(2) + "\n"));
+}
+
+Result<void> State::keep_half(const std::string& card, BytesView half) const {
+  return replace_file(directory_ / ("half-" + card), half);
+}
+
+Result<SecretBytes> State::half_of(const std::string& card) const {
+  const auto path = directory_ / ("half-" + card);
+  const link::Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file) return fail(Errc::not_found, "this workstation has no half of this card");
+  SecretBytes half{kHalfSize};
+  std::uint8_t beyond = 0;
+  if (::read(file.get(), half.expose().data(), half.size()) != static_cast<ssize_t>(half.size()) ||
+      ::read(file.get(), &beyond, 1) != 0) {
+    return fail(Errc::corrupt, path.string() + ": damaged");
+  }
+  return half;
 }
 
 Result<State::Device> State::load() const {

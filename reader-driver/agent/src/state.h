@@ -6,6 +6,7 @@
 #include "cardea/api/http.h"
 #include "cardea/api/jose.h"
 #include "cardea/result.h"
+#include "cardea/secret.h"
 
 namespace cardea::agent {
 
@@ -53,6 +54,10 @@ class State {
   Result<std::string> keep_ca(const std::filesystem::path& file) const;
 
   Result<void> save(const Device& device) const;
+
+  /// This workstation's half of a card (cardea/api/recovery.h), mode 0600. Errors: `not_found`.
+  Result<void> keep_half(const std::string& card, BytesView half) const;
+  Result<SecretBytes> half_of(const std::string& card) const;
 
   /// Errors: `not_found` when the workstation is not enrolled, `corrupt`.
   Result<Device> load() const;

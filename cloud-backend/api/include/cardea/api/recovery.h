@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cardea/api/opaque.h"
 #include "cardea/api/oprf.h"
@@ -54,6 +55,32 @@ class Code {
   Code() = default;
 
   Secret<20> digits_;  // values of the alphabet, 0 to 31
+};
+
+// --- With the registration authority
+// -----------------------------------------------------------------------------
+
+inline constexpr std::size_t kHalfSize = 32;
+
+/// What a workstation of the holder keeps of a card. It opens a copy that the server has under a key of its
+/// own too, and gives out for links only behind which a registrar stands: half a key each.
+class Half {
+ public:
+  explicit Half(Secret<kHalfSize> octets) : octets_{std::move(octets)} {}
+  static Half generate(const Randomness& random = system_randomness());
+
+  [[nodiscard]] const Secret<kHalfSize>& octets() const { return octets_; }
+
+  /// The copy for this device, 61 octets.
+  [[nodiscard]] Result<Bytes> protect(const Subject& subject, std::string_view device,
+                                      const CardSecret& secret,
+                                      const Randomness& random = system_randomness()) const;
+  /// Errors: `denied` when it is not this half's copy for this card and device.
+  [[nodiscard]] Result<CardSecret> open(const Subject& subject, std::string_view device,
+                                        BytesView copy) const;
+
+ private:
+  Secret<kHalfSize> octets_;
 };
 
 // --- Two of three answers

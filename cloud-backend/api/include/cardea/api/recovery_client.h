@@ -38,10 +38,15 @@ Result<void> leave_answers(Client& client, const CardSession& session,
                            const std::array<std::string, kAnswers>& questions,
                            std::array<SecretBytes, kAnswers> answers, const CardSecret& secret);
 
+/// The half stays with the caller. Errors: `denied` for a registrar's workstation.
+Result<void> leave_half(Client& client, const CardSession& session, const Half& half,
+                        const CardSecret& secret);
+
 /// What is there for a card.
 struct Standing {
   std::size_t codes = 0;  ///< unused ones
   bool answers = false;
+  std::size_t workstations = 0;  ///< with a half
 };
 Result<Standing> standing_of(Client& client, const std::string& card);
 
@@ -57,6 +62,7 @@ struct LinkView {
   unsigned attempts = 0;               ///< left
   std::string expires;                 ///< RFC 3339
   PinForm pin_form = PinForm::decimal;
+  bool assisted = false;  ///< the registration authority stands behind it
 };
 
 /// One link. Errors carry the server's sentence: `denied` for an expired link, a code that is not there,
@@ -77,6 +83,7 @@ class LinkClient {
   /// One attempt each, spent at the server before it answers.
   Result<Opened> open(const LinkView& view, const Code& code);
   Result<Opened> open(const LinkView& view, std::array<SecretBytes, kAnswers> answers);
+  Result<Opened> open(const LinkView& view, const Half& half, const std::string& device);
 
   /// Sets the new PIN, a field as in a command, and ends the link. After `unavailable` it may or may not have
   /// been done.

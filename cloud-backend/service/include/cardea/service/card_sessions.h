@@ -43,6 +43,7 @@ struct OpenedSession {
 struct LoggedIn {
   std::string card;
   std::string actor;  ///< for the log
+  std::string device;
 };
 
 /// A session as the administrator sees it.

@@ -44,6 +44,9 @@ class Recovery {
   Result<Evaluation> evaluate_for_enrolment(const std::string& card, const Elements& blinded);
   Result<void> keep_answers(const std::string& card, store::RecoveryAnswers answers,
                             const std::string& actor);
+  /// A copy that the device's half opens. Errors: `denied` for a registrar's device.
+  Result<void> keep_half(const std::string& card, const std::string& device, BytesView copy,
+                         const std::string& actor);
   Result<void> keep_codes(const std::string& card, const std::vector<store::RecoveryCode>& codes,
                           const std::string& actor);
 
@@ -51,6 +54,7 @@ class Recovery {
   struct Standing {
     std::size_t codes = 0;  ///< unused ones
     bool answers = false;
+    std::size_t workstations = 0;  ///< with a half
   };
   Result<Standing> standing(const std::string& card);
 
@@ -60,8 +64,9 @@ class Recovery {
     std::string token;  ///< a secret of 256 bits; only its hash is kept
     store::Time expires;
   };
+  /// `assisted`: whoever makes it has seen to it that the bearer is the holder, and halves may be used.
   /// Errors: `not_found`, `exhausted` (three a day), `denied` for a card that nobody could recover.
-  Result<Link> new_link(const std::string& card, const std::string& actor);
+  Result<Link> new_link(const std::string& card, const std::string& actor, bool assisted = false);
 
   // --- By whoever has the link.
 
@@ -74,6 +79,7 @@ class Recovery {
     unsigned attempts = 0;
     store::Time expires;
     bool decimal_pins = false;  ///< what the new PIN must look like (OpenedSession)
+    bool assisted = false;
   };
   /// Spends nothing. Errors: `not_found`, `denied` (expired).
   Result<View> look(std::string_view token);
@@ -88,6 +94,10 @@ class Recovery {
   Result<Attempt> try_answers(std::string_view token, const Elements& blinded);
   /// `name` is what the code is known by. Errors: `denied` for one that is not there; the attempt is spent.
   Result<Attempt> try_code(std::string_view token, const Bytes& name);
+
+  /// For a workstation that keeps a half. Errors: `denied` for a link that is not assisted (nothing is
+  /// spent), and for a device that has no half or is revoked.
+  Result<Attempt> try_half(std::string_view token, const std::string& device);
 
   /// Registration response for the new PIN, after an attempt, and how it is to be stretched.
   struct Registration {
@@ -112,7 +122,8 @@ class Recovery {
   struct Open {
     Bytes challenge;
     std::optional<Bytes> code;
-    Bytes nonce;  ///< of the new PIN's registration
+    std::string_view by;  ///< for the log
+    Bytes nonce;          ///< of the new PIN's registration
     store::Time expires;
   };
 
@@ -122,7 +133,9 @@ class Recovery {
   /// Spends an attempt and says so in the log.
   Result<store::RecoveryLink> spend(const Bytes& hash);
   Result<Bytes> challenge(const Bytes& hash, const store::CardRow& row, std::optional<Bytes> code,
-                          store::Time expires);
+                          store::Time expires, std::string_view by);
+  /// What the registration authority contributes.
+  Result<Bytes> registrar_opens(const store::CardRow& row, const std::string& device);
   Result<Open> opened(const Bytes& hash, bool take);
   Result<void> note(const store::CardRow& row, const std::string& actor, std::string_view action,
                     bool success, std::string detail = "{}");

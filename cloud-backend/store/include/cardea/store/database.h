@@ -109,6 +109,13 @@ class Database {
   /// The copy of an unused code. Errors: `not_found`.
   virtual Result<Bytes> recovery_copy(const std::string& card, const Bytes& name) = 0;
 
+  /// In place of the device's earlier one.
+  virtual Result<void> set_half(const std::string& card, const std::string& device, const Bytes& copy) = 0;
+  /// Errors: `not_found`.
+  virtual Result<Bytes> recovery_half(const std::string& card, const std::string& device) = 0;
+  /// How many devices that are not revoked have one.
+  virtual Result<std::size_t> recovery_halves(const std::string& card) = 0;
+
   /// Errors: `exhausted` when the card got `most_a_day` links within 24 hours before this one was made.
   virtual Result<void> add(const RecoveryLink& row, std::size_t most_a_day) = 0;
   /// A link that may be tried. Errors: `not_found` for an unknown or ended one, `denied` for an expired one.

@@ -101,6 +101,7 @@ struct RecoveryLink {
   Time expires_at;
   unsigned attempts = 0;         ///< left
   std::optional<Time> ended_at;  ///< used, or taken back
+  bool assisted = false;         ///< a registrar or an administrator stands behind it
 };
 
 /// One line of the audit log.
