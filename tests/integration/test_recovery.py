@@ -257,6 +257,61 @@ def test_the_registration_authority_and_a_workstation_open_it_together(holder):
     assert "this workstation has been revoked" in use(link, status=1)
 
 
+def test_two_officers_open_a_card_of_a_tenant_with_an_escrow(scratch, tmp_path):
+    """[D5] [B4] [B6] The escrow key is made and used outside the server, in shares; a case needs two officers, and is good once."""
+    stack = Stack(scratch / "re", server_config=CHEAP_PINS)
+
+    def refused(*arguments, lines=()):
+        done = subprocess.run([str(part) for part in (stack.bin / "cardea", "--socket", stack.data / "admin.sock", *arguments)],
+                              input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1, done
+        return done.stderr.removeprefix("cardea: ").strip()
+
+    try:
+        stack.start()
+        before = card_with_pin(stack, tmp_path)
+        keys = tmp_path / "keys"
+        public = stack.cli("escrow", "make-key", "--out", keys, "--threshold", 2, "--shares", 3)["public_key"]
+        shares = sorted(keys.iterdir())
+        assert len(shares) == 3 and all(share.stat().st_mode & 0o777 == 0o600 for share in shares)
+        other = stack.cli("escrow", "make-key", "--out", tmp_path / "other")["public_key"]
+        assert other != public
+        organisation, = (row["id"] for row in stack.cli("org", "list") if row["name"] == stack.organisation)
+        stack.cli("org", "escrow", organisation, "--public-key", public)
+
+        asks = ("--officer", "first", "--reason", "left the trust")
+        assert refused("escrow", "request", before.card.id, *asks) == "the card has no escrow copy: only its holder can open it"
+        holder = Holder(stack, tmp_path)
+        shown = stack.cli("card", "show", holder.card.id)["passcode"]
+        assert shown["holders"] == ["escrow", "pin", "puk"] and shown["tenant_escrow"]
+
+        case = stack.cli("escrow", "request", holder.card.id, *asks)["case"]
+        use = ("escrow", "recover", case, "--pin-file", "-", "--key", *shares[:2])
+        assert refused(*use, lines=["471147"]) == "no second officer has approved this case"
+        assert refused("escrow", "approve", case, "--officer", "first") == "a second officer approves, not the one who asked"
+        stack.cli("escrow", "approve", case, "--officer", "second")
+        # What is wrong here is found before the case is used up.
+        assert refused("escrow", "recover", case, "--pin-file", "-", "--key", shares[0], lines=["471147"]) == "there are too few shares"
+        assert refused(*use, lines=["47"]) == "the new PIN must have six to eight characters"
+        holder.run(stack.bin / "cardea", "--socket", stack.data / "admin.sock", *use, lines=["471147"])
+        assert refused(*use, lines=["471147"]) == f"there is no open case {case}"
+        holder.back_in_the_reader()
+        holder.sign("471147")
+
+        # With another key the case is over, and nothing has changed.
+        case = stack.cli("escrow", "request", holder.card.id, *asks)["case"]
+        stack.cli("escrow", "approve", case, "--officer", "second")
+        wrong = ("escrow", "recover", case, "--pin-file", "-", "--key", tmp_path / "other" / "escrow-key.txt")
+        assert "this is not the escrow key" in refused(*wrong, lines=["999147"])
+        holder.sign("471147")
+        said = [(line["action"], line["success"]) for line in reversed(stack.cli("audit", "list", "--card", holder.card.id, "--limit", "1000"))
+                if line["action"].startswith("escrow") or line["action"] == "recovery.complete"]
+        assert said == [("escrow.request", True), ("escrow.approve", False), ("escrow.approve", True), ("escrow.open", True),
+                        ("recovery.complete", True), ("escrow.request", True), ("escrow.approve", True), ("escrow.open", True)]
+    finally:
+        stack.kill()
+
+
 # -- with servers of their own
 
 

@@ -98,7 +98,7 @@ void add_list(CLI::App* to, const Shared& o, Call& out, const char* text, const 
                    o);
 }
 
-void declare_escrow(CLI::App* org, const Shared& o, Call& out) {
+void declare_escrow_policy(CLI::App* org, const Shared& o, Call& out) {
   auto* escrow = verb(org, "escrow", "Who can open, without their holders, the cards made from now on.", out,
                       [o](Call& c) {
                         c.method = "PUT";
@@ -125,7 +125,7 @@ void declare_organisations(CLI::App& app, const Shared& o, Call& out) {
        })
       ->add_option("NAME", o->name, "Its name; must be new.")
       ->required();
-  declare_escrow(org, o, out);
+  declare_escrow_policy(org, o, out);
   verb(org, "list", "All organisations.", out, [](Call& c) {
     c.path = "/v1/admin/organisations";
     c.list = true;
@@ -295,6 +295,7 @@ void declare_commands(CLI::App& app, Call& out, bool& execute) {
   declare_thaw(app, out);
   declare_keys(app, out);
   declare_unseal(app, out);
+  declare_escrow(app, out);
 }
 
 }  // namespace cardea::cli

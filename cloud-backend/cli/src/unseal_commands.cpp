@@ -10,6 +10,7 @@
 
 #include "cardea/hex.h"
 #include "cardea/unseal/shares.h"
+#include "share_files.h"
 #include "verbs.h"
 
 namespace cardea::cli {
@@ -47,19 +48,6 @@ std::string sentence_of(const Answer& answer) {
 std::string text_of(const unseal::Share& share, unsigned count) {
   const auto text = unseal::to_text(share, count);
   return {text.expose().begin(), text.expose().end()};
-}
-
-/// Errors: those of the file and of the share in it.
-Result<unseal::Share> share_in(const std::string& file) {
-  std::ifstream in{file};
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
-  if (!in && text.empty()) return fail(Errc::not_found, "cannot read " + file);
-  auto share = unseal::parse_share(text);
-  wipe(std::span{
-      reinterpret_cast<std::uint8_t*>(text.data()),  // NOLINT(*-reinterpret-cast): characters as octets
-      text.size()});
-  if (!share) return fail(share.error().code, file + ": " + share.error().what);
-  return share;
 }
 
 struct Outcome {
@@ -167,17 +155,6 @@ int run_unseal(const Shared& o, Client& client, bool json) {
   }
   print_last(last, json);
   return status;
-}
-
-/// Durable, mode 0600, and never in the place of another.
-Result<void> write_share(const std::filesystem::path& file, const SecretBytes& text) {
-  const int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (out < 0) return fail(Errc::conflict, "cannot make " + file.string() + " (it must not be there)");
-  const bool whole = ::write(out, text.expose().data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                     ::fsync(out) == 0;
-  ::close(out);
-  if (!whole) return fail(Errc::exhausted, "cannot write " + file.string());
-  return {};
 }
 
 /// The shares are on the disk and give the key before the server hears of it; it then gives the token new

@@ -21,4 +21,7 @@ void declare_thaw(CLI::App& app, Call& out);
 /// Shares and PINs. After the keys.
 void declare_unseal(CLI::App& app, Call& out);
 
+/// A tenant's escrow key and its use.
+void declare_escrow(CLI::App& app, Call& out);
+
 }  // namespace cardea::cli

@@ -202,6 +202,35 @@ Result<Json> new_link(const Application& app, const Request& request) {
   return Json{{"link", link.token}, {"expires_at", rfc3339(link.expires)}};
 }
 
+Result<Json> request_escrow(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto body, json_object(request));
+  CARDEA_TRY(const auto officer, text_member(body, "officer"));
+  CARDEA_TRY(const auto reason, text_member(body, "reason"));
+  CARDEA_TRY(const auto made, app.recovery.request_escrow(std::string{request.parameters[0]}, officer, reason,
+                                                          "administrator"));
+  return Json{{"case", made.id}, {"card", made.card}, {"expires_at", rfc3339(made.expires)}};
+}
+
+Result<Json> approve_escrow(const Application& app, const Request& request) {
+  const std::string id{request.parameters[0]};
+  CARDEA_TRY(const auto body, json_object(request));
+  CARDEA_TRY(const auto officer, text_member(body, "officer"));
+  CARDEA_CHECK(app.recovery.approve_escrow(id, officer, "administrator"));
+  return Json{{"case", id}, {"approved", true}};
+}
+
+Result<Json> open_escrow(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto opening,
+             app.recovery.open_escrow(std::string{request.parameters[0]}, "administrator"));
+  return Json{{"link", opening.link},
+              {"organisation", opening.view.organisation},
+              {"card", opening.view.card},
+              {"label", opening.view.label},
+              {"pin_format", opening.view.decimal_pins ? "decimal" : "padded"},
+              {"copy", api::base64url(opening.copy)},
+              {"challenge", api::base64url(opening.challenge)}};
+}
+
 /// A registrar's, for cards of its own organisation.
 Result<Json> new_link_by_registrar(const Application& app, const Request& request,
                                    const identity::Principal& who) {
@@ -263,7 +292,15 @@ std::vector<Route> recovery_routes(Application application) {
 }
 
 std::vector<Route> recovery_admin_routes(Application application) {
-  return {{"POST", "/v1/admin/cards/{id}/recovery-links", answering(application, 201, new_link), kJson}};
+  return {
+      {"POST", "/v1/admin/cards/{id}/recovery-links", answering(application, 201, new_link), kJson},
+      {"POST", "/v1/admin/cards/{id}/escrow-cases", answering(application, 201, request_escrow), kJson},
+      {"POST", "/v1/admin/escrow-cases/{id}/approval", answering(application, 200, approve_escrow), kJson},
+      {"POST", "/v1/admin/escrow-cases/{id}/opening", answering(application, 200, open_escrow), kJson},
+      // The officers' tool goes on like any holder's, over this socket.
+      {"POST", "/v1/recovery/registration", answering(application, 200, new_pin), kJson},
+      {"POST", "/v1/recovery/completion", answering(application, 200, complete), kJson},
+  };
 }
 
 }  // namespace cardea::http

@@ -75,6 +75,11 @@ TEST_CASE("cli: each verb is one request") {
   CHECK(parse({"audit", "list", "--card", "c", "--limit", "5"}).call.path ==
         "/v1/admin/audit?limit=5&card=c");
   CHECK(parse({"status"}).call.path == "/v1/admin/status");
+  call = parse({"escrow", "request", "c", "--officer", "a", "--reason", "b"}).call;
+  CHECK(call.path == "/v1/admin/cards/c/escrow-cases");
+  CHECK(call.body == Json{{"officer", "a"}, {"reason", "b"}});
+  CHECK(parse({"escrow", "approve", "x", "--officer", "a"}).call.path == "/v1/admin/escrow-cases/x/approval");
+  CHECK_THROWS_AS(parse({"escrow", "request", "c", "--officer", "a"}), CLI::RequiredError);
   call = parse({"card", "recovery-link", "c"}).call;
   CHECK(call.path == "/v1/admin/cards/c/recovery-links");
   CHECK(call.body.is_object());

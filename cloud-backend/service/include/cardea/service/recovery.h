@@ -68,6 +68,27 @@ class Recovery {
   /// Errors: `not_found`, `exhausted` (three a day), `denied` for a card that nobody could recover.
   Result<Link> new_link(const std::string& card, const std::string& actor, bool assisted = false);
 
+  // --- By two officers of a tenant with an escrow key. What they open stays with them: the server sees
+  // neither the key nor the card's secret.
+
+  struct EscrowCase {
+    std::string id;
+    std::string card;
+    std::string officer;  ///< who asked
+    bool approved = false;
+    store::Time expires;
+  };
+  struct View;
+  struct EscrowOpening;
+  /// Errors: `denied` for a card without an escrow copy. Cases are for an hour and do not outlive the server.
+  Result<EscrowCase> request_escrow(const std::string& card, const std::string& officer,
+                                    const std::string& reason, const std::string& actor);
+  /// Errors: `denied` for the officer who asked.
+  Result<void> approve_escrow(const std::string& id, const std::string& officer, const std::string& actor);
+  /// Once: the escrow copy, and a link that is good for `new_pin` and `complete` alone. Errors: `denied`
+  /// while nobody has approved.
+  Result<EscrowOpening> open_escrow(const std::string& id, const std::string& actor);
+
   // --- By whoever has the link.
 
   struct View {
@@ -83,6 +104,13 @@ class Recovery {
   };
   /// Spends nothing. Errors: `not_found`, `denied` (expired).
   Result<View> look(std::string_view token);
+
+  struct EscrowOpening {
+    View view;
+    std::string link;
+    Bytes copy;       ///< sealed to the tenant's escrow key
+    Bytes challenge;  ///< sealed to the card's public key
+  };
 
   struct Attempt {
     Elements evaluated;         ///< of the answers
@@ -134,6 +162,8 @@ class Recovery {
   Result<store::RecoveryLink> spend(const Bytes& hash);
   Result<Bytes> challenge(const Bytes& hash, const store::CardRow& row, std::optional<Bytes> code,
                           store::Time expires, std::string_view by);
+  /// With the mutex held.
+  Result<EscrowCase*> escrow_case(const std::string& id);
   /// What the registration authority contributes.
   Result<Bytes> registrar_opens(const store::CardRow& row, const std::string& device);
   Result<Open> opened(const Bytes& hash, bool take);
@@ -147,6 +177,7 @@ class Recovery {
   PinKeyring pin_keys_;
   CardSecrets secrets_;
   std::mutex mutex_;
+  std::map<std::string, EscrowCase> cases_;
   std::map<Bytes, Open> open_;  // by the link's hash; an attempt does not outlive the server
 };
 
