@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 import piv
 from cardea_stack import FACTORY_PIN
-from faultlib import alive, connect_patiently, signers
+from faultlib import alive, connect_patiently, signers, tries_left
 from pcsc import Connection, PcscError, verify_command
 from processes import wait_until
 
@@ -209,3 +209,116 @@ def test_server_stays_away(stack, signing_card):
     stack.wait_for_card(present=True, timeout=30)
     with signed_in() as connection:
         assert sign_or_explain(connection) == "9000"
+
+
+@pytest.fixture
+def card(stack):
+    made = stack.new_card("piv-yubikey5")
+    yield made
+    made.remove()
+
+
+def waiting_proofs(stack):
+    """Proofs of right PINs that the agent does not know to have arrived."""
+    return list(stack.agent_state.glob("late-proof-*"))
+
+
+def log_in_and(stack, break_off, repair, rounds):
+    """Rounds of a right PIN after which something dies before its proof is told to have arrived; never a try is lost."""
+    for round_number in range(rounds):
+        with connect_patiently() as connection:
+            assert connection.sw(verify_command(FACTORY_PIN)) == "9000", f"round {round_number}"
+            break_off()
+        repair()
+        with connect_patiently() as connection:
+            # The query of a card on which nobody is logged in.
+            assert connection.sw("00200080") == "63C3", f"round {round_number}"
+        assert not waiting_proofs(stack)
+
+
+def test_agent_killed_after_a_right_pin(stack, card, dice):
+    """[C3] The agent is killed when it has answered 9000, again and again: the next one shows the proofs that were lost, no try
+    is missing, and the card never blocks."""
+    left = []
+
+    def kill():
+        time.sleep(dice.uniform(0, 0.05))
+        stack.agent.kill()
+        left.extend(waiting_proofs(stack))
+
+    def restart():
+        stack.wait_for_card(present=False)
+        stack.start_agent()
+        card.insert()
+
+    log_in_and(stack, kill, restart, 12)
+    refunds = [row for row in stack.cli("audit", "list", "--card", card.id, "--limit", "500") if row["action"] == "pin.refund"]
+    print(f"12 kills: {len(left)} proofs had not been confirmed, {sum(row['success'] for row in refunds)} tries came back late")
+    assert len(refunds) >= len(left)
+
+
+def test_server_killed_after_a_right_pin(stack, card):
+    """[C3] The same with the server: it has forgotten the login, and the agent shows the proof in its next session."""
+
+    def restart():
+        stack.start_server()
+        stack.wait_for_card(present=True, timeout=30)
+
+    log_in_and(stack, stack.server.kill, restart, 5)
+
+
+def test_a_wrong_pin_is_never_refunded(stack, card):
+    """[C3] What was guessed stays spent through kills, whatever proofs of right PINs come late in between."""
+
+    def restart_agent():
+        stack.agent.kill()
+        stack.wait_for_card(present=False)
+        stack.start_agent()
+        card.insert()
+
+    with connect_patiently() as connection:
+        assert connection.sw(verify_command("000000")) == "63C2"
+    restart_agent()
+    with connect_patiently() as connection:
+        assert tries_left(connection) == 2
+        assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+        assert connection.sw(verify_command("000000")) == "63C2"
+    restart_agent()
+    with connect_patiently() as connection:
+        assert tries_left(connection) == 2
+        assert connection.sw(verify_command("000001")) == "63C1"
+        assert connection.sw(verify_command("000002")) == "6983"
+    restart_agent()
+    with connect_patiently() as connection:
+        assert tries_left(connection) == 0
+        assert connection.sw(verify_command(FACTORY_PIN)) == "6983"
+
+
+def test_a_proof_that_is_shown_again(stack, card):
+    """[C3] A proof that was put aside and back gives nothing back twice."""
+    kept = None
+    for _ in range(20):
+        with connect_patiently() as connection:
+            assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
+            stack.agent.kill()
+        stack.wait_for_card(present=False)
+        for path in waiting_proofs(stack):
+            kept = (path, path.read_bytes())
+        stack.start_agent()
+        card.insert()
+        if kept:
+            break
+    if kept is None:
+        pytest.skip("the proof was faster than the kill twenty times")
+    path, content = kept
+    assert len(content) == 64
+    with connect_patiently() as connection:
+        assert connection.sw(verify_command("000000")) == "63C2"
+    stack.agent.kill()
+    stack.wait_for_card(present=False)
+    path.write_bytes(content)
+    stack.start_agent()
+    card.insert()
+    with connect_patiently() as connection:
+        assert tries_left(connection) == 2
+    assert not waiting_proofs(stack)

@@ -48,7 +48,7 @@ Result<InsertedCard::Status> Agent::insert(const std::string& id_or_label) {
     if (stopped_) return fail(Errc::unavailable, "the agent is stopping");
     auto& place = inserted_[card.id];
     if (!place || place->status().phase == Phase::refused) {
-      place = std::make_shared<InsertedCard>(card, new_client(), device_, ifd_socket_);
+      place = std::make_shared<InsertedCard>(card, new_client(), device_, ifd_socket_, device_->proofs);
     }
     inserted = place;
   }

@@ -11,6 +11,7 @@
 #include "cardea/api/remote_card.h"
 #include "cardea/link/socket.h"
 #include "cardea/secret.h"
+#include "late_proofs.h"
 
 namespace cardea::agent {
 
@@ -26,6 +27,8 @@ constexpr std::chrono::seconds kQuickFailure{3};
 constexpr std::chrono::seconds kHelloLimit{5};
 /// After a pause like this the server may have ended the session as idle.
 constexpr std::chrono::seconds kMayHaveEnded{1};
+/// How long the proof of a right PIN waits for a command to travel with.
+constexpr std::chrono::milliseconds kProofWaits{150};
 
 }  // namespace
 
@@ -49,11 +52,12 @@ std::string_view name(Phase phase) {
 class InsertedCard::Worker {
  public:
   Worker(api::CardSummary card, api::Client client, std::shared_ptr<const void> client_needs,
-         std::string ifd_socket)
+         std::string ifd_socket, std::filesystem::path proofs)
       : card_{std::move(card)},
         client_needs_{std::move(client_needs)},
         client_{std::move(client)},
-        ifd_socket_{std::move(ifd_socket)} {}
+        ifd_socket_{std::move(ifd_socket)},
+        proofs_{std::move(proofs), card_.id} {}
 
   /// The thread.
   void run() noexcept;
@@ -68,12 +72,14 @@ class InsertedCard::Worker {
   void serve_one_insertion();
   void serve(link::Channel& channel);
   Result<void> ensure_session();
+  Result<void> show_late_proofs();
   void give_session_up(Errc why);
   void close_abandoned();
   Result<std::shared_ptr<link::Channel>> put_into_reader();
   Result<void> settle_reset();
   Result<Bytes> answer(Bytes command);
   void reset_at_power_off();
+  Result<void> settle_proof(link::Channel& channel);
   Result<api::RemoteCard::Sent> send(BytesView octets);
   void enter(Phase phase, std::string detail);
   void pause();
@@ -85,6 +91,7 @@ class InsertedCard::Worker {
   const std::string ifd_socket_;
 
   // Used by the card's thread only.
+  LateProofs proofs_;
   std::optional<api::RemoteCard> remote_;  // while there is a session
   std::vector<api::CardSession> abandoned_;
   Clock::time_point last_exchange_;
@@ -100,9 +107,10 @@ class InsertedCard::Worker {
 };
 
 InsertedCard::InsertedCard(api::CardSummary card, api::Client client,
-                           std::shared_ptr<const void> client_needs, std::string ifd_socket)
+                           std::shared_ptr<const void> client_needs, std::string ifd_socket,
+                           std::filesystem::path proofs)
     : worker_{std::make_shared<Worker>(std::move(card), std::move(client), std::move(client_needs),
-                                       std::move(ifd_socket))} {
+                                       std::move(ifd_socket), std::move(proofs))} {
   std::thread{[worker = worker_] { worker->run(); }}.detach();
 }
 
@@ -219,10 +227,26 @@ void InsertedCard::Worker::insert_again_and_again() {
 Result<void> InsertedCard::Worker::ensure_session() {
   if (remote_) return {};
   CARDEA_TRY(auto session, client_.open_session(card_.id));
-  remote_.emplace(std::move(session), [this](BytesView octets) { return send(octets); });
+  remote_.emplace(
+      std::move(session), [this](BytesView octets) { return send(octets); }, &proofs_);
   last_exchange_ = Clock::now();
   close_abandoned();  // the server is there again
-  return {};
+  return show_late_proofs();
+}
+
+/// What was owed when an earlier session broke off, before anybody sees the card: its tries are what they
+/// should be when it is in the reader. Whatever goes wrong here is no reason to refuse the card: it is tried
+/// again, and given up where the server does not know what this is.
+Result<void> InsertedCard::Worker::show_late_proofs() {
+  const auto shown = remote_->show_late_proofs();
+  if (shown) return {};
+  const auto code = shown.error().code;
+  if (code != Errc::unavailable && code != Errc::not_found && code != Errc::denied) {
+    for (const auto reference : api::kPinReferences)
+      proofs_.forget(reference);
+  }
+  give_session_up(code);
+  return fail(Errc::unavailable, shown.error().what);
 }
 
 /// A session that failed may still be open at the server: it is closed as soon as the server answers again.
@@ -298,7 +322,10 @@ void InsertedCard::Worker::serve(link::Channel& channel) {
     if (response) {
       patience_ = std::chrono::milliseconds{0};
       if (!channel.send(link::FrameType::response, *response, frame->number)) return;
-    } else {
+      if (auto settled = settle_proof(channel); !settled)
+        response = tl::unexpected{std::move(settled).error()};
+    }
+    if (!response) {
       // The card is taken out, for the application too, and at once; a new session brings it back.
       channel.shut_down();
       give_session_up(response.error().code);
@@ -330,11 +357,17 @@ Result<Bytes> InsertedCard::Worker::answer(Bytes command) {
       return tl::unexpected{std::move(settled).error()};
     }
   }
-  CARDEA_TRY(auto response, remote_->transmit(std::move(command)));
-  // A right PIN is answered when the server has its proof and the try is back on its disk. Answered earlier,
-  // it would save a round trip, and whoever lost the network just then three times would be locked out.
-  if (remote_->owes_proof()) CARDEA_CHECK(remote_->settle());
-  return response;
+  return remote_->transmit(std::move(command));
+}
+
+/// After a right PIN: whoever logs in mostly wants something at once, and the proof travels with that. Where
+/// nothing comes, it goes by itself, for until it arrives the PIN has cost a try.
+Result<void> InsertedCard::Worker::settle_proof(link::Channel& channel) {
+  if (!remote_->owes_proof() || channel.wait_readable(kProofWaits)) return {};
+  auto settled = remote_->settle();
+  // Not heard of: again in front of the next command, which will tell whether the server is there.
+  if (!settled && settled.error().code == Errc::unavailable) return {};
+  return settled;
 }
 
 /// At once, and not with the next command, which may never come: nothing that was verified outlives the

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,9 +35,11 @@ class InsertedCard {
     std::string detail;  ///< why it is where it is; empty when inserted
   };
 
-  /// `client` is this card's alone; what it refers to (its key) is kept alive by `client_needs`.
+  /// `client` is this card's alone; what it refers to (its key) is kept alive by `client_needs`. Proofs of
+  /// PINs that are on their way are kept in `proofs` (late_proofs.h); where that is empty, a right PIN is
+  /// answered when its proof has arrived.
   InsertedCard(api::CardSummary card, api::Client client, std::shared_ptr<const void> client_needs,
-               std::string ifd_socket);
+               std::string ifd_socket, std::filesystem::path proofs = {});
   InsertedCard(const InsertedCard&) = delete;
   InsertedCard& operator=(const InsertedCard&) = delete;
   /// Ejects, and waits for nothing.

@@ -13,6 +13,7 @@
 
 #include "cardea/api/json.h"
 #include "cardea/link/socket.h"
+#include "files.h"
 
 namespace cardea::agent {
 
@@ -22,29 +23,6 @@ constexpr std::size_t kSeedSize = 32;
 constexpr std::size_t kHalfSize = 32;
 /// The agent's limit for one request; the driver waits longer, so that the agent can say what went wrong.
 constexpr std::chrono::milliseconds kRequestLimit{20'000};
-
-tl::unexpected<Error> file_error(const std::filesystem::path& path, int number) {
-  return fail(Errc::unavailable, path.string() + ": " + std::generic_category().message(number));
-}
-
-/// Writes beside the file and renames, so that a crash leaves the old one or the new one.
-Result<void> replace_file(const std::filesystem::path& path, BytesView content) {
-  const auto beside = path.string() + ".new";
-  {
-    ::unlink(beside.c_str());  // what a crash left, with whatever mode
-    const link::Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
-    if (!file) return file_error(beside, errno);
-    while (!content.empty()) {
-      const auto n = ::write(file.get(), content.data(), content.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return file_error(beside, errno);
-      content = content.subspan(static_cast<std::size_t>(n));
-    }
-    if (::fsync(file.get()) != 0) return file_error(beside, errno);
-  }
-  if (::rename(beside.c_str(), path.c_str()) != 0) return file_error(path, errno);
-  return {};
-}
 
 }  // namespace
 
@@ -174,6 +152,7 @@ Result<State::Device> State::load() const {
   out.person = api::text_member(content, "person");
   out.ca_file = api::text_member(content, "ca_file");
   CARDEA_TRY(out.key, key());
+  out.proofs = directory_;
   return out;
 }
 

@@ -24,6 +24,7 @@ Result<ServerUrl> parse_server_url(const std::string& text);
 ///   device.key   seed of the device key, 32 octets, mode 0600
 ///   device.json  server, device, organisation, person
 ///   ca.pem       the certificate authority of the server, if one was given
+///   late-proof-… proofs that are on their way (late_proofs.h)
 class State {
  public:
   explicit State(std::filesystem::path directory) : directory_{std::move(directory)} {}
@@ -40,6 +41,7 @@ class State {
     std::string person;
     std::string ca_file;  ///< empty: the system's trust store
     api::SigningKey key;
+    std::filesystem::path proofs{};  ///< where LateProofs go; empty: nowhere
 
     [[nodiscard]] api::ServerAddress address() const;
   };

@@ -1,5 +1,6 @@
 #include "cardea/link/socket.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -160,6 +161,20 @@ Result<Frame> Channel::receive() {
     const auto arrived = std::span{piece}.first(static_cast<std::size_t>(got));
     append(buffer_, arrived);
     wipe(arrived);
+  }
+}
+
+bool Channel::wait_readable(std::chrono::milliseconds limit) const {
+  if (!buffer_.empty()) return true;
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (true) {
+    const auto left =
+        std::max(std::chrono::milliseconds{0},
+                 std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()));
+    pollfd waiting{fd(), POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, static_cast<int>(left.count()));
+    if (ready < 0 && errno == EINTR) continue;
+    return ready != 0;
   }
 }
 

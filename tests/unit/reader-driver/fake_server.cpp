@@ -164,7 +164,7 @@ Result<HttpReply> FakeServer::exchange(const std::string& session, const std::st
   if (kept.empty()) {
     api::ExchangeReply reply{parsed->sequence, {}};
     for (const auto& step : parsed->steps) {
-      const bool command = std::holds_alternative<api::CommandStep>(step);
+      const bool command = !std::holds_alternative<api::ResetStep>(step);
       reply.results.push_back({command ? Bytes{0x90, 0x00} : Bytes{}, false, {}});
     }
     const auto octets = api::encode(reply);

@@ -13,8 +13,8 @@
 
 namespace cardea::test {
 
-/// The server as an agent meets it, without TLS and cards: every command is answered 9000, and the test says
-/// what goes wrong. Thread-safe.
+/// The server as an agent meets it, without TLS and cards: every step but a reset is answered 9000, and the
+/// test says what goes wrong. Thread-safe.
 class FakeServer {
  public:
   enum class Mishap {

@@ -1,7 +1,12 @@
 #include <doctest/doctest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <optional>
 
 #include "cardea/hex.h"
 #include "cardea/link/frame.h"
+#include "cardea/link/socket.h"
 
 using namespace cardea;
 using namespace cardea::literals;
@@ -80,4 +85,25 @@ TEST_CASE("of another protocol version only the version is judged") {
   const auto read = link::parse_hello("02 02 00 00"_hex);
   REQUIRE(read);
   CHECK(read->version == 2);
+}
+
+TEST_CASE("a channel tells whether something has arrived, without taking it") {
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
+  link::Channel here{link::Descriptor{ends[0]}};
+  std::optional<link::Channel> there;
+  there.emplace(link::Descriptor{ends[1]});
+  constexpr std::chrono::milliseconds kNow{0};
+  constexpr std::chrono::seconds kLong{20};
+  CHECK_FALSE(here.wait_readable(kNow));
+  REQUIRE(there->send(link::FrameType::power_on));
+  REQUIRE(there->send(link::FrameType::reset));
+  CHECK(here.wait_readable(kLong));
+  CHECK(here.receive()->type == link::FrameType::power_on);
+  CHECK(here.wait_readable(kNow));  // the second one is in the buffer by now
+  CHECK(here.receive()->type == link::FrameType::reset);
+  CHECK_FALSE(here.wait_readable(kNow));
+  there.reset();
+  CHECK(here.wait_readable(kLong));  // its end is news too
+  CHECK_FALSE(here.receive());
 }

@@ -69,6 +69,7 @@ class PlayedServer {
   Bytes exporter{};
   Bytes exporter_seen_by_client{};
   Bytes proof_answer{0x90, 0x00};
+  Bytes late_answer{0x90, 0x00};
   int broken = 0;  // requests that do not arrive
   int lost = 0;    // replies that do not
   api::hpke::KeyPair secret = api::hpke::generate_key_pair();
@@ -128,6 +129,10 @@ class PlayedServer {
   api::StepResult result_of(const api::Step& step) {
     api::StepResult result;
     if (std::holds_alternative<api::ResetStep>(step)) heard.emplace_back("reset");
+    if (const auto* late = std::get_if<api::LateProofStep>(&step)) {
+      heard.push_back("04 " + to_hex({&late->reference, 1}) + ' ' + to_hex(late->ke3));
+      result.response = late_answer;
+    }
     if (const auto* command = std::get_if<api::CommandStep>(&step)) {
       heard.push_back("01 " + to_hex(command->apdu));
       result.response = {0x90, 0x00};
@@ -183,9 +188,27 @@ class PlayedServer {
   std::map<std::uint64_t, Bytes> replies_;
 };
 
+class Keeper final : public api::ProofKeeper {
+ public:
+  Result<void> keep(std::uint8_t reference, const Proof& proof) override {
+    if (full) return fail(Errc::unavailable, "the disk is full");
+    proofs[reference] = proof;
+    return {};
+  }
+  void forget(std::uint8_t reference) override { proofs.erase(reference); }
+  std::optional<Proof> kept(std::uint8_t reference) override {
+    const auto at = proofs.find(reference);
+    return at == proofs.end() ? std::nullopt : std::optional{at->second};
+  }
+
+  bool full = false;
+  std::map<std::uint8_t, Proof> proofs;
+};
+
 struct Bench {
   PlayedServer server;
-  api::RemoteCard card{server.session(), [this](BytesView octets) { return server(octets); }};
+  Keeper keeper;
+  api::RemoteCard card{server.session(), [this](BytesView octets) { return server(octets); }, &keeper};
 
   std::string send(std::string_view apdu) {
     const auto answer = card.transmit(hex(apdu));
@@ -354,4 +377,89 @@ TEST_CASE("[C2] where the channel is bound, a login through somebody's TLS is a 
   inspected.exporter_seen_by_client = Bytes(32, 2);
   api::RemoteCard fooled{inspected.session(), [&inspected](BytesView octets) { return inspected(octets); }};
   CHECK(to_hex(fooled.transmit(hex(kRight)).value()) == "63C2");
+}
+
+TEST_CASE("[C2][C3] without a place that is safe for its proof, a right PIN is 9000 when it has arrived") {
+  Bench it;
+  const Heard both{"02 " + std::string{kStripped}, "+", "03 " + std::string{kStripped}};
+  SUBCASE("no keeper") {
+    api::RemoteCard bare{it.server.session(), [&it](BytesView octets) { return it.server(octets); }};
+    CHECK(to_hex(bare.transmit(hex(kRight)).value()) == "9000");
+    CHECK(it.server.heard == both);
+    CHECK_FALSE(bare.owes_proof());
+  }
+  SUBCASE("a keeper that fails") {
+    it.keeper.full = true;
+    CHECK(it.send(kRight) == "9000");
+    CHECK(it.server.heard == both);
+    CHECK_FALSE(it.card.owes_proof());
+  }
+}
+
+TEST_CASE("[C3] a proof is kept before 9000, and until the server has said that it has arrived") {
+  Bench it;
+  CHECK(it.send(kWrong) == "63C2");
+  CHECK(it.keeper.proofs.empty());
+  CHECK(it.send(kRight) == "9000");
+  CHECK(it.keeper.proofs.count(kPin) == 1);
+  it.server.lost = 1;
+  CHECK_FALSE(it.card.settle());
+  CHECK(it.keeper.proofs.count(kPin) == 1);
+  CHECK(it.send("00CB3FFF") == "9000");
+  CHECK(it.keeper.proofs.empty());
+}
+
+TEST_CASE("[C3] the proof of a change is kept as well, for as long as nobody knows whether it was made") {
+  Bench it;
+  it.server.lost = 0;
+  SUBCASE("lost") {
+    // The second exchange is the one with the proof.
+    api::RemoteCard card{it.server.session(),
+                         [&it](BytesView octets) {
+                           if (api::is_sealed(octets)) it.server.lost = 1;
+                           return it.server(octets);
+                         },
+                         &it.keeper};
+    CHECK_FALSE(card.transmit(hex("002C0080103132333435363738343832393133FFFF")));
+    CHECK(it.keeper.proofs.count(kPuk) == 1);
+  }
+  SUBCASE("made") {
+    CHECK(it.send("002C0080103132333435363738343832393133FFFF") == "9000");
+    CHECK(it.keeper.proofs.empty());
+  }
+}
+
+TEST_CASE("[C3] the next session shows what the last one left, before anything else") {
+  Bench it;
+  CHECK(it.send(kRight) == "9000");
+  const auto lost = it.keeper.proofs.at(kPin);
+  const auto shown = "04 80 " + to_hex(lost);
+  PlayedServer next;
+  api::RemoteCard card{next.session(), [&next](BytesView octets) { return next(octets); }, &it.keeper};
+  SUBCASE("and its try is back") {
+    REQUIRE(card.show_late_proofs());
+    CHECK(it.keeper.proofs.empty());
+  }
+  SUBCASE("or it is worth nothing") {
+    next.late_answer = {0x6A, 0x88};
+    REQUIRE(card.show_late_proofs());
+    CHECK(it.keeper.proofs.empty());
+  }
+  SUBCASE("or nobody knows, and it stays") {
+    next.late_answer = {0x6F, 0x00};
+    REQUIRE(card.show_late_proofs());
+    CHECK(it.keeper.proofs.at(kPin) == lost);
+  }
+  SUBCASE("or the network is gone, and it stays") {
+    next.lost = 1;
+    CHECK_FALSE(card.show_late_proofs());
+    CHECK(it.keeper.proofs.at(kPin) == lost);
+  }
+  CHECK(next.heard == Heard{shown});
+}
+
+TEST_CASE("where nothing was left, nothing is said") {
+  Bench it;
+  REQUIRE(it.card.show_late_proofs());
+  CHECK(it.server.bodies.empty());
 }

@@ -51,6 +51,8 @@ class PinLogin {
   /// Whether the application may be told 9000 before the server has the proof: VERIFY changes nothing that
   /// lasts.
   [[nodiscard]] bool sets_a_value() const { return new_reference_ != 0; }
+  /// Of the PIN that is shown.
+  [[nodiscard]] std::uint8_t reference() const { return reference_; }
 
  private:
   PinLogin() = default;

@@ -65,6 +65,9 @@ class Channel {
   Result<void> send(FrameType type, BytesView payload = {}, std::uint32_t number = 0);
   Result<Frame> receive();
 
+  /// Whether `receive` has something to do within this time: octets have arrived, or the other end is gone.
+  [[nodiscard]] bool wait_readable(std::chrono::milliseconds limit) const;
+
   /// Wakes whoever is in `receive`, for ever.
   void shut_down() const noexcept;
 
