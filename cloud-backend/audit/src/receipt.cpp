@@ -40,14 +40,15 @@ Result<Proven> check_receipt(std::string_view text, const NoteKey& key) {
   const auto entry = from_base64(*entry_text);
   auto row = entry ? decode(*entry) : std::nullopt;
   if (!row) return bad("the receipt's entry cannot be read");
-  Proven proven{std::move(*row), 0, 0, {}};
+  Proven proven{std::move(*row), 0, 0, {}, {}};
   const auto parsed =
       std::from_chars(number_text->data(), number_text->data() + number_text->size(), proven.number);
   if (parsed.ec != std::errc{} || std::to_string(proven.number) != *number_text)
     return bad("this is no receipt");
   const auto proof_end = gap == 0 ? 0 : gap + 1;
   CARDEA_TRY(const auto proof, parse_proof(text.substr(0, proof_end)));
-  CARDEA_TRY(const auto note, open_note(text.substr(proof_end + 1), key));
+  proven.checkpoint = text.substr(proof_end + 1);
+  CARDEA_TRY(const auto note, open_note(proven.checkpoint, key));
   CARDEA_TRY(const auto checkpoint, parse_checkpoint(note));
   if (!verify_inclusion(leaf_hash(*entry), proven.number, checkpoint.size, proof, checkpoint.root)) {
     return bad("the receipt's entry is not in the log");

@@ -9,9 +9,11 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstdlib>
+#include <functional>
 #include <mutex>
 #include <thread>
 
+#include "cardea/api/http.h"
 #include "cardea/http/interface.h"
 #include "cardea/http/server.h"
 #include "cardea/identity/token_issuer.h"
@@ -20,6 +22,7 @@
 #include "cardea/unseal/local_share.h"
 #include "log.h"
 #include "watcher.h"
+#include "witnesses.h"
 
 namespace cardea::cardead {
 namespace {
@@ -180,8 +183,10 @@ class RunningDaemon final : public Daemon {
     CARDEA_CHECK(listen());
     serving_ = public_.get();
     wait_for_shares();
-    integrity_->tick();
-    guard_ = std::jthread{[this](const std::stop_token& stop) { guard(stop); }};
+    look_after_log();
+    guard_ = each_second([this] { integrity_->tick(); });
+    // Apart, because a witness that does not answer must not keep cards from being frozen.
+    asker_ = each_second([this] { integrity_->ask_witness(); });
     sweeper_ = std::jthread{[this](const std::stop_token& stop) { sweep(stop); }};
     const auto where = settings_.server.address + ":" + std::to_string(port());
     log_.write(Level::info, "cardead.ready",
@@ -283,18 +288,24 @@ class RunningDaemon final : public Daemon {
                       service::RecoveryLimits{recovery.link_life, recovery.attempts, recovery.links_a_day});
     directory_.emplace(world, *sessions_, *enrolment_);
     key_care_.emplace(world, *vault_);
-    integrity_.emplace(world, *sessions_, settings_.server.data_directory / "witness",
-                       [this](const char* event, const std::string& what) {
-                         const bool begun = std::string_view{event} == "integrity.begun";
-                         log_.write(begun ? Level::warn : Level::error, event, {{"reason", what}});
+    CARDEA_TRY(auto witnesses, witnesses_of(settings_, *connector_));
+    integrity_.emplace(world, *sessions_, std::move(witnesses),
+                       [this](std::string_view event, const std::string& what) {
+                         const bool good = event == "integrity.begun" || event == "witness.back";
+                         log_.write(good ? Level::warn : Level::error, event, {{"reason", what}});
                        });
-    integrity_->tick();  // before anybody is served, where the vault is open already
+    look_after_log();  // before anybody is served, where the vault is open already
     auto finished = cards_->finish_interrupted();
     if (!finished) return because("interrupted issuances cannot be finished", std::move(finished).error());
     if (*finished > 0)
       log_.write(Level::warn, "card.create.recovered", {{"cards", std::to_string(*finished)}});
     publish_numbers();
     return {};
+  }
+
+  void look_after_log() {
+    integrity_->tick();
+    integrity_->ask_witness();
   }
 
   Result<void> listen() {
@@ -386,6 +397,7 @@ class RunningDaemon final : public Daemon {
     });
     gauge("cardea_sealed", "1 while the server waits for its shares.", "gauge",
           [vault] { return vault->sealed() ? 1 : 0; });
+    if (!settings_.witness.url.empty()) publish_witness(*integrity_, metrics_);
     gauge("cardea_connections", "Open connections.", "gauge", [this] { return connection_stats().open; });
     gauge("cardea_connections_refused_total", "Connections over the limit.", "counter",
           [this] { return connection_stats().refused; });
@@ -415,12 +427,14 @@ class RunningDaemon final : public Daemon {
     }
   }
 
-  void guard(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock{mutex};
-    while (!never.wait_for(lock, stop, kGuardEvery, [&stop] { return stop.stop_requested(); }))
-      integrity_->tick();
+  static std::jthread each_second(std::function<void()> work) {
+    return std::jthread{[work = std::move(work)](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::condition_variable_any never;
+      std::unique_lock lock{mutex};
+      while (!never.wait_for(lock, stop, kGuardEvery, [&stop] { return stop.stop_requested(); }))
+        work();
+    }};
   }
 
   void stop_everything() {
@@ -431,8 +445,13 @@ class RunningDaemon final : public Daemon {
     if (public_) public_->stop();
     if (sessions_) sessions_->end_all();
     guard_.request_stop();
+    asker_.request_stop();
     if (guard_.joinable()) guard_.join();
     if (integrity_) integrity_->tick();  // the last checkpoint covers everything
+    if (asker_.joinable()) asker_.join();
+    if (!integrity_) return;
+    const auto witness = integrity_->witness_status();
+    if (witness && !witness->away) integrity_->ask_witness();
   }
 
   // In the order in which they depend on one another; destroyed the other way round.
@@ -451,6 +470,7 @@ class RunningDaemon final : public Daemon {
   std::optional<identity::DeviceDirectory> devices_;
   std::optional<identity::Enrolment> enrolment_;
   std::optional<identity::Authenticator> authenticator_;
+  std::unique_ptr<api::HttpConnector> connector_ = api::make_openssl_connector();
   std::optional<service::CardSessions> sessions_;
   std::optional<service::Cards> cards_;
   std::optional<service::Recovery> recovery_;
@@ -463,6 +483,7 @@ class RunningDaemon final : public Daemon {
   std::atomic<http::Server*> serving_{nullptr};
   std::jthread sweeper_;
   std::jthread guard_;
+  std::jthread asker_;
 };
 
 }  // namespace

@@ -1,7 +1,10 @@
+#include <array>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 
+#include "cardea/audit/cosignature.h"
 #include "cardea/audit/receipt.h"
 #include "verbs.h"
 
@@ -13,6 +16,7 @@ struct Options {
   std::string card;
   std::string file;
   std::string key_file;
+  std::string witness_file;
 };
 
 int refuse(const std::string& sentence) {
@@ -32,6 +36,21 @@ int ask(Client& client, const std::string& path, Json& out) {
   return 0;
 }
 
+/// For people. To stderr what they should do something about.
+void print_witness(const Json& witness) {
+  if (!witness.is_object()) return;
+  const auto name = witness.value("name", "");
+  if (witness.contains("at")) {
+    std::cout << "The first " << witness["size"] << " were cosigned by " << name << " at "
+              << witness.value("at", "") << ".\n";
+  } else {
+    std::cout << "Nothing was cosigned by " << name << " yet.\n";
+  }
+  if (witness.value("away", false))
+    std::cerr << "cardea: the witness " << name << " does not cosign: " << witness.value("reason", "")
+              << '\n';
+}
+
 int verify(Client& client, bool json) {
   Json found;
   if (const int status = ask(client, "/v1/admin/audit-log/verify", found); status != 0) return status;
@@ -41,6 +60,7 @@ int verify(Client& client, bool json) {
   } else if (good) {
     std::cout << found["rows"] << " rows are what " << found["leaves"] << " changes made them.\n";
   }
+  if (!json && found.contains("witness")) print_witness(found["witness"]);
   for (const auto& problem : found["problems"])
     std::cerr << "cardea: " << problem.get<std::string>() << '\n';
   return good ? 0 : 1;
@@ -69,12 +89,26 @@ std::string contents(const std::string& file) {
   return {std::istreambuf_iterator<char>{in}, {}};
 }
 
-/// Needs no server: only the receipt and the log's key.
-int check(const Options& o, bool json) {
-  auto text = contents(o.key_file);
+/// The file's one line.
+std::string line_of(const std::string& file) {
+  auto text = contents(file);
   while (text.ends_with('\n'))
     text.pop_back();
-  const auto log_key = audit::parse_note_key(text);
+  return text;
+}
+
+std::string utc(std::uint64_t seconds) {
+  const auto time = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  std::array<char, 32> text{};
+  if (::gmtime_r(&time, &parts) == nullptr) return std::to_string(seconds);
+  (void)std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+/// Needs no server: only the receipt, the log's key, and that of a witness where one is asked for.
+int check(const Options& o, bool json) {
+  const auto log_key = audit::parse_note_key(line_of(o.key_file));
   if (!log_key) return refuse(o.key_file + ": " + log_key.error().what);
   const auto proven = audit::check_receipt(contents(o.file), *log_key);
   if (!proven) return refuse(o.file + ": " + proven.error().what);
@@ -83,14 +117,26 @@ int check(const Options& o, bool json) {
     if (const auto* number = std::get_if<std::int64_t>(&column.value)) entry[column.name] = *number;
     if (const auto* string = std::get_if<std::string>(&column.value)) entry[column.name] = *string;
   }
-  const Json out{{"table", proven->row.table},
-                 {"entry", entry},
-                 {"leaf", proven->number},
-                 {"size", proven->size},
-                 {"log", proven->origin}};
-  std::cout << (json ? out.dump(2)
-                     : "Good: " + entry.dump() + " is change " + std::to_string(proven->number) + " of " +
-                           std::to_string(proven->size) + " in " + proven->origin + ".")
+  Json out{{"table", proven->row.table},
+           {"entry", entry},
+           {"leaf", proven->number},
+           {"size", proven->size},
+           {"log", proven->origin}};
+  std::string by;
+  if (!o.witness_file.empty()) {
+    const auto witness = audit::parse_cosigner_key(line_of(o.witness_file));
+    if (!witness) return refuse(o.witness_file + ": " + witness.error().what);
+    const auto time = audit::open_cosignature(proven->checkpoint, *witness);
+    if (!time) return refuse(o.file + ": " + time.error().what);
+    out["witness"] = {{"name", witness->name}, {"at", utc(*time)}};
+    by = ", cosigned by " + witness->name + " at " + utc(*time);
+  }
+  const auto dump = [](const Json& what, int indent) {
+    return what.dump(indent, ' ', false, Json::error_handler_t::replace);
+  };
+  std::cout << (json ? dump(out, 2)
+                     : "Good: " + dump(entry, -1) + " is change " + std::to_string(proven->number) + " of " +
+                           std::to_string(proven->size) + " in " + proven->origin + by + ".")
             << '\n';
   return 0;
 }
@@ -114,6 +160,11 @@ void declare_audit(CLI::App& app, Call& out) {
   offline->add_option("FILE", o->file, "The receipt.")->required()->check(CLI::ExistingFile);
   offline->add_option("--key", o->key_file, "File with the log's key, as `cardea audit key` prints it.")
       ->required()
+      ->check(CLI::ExistingFile);
+  offline
+      ->add_option(
+          "--witness-key", o->witness_file,
+          "File with a witness' key, as `cardea-witness init` prints it: it must have cosigned, too.")
       ->check(CLI::ExistingFile);
 }
 

@@ -2,8 +2,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 #include <system_error>
 
+#include "cardea/audit/cosignature.h"
 #include "cardea/config/settings.h"
 
 namespace cardea::config {
@@ -91,6 +93,13 @@ std::string describe(const Settings& s) {
       s.pin.channel_binding == ChannelBinding::require ? "require" : "prefer");
   out += fmt::format("\n[recovery]\nlink_life = \"{}s\"\nattempts = {}\nlinks_a_day = {}\n",
                      s.recovery.link_life.count(), s.recovery.attempts, s.recovery.links_a_day);
+  out += "\n[witness]\n" +
+         (s.witness.url.empty() ? "# url: none but the file in the data directory\n"
+                                : "url = " + quoted(s.witness.url) + "\n") +
+         optional("key", s.witness.key, "goes with url") +
+         optional("ca", s.witness.ca, "the system's trust store") +
+         fmt::format("required = {}\ntimeout = \"{}s\"\norigin = {}\n", s.witness.required,
+                     s.witness.timeout.count(), quoted(s.witness.origin));
   return out;
 }
 
@@ -108,6 +117,17 @@ Result<void> check_files(const Settings& settings) {
   // With shares it is there only until the server has taken the token over.
   if (settings.vault.unseal == Unseal::file) check("vault.pin_file", settings.vault.pin_file, R_OK);
   check("vault.signer", settings.vault.signer, X_OK);
+  check("witness.ca", settings.witness.ca, R_OK);
+  check("witness.key", settings.witness.key, R_OK);
+  if (const auto& file = settings.witness.key; !file.empty() && ::access(file.c_str(), R_OK) == 0) {
+    std::ifstream in{file};
+    std::string line;
+    std::getline(in, line);
+    if (const auto key = audit::parse_cosigner_key(line); !key) {
+      mistakes +=
+          fmt::format("{}witness.key: {}: {}", mistakes.empty() ? "" : "\n", file.string(), key.error().what);
+    }
+  }
   if (!mistakes.empty()) return fail(Errc::invalid, std::move(mistakes));
   return {};
 }

@@ -22,7 +22,9 @@ namespace cardea::config {
 #include <toml++/toml.h>
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <fstream>
 #include <limits>
 #include <set>
@@ -273,6 +275,31 @@ void read_recovery(Reader& reader, Recovery& recovery) {
   reader.end_section();
 }
 
+void read_witness(Reader& reader, Witness& witness) {
+  reader.section("witness");
+  reader.text("url", witness.url);
+  reader.path("key", witness.key);
+  reader.path("ca", witness.ca);
+  reader.boolean("required", witness.required);
+  reader.duration("timeout", witness.timeout, Seconds{1}, Seconds{60});
+  reader.text("origin", witness.origin);
+  reader.end_section();
+  if (!witness.url.empty() && !parse_https_url(witness.url)) {
+    reader.mistake_in("witness", "witness.url must be https://HOST, https://HOST:PORT or such with a path");
+  }
+  if (witness.url.empty() != witness.key.empty()) {
+    reader.mistake_in("witness", "witness.url and witness.key go together: name both or neither");
+  }
+  if (witness.url.empty() && (witness.required || !witness.ca.empty())) {
+    reader.mistake_in("witness", "witness.required and witness.ca need witness.url");
+  }
+  const bool blank = std::ranges::any_of(
+      witness.origin, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7F'; });
+  if (blank || witness.origin.size() > 255) {
+    reader.mistake_in("witness", "witness.origin must be a name without blanks, of 255 octets at most");
+  }
+}
+
 void read_limits(Reader& reader, Limits& limits) {
   using std::chrono::hours;
   reader.section("limits");
@@ -308,6 +335,39 @@ Result<Seconds> parse_duration(std::string_view text) {
   return Seconds{number * factor};
 }
 
+Result<HttpsUrl> parse_https_url(std::string_view text) {
+  const auto wrong = fail(Errc::invalid, "this is no https:// URL");
+  constexpr std::string_view kScheme = "https://";
+  const bool blank =
+      std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7F'; });
+  if (!text.starts_with(kScheme) || blank || text.find_first_of("?#@") != std::string_view::npos)
+    return wrong;
+  text.remove_prefix(kScheme.size());
+  HttpsUrl url;
+  const auto slash = std::min(text.find('/'), text.size());
+  url.prefix = text.substr(slash);
+  while (url.prefix.ends_with('/'))
+    url.prefix.pop_back();
+  auto host = text.substr(0, slash);
+  const auto colon = host.rfind(':');
+  const auto bracket = host.rfind(']');
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    const auto digits = host.substr(colon + 1);
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), url.port);
+    if (parsed.ec != std::errc{} || parsed.ptr != digits.data() + digits.size() || url.port == 0)
+      return wrong;
+    host = host.substr(0, colon);
+  }
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find_first_of(":[]") != std::string_view::npos) {
+    return wrong;
+  }
+  if (host.empty()) return wrong;
+  url.host = host;
+  return url;
+}
+
 Result<Settings> parse(std::string_view toml, const std::string& file) {
   toml::table root;
   try {
@@ -327,6 +387,7 @@ Result<Settings> parse(std::string_view toml, const std::string& file) {
   read_limits(reader, settings.limits);
   read_pin(reader, settings.pin);
   read_recovery(reader, settings.recovery);
+  read_witness(reader, settings.witness);
   reader.end();
   if (auto mistakes = reader.mistakes(); !mistakes.empty()) return fail(Errc::invalid, std::move(mistakes));
   return settings;

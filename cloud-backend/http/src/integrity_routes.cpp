@@ -14,13 +14,28 @@ Result<service::Integrity*> integrity_of(const Application& app) {
   return app.integrity;
 }
 
+Json witness_json(service::Integrity& integrity) {
+  const auto status = integrity.witness_status();
+  if (!status) return nullptr;
+  Json out{{"name", status->name}, {"required", status->required}, {"away", status->away}};
+  if (status->away) out["reason"] = status->reason;
+  if (status->time != 0) {
+    out["size"] = status->size;
+    out["at"] = rfc3339(store::Time{std::chrono::seconds{status->time}});
+  }
+  return out;
+}
+
 Result<Json> verify(const Application& app, const Request&) {
   CARDEA_TRY(auto* integrity, integrity_of(app));
   CARDEA_TRY(const auto found, integrity->verify());
   auto problems = found.problems;
   if (!found.broken.empty()) problems.insert(problems.begin(), found.broken);
-  return Json{
-      {"good", problems.empty()}, {"leaves", found.leaves}, {"rows", found.rows}, {"problems", problems}};
+  return Json{{"good", problems.empty()},
+              {"leaves", found.leaves},
+              {"rows", found.rows},
+              {"problems", problems},
+              {"witness", witness_json(*integrity)}};
 }
 
 Result<Json> receipt(const Application& app, const Request& request) {

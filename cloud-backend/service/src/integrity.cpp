@@ -1,6 +1,7 @@
 #include "cardea/service/integrity.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cardea/audit/receipt.h"
 
@@ -12,12 +13,31 @@ namespace {
 const std::string kServer = "cardea-server";  // NOLINT(cert-err58-cpp): allocates at most
 constexpr std::string_view kLabel = "change-log/1";
 constexpr std::size_t kKeyOctets = 32;
-constexpr const char* kOrigin = "cardea.invalid/changes";
+
+tl::unexpected<Error> no_checkpoint() {
+  return fail(Errc::unavailable, "there is no checkpoint that can be relied on");
+}
 
 }  // namespace
 
-Integrity::Integrity(World world, CardSessions& sessions, std::filesystem::path witness, Report report)
-    : world_{world}, sessions_{sessions}, file_{std::move(witness)}, report_{std::move(report)} {}
+Integrity::Integrity(World world, CardSessions& sessions, Witnesses witnesses, Report report)
+    : world_{world},
+      sessions_{sessions},
+      file_{std::move(witnesses.file)},
+      cosigned_file_{std::move(witnesses.cosigned)},
+      origin_{std::move(witnesses.origin)},
+      required_{witnesses.required},
+      remote_key_{witnesses.machine ? witnesses.machine->key() : audit::CosignerKey{}},
+      report_{std::move(report)},
+      remote_{std::move(witnesses.machine)} {
+  if (!remote_) return;
+  status_.emplace();
+  status_->name = remote_key_.name;
+  status_->required = required_;
+  status_->away = true;
+  status_->reason = "it was not asked yet";
+  world_.database.changes().hold("the witness " + status_->name + " was not asked yet");
+}
 
 void Integrity::tick() {
   const std::lock_guard lock{mutex_};
@@ -43,6 +63,7 @@ Result<void> Integrity::begin() {
   CARDEA_TRY(const auto found, changes.protect(secret));
   witness_ = *std::move(witness);
   key_ = audit::NoteKey{"cardea", point.point};
+  read_cosigned();
   if (!found.broken.empty()) refuse(found.broken);
   if (found.begun) {
     if (witness_->last()) {
@@ -67,7 +88,7 @@ Result<void> Integrity::checkpoint() {
            " changes, and the log has " + std::to_string(head.size));
     return {};
   }
-  const auto text = audit::to_text(audit::Checkpoint{kOrigin, head.size, head.root});
+  const auto text = audit::to_text(audit::Checkpoint{origin_, head.size, head.root});
   CARDEA_TRY(const auto signature, world_.vault.sign_manifest(kServer, audit::sha256(as_bytes(text))));
   CARDEA_TRY(const auto note, audit::sign_note(text, *key_, signature.signature));
   CARDEA_TRY(const auto proof, changes.consistency(last ? last->size : 0, head.size));
@@ -132,19 +153,39 @@ Result<store::Findings> Integrity::verify() {
   const auto root = checkpoint ? changes.root(checkpoint->size) : tl::unexpected{checkpoint.error()};
   if (!root || *root != checkpoint->root)
     found.broken = "table checkpoints: the checkpoint is not one of this log";
+  const std::lock_guard lock{mutex_};
+  if (cosigned_ && found.broken.empty()) {
+    const auto& known = cosigned_->checkpoint;
+    const auto there = changes.root(known.size);
+    if (!there || *there != known.root) {
+      found.broken = "the log is not the one whose " + std::to_string(known.size) + " changes " +
+                     status_->name + " cosigned";
+    }
+  }
   return found;
 }
 
 Result<std::string> Integrity::receipt(std::uint64_t audit_number) {
   auto& changes = world_.database.changes();
   CARDEA_TRY(const auto line, changes.line(audit_number));
+  bool ask = false;
+  {
+    const std::lock_guard lock{mutex_};
+    if (!key_ || refused_) return no_checkpoint();
+    CARDEA_CHECK(checkpoint());
+    ask = status_ && !status_->away && !(cosigned_ && line.leaf < cosigned_->checkpoint.size);
+  }
+  if (ask) ask_witness();
   const std::lock_guard lock{mutex_};
-  if (!key_ || refused_) return fail(Errc::unavailable, "there is no checkpoint that can be relied on");
-  CARDEA_CHECK(checkpoint());
+  if (refused_) return no_checkpoint();
   const auto& last = witness_->last();
-  if (!last || line.leaf >= last->size) return fail(Errc::unavailable, "the line is in no checkpoint yet");
-  CARDEA_TRY(const auto proof, changes.inclusion(line.leaf, last->size));
-  return audit::to_text(audit::Receipt{line.entry, line.leaf, proof, last_note_});
+  const bool better = cosigned_ && line.leaf < cosigned_->checkpoint.size;
+  if (!better && (!last || line.leaf >= last->size)) {
+    return fail(Errc::unavailable, "the line is in no checkpoint yet");
+  }
+  CARDEA_TRY(const auto proof,
+             changes.inclusion(line.leaf, better ? cosigned_->checkpoint.size : last->size));
+  return audit::to_text(audit::Receipt{line.entry, line.leaf, proof, better ? cosigned_->note : last_note_});
 }
 
 Result<std::string> Integrity::key() {

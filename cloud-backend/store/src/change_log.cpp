@@ -437,6 +437,16 @@ std::string ChangeLog::refused() const {
   return refused_;
 }
 
+void ChangeLog::hold(const std::string& reason) {
+  const std::unique_lock lock{mutex_};
+  held_ = reason;
+}
+
+std::string ChangeLog::held() const {
+  const std::shared_lock lock{mutex_};
+  return held_;
+}
+
 void ChangeLog::alarm(Alarm alarm) {
   const std::unique_lock lock{mutex_};
   if (alarms_.size() < 1000) alarms_.push_back(std::move(alarm));

@@ -61,6 +61,8 @@ class ChangeLog {
   [[nodiscard]] bool on() const;
   void refuse(const std::string& reason);
   [[nodiscard]] std::string refused() const;
+  void hold(const std::string& reason);
+  [[nodiscard]] std::string held() const;
   void alarm(Alarm alarm);
   std::vector<Alarm> alarms();
   [[nodiscard]] LogHead head() const;
@@ -127,6 +129,7 @@ class ChangeLog {
   std::unordered_map<std::string, Group> groups_;
   std::unordered_map<std::string, std::string> cards_;  ///< id → group
   std::string refused_;
+  std::string held_;
   std::vector<Alarm> alarms_;
 };
 

@@ -45,6 +45,8 @@ Result<Findings> SqliteChanges::protect(const SecretBytes& key) {
 }
 
 Result<void> SqliteChanges::check_card(const std::string& card, const std::string& device) {
+  if (auto held = log_.held(); !held.empty() && log_.refused().empty())
+    return fail(Errc::unavailable, std::move(held));
   std::vector<std::pair<std::string, std::string>> others;
   if (!device.empty()) others.emplace_back("devices", device);
   ChangeLog::Comparison last;

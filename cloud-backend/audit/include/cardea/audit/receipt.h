@@ -25,6 +25,7 @@ struct Proven {
   std::uint64_t number = 0;  ///< of the leaf
   std::uint64_t size = 0;    ///< of the log then
   std::string origin;
+  std::string checkpoint;  ///< the signed note, for those who ask who else signed it
 };
 
 /// Errors: `corrupt` with a sentence about what is wrong.

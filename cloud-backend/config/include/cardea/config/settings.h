@@ -113,6 +113,26 @@ struct Recovery {
   std::size_t links_a_day = 3;  ///< for one card, 1 to 20
 };
 
+/// Another machine that remembers how far the log of changes has come (C2SP tlog-witness). Without one, the
+/// file in the data directory is the only witness.
+struct Witness {
+  std::string url;            ///< https://HOST[:PORT][/PREFIX], without "add-checkpoint"; empty: none
+  std::filesystem::path key;  ///< the witness' key, as `cardea-witness init` prints it; goes with `url`
+  std::filesystem::path ca;   ///< PEM that its certificate is checked with; empty: the system's
+  bool required = false;      ///< whether keys may be used while it is away
+  Seconds timeout{5};         ///< for an answer
+  std::string origin = "cardea.invalid/changes";  ///< the log's name, to this witness and in receipts
+};
+
+/// An URL of a witness, taken apart.
+struct HttpsUrl {
+  std::string host;
+  std::uint16_t port = 443;
+  std::string prefix;  ///< empty, or begins with '/' and does not end with one
+};
+/// "https://HOST[:PORT][/PREFIX]"; IPv6 addresses stand in brackets. Errors: `invalid`.
+Result<HttpsUrl> parse_https_url(std::string_view text);
+
 /// Everything cardead can be told. The defaults work on one machine as they stand.
 struct Settings {
   Server server;
@@ -123,6 +143,7 @@ struct Settings {
   Limits limits;
   Pin pin;
   Recovery recovery;
+  Witness witness;
 };
 
 /// Reads TOML text. `file` is only for error texts. Errors: `invalid`, one line a mistake, each
@@ -133,7 +154,8 @@ Result<Settings> parse(std::string_view toml, const std::string& file);
 /// Reads a file. Errors: those of `parse`; `not_found` when it cannot be read.
 Result<Settings> load(const std::filesystem::path& file);
 
-/// Whether every file that is named exists and can be read. Errors: `invalid`, one line a mistake.
+/// Whether every file that is named exists and can be read, and that of the witness' key holds one. Errors:
+/// `invalid`, one line a mistake.
 Result<void> check_files(const Settings& settings);
 
 /// The effective values as TOML text that `parse` reads back to the same settings.

@@ -58,9 +58,12 @@ class Changes {
   [[nodiscard]] virtual bool on() const = 0;
   /// Every card is refused from now on, for this reason.
   virtual void refuse(const std::string& reason) = 0;
+  /// Every card is refused for the time being, until it is called with an empty reason; no alarm is raised.
+  virtual void hold(const std::string& reason) = 0;
 
   /// Whether all rows of the card are what the server wrote, and those of its organisation, its holder and
-  /// this device (empty: of none). Good before `protect`. Errors: `corrupt` with a sentence; `not_found`.
+  /// this device (empty: of none). Good before `protect`. Errors: `corrupt` with a sentence; `unavailable`
+  /// while held; `not_found`.
   virtual Result<void> check_card(const std::string& card, const std::string& device) = 0;
   /// Everything anew, from the file.
   virtual Result<Findings> verify() = 0;
