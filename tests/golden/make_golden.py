@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""Writes the golden files of this folder from the descriptions in cloud-backend/vault/README.md and cloud-backend/api/README.md alone,
+"""Writes the golden files of this folder from the descriptions in cloud-backend/{vault,api,audit,witness}/README.md alone,
 with Python's `cryptography` and no line of the product: a second implementation of every stored and sent format.
 
 All inputs are fixed, so the files are always the same. A format that is in use never changes: a difference is a mistake, in the product,
 in a description or here.
 """
 
+import base64
 import hashlib
 import hmac
 import struct
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
@@ -225,7 +227,118 @@ def names():
             "ksf_memory_kib": struct.pack(">I", 65536), "ksf_passes": struct.pack(">I", 3), "ksf": bytes([1]) + struct.pack(">II", 65536, 3)}
 
 
+# audit/README.md, "Rows": a column is (name, value, whether it is part of the key).
+def audit_column(name, value):
+    kind, octets_ = {int: (1, lambda v: struct.pack(">q", v)), float: (2, lambda v: struct.pack(">d", v)), str: (3, str.encode),
+                     bytes: (4, bytes)}[type(value)]
+    content = octets_(value)
+    return x16(name.encode()) + bytes([kind]) + struct.pack(">I", len(content)) + content
+
+
+def audit_encoding(kind, table, columns):
+    kept = sorted(((n, v) for n, v, key in columns if v is not None and (kind == 1 or key)), key=lambda c: c[0].encode())
+    return (bytes([kind]) + x16(table.encode()) + struct.pack(">H", len(kept))
+            + b"".join(audit_column(n, v) for n, v in kept))
+
+
+def audit_rows():
+    """audit/README.md, "Rows" and "Log": a row, the key that names it, and the leaves of both."""
+    rows = [("cards", [("serial", -3, False), ("id", CARD.decode(), True), ("weight", 0.5, False), ("secret", b"\0\xff", False),
+                       ("holder", None, False), ("label", "K\u00e4rtchen", False)]),
+            ("pins", [("ref", 128, True), ("card", 7, True), ("spent", 1, False)])]
+    out = []
+    for table, columns in rows:
+        row, tombstone = audit_encoding(1, table, columns), audit_encoding(2, table, columns)
+        out.append({"table": table.encode(), "row": row, "tombstone": tombstone, "row_leaf": hashlib.sha256(b"\0" + row).digest(),
+                    "tombstone_leaf": hashlib.sha256(b"\0" + tombstone).digest()})
+    return out
+
+
+# RFC 6962, section 2.1, as it is written there.
+def split(n):
+    return 1 << (n - 1).bit_length() - 1
+
+
+def tree_hash(leaves):
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\0" + leaves[0]).digest()
+    k = split(len(leaves))
+    return hashlib.sha256(b"\1" + tree_hash(leaves[:k]) + tree_hash(leaves[k:])).digest()
+
+
+def path(m, leaves):
+    if len(leaves) == 1:
+        return []
+    k = split(len(leaves))
+    return path(m, leaves[:k]) + [tree_hash(leaves[k:])] if m < k else path(m - k, leaves[k:]) + [tree_hash(leaves[:k])]
+
+
+def subproof(m, leaves, whole):
+    if m == len(leaves):
+        return [] if whole else [tree_hash(leaves)]
+    k = split(len(leaves))
+    if m <= k:
+        return subproof(m, leaves[:k], whole) + [tree_hash(leaves[k:])]
+    return subproof(m - k, leaves[k:], False) + [tree_hash(leaves[:k])]
+
+
+def lines(hashes):
+    return b"".join(base64.b64encode(h) + b"\n" for h in hashes)
+
+
+def note_key_id(name, typed):
+    return hashlib.sha256(name + b"\n" + typed).digest()[:4]
+
+
+def note_line(name, typed, signature):
+    return "\u2014 ".encode() + name + b" " + base64.b64encode(note_key_id(name, typed) + signature) + b"\n"
+
+
+def note_verifier(name, typed):
+    return name + b"+" + note_key_id(name, typed).hex().encode() + b"+" + base64.b64encode(typed)
+
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def ecdsa_p256(scalar, nonce, message):
+    """(r, s), with a nonce that is fixed: for these files only."""
+    r = ec.derive_private_key(nonce, ec.SECP256R1()).public_key().public_numbers().x % P256_ORDER
+    digest = int.from_bytes(hashlib.sha256(message).digest(), "big")
+    return r, pow(nonce, -1, P256_ORDER) * (digest + r * scalar) % P256_ORDER
+
+
+def audit_log():
+    """audit/README.md, "Checkpoints", "Receipts", "Cosignatures"; witness/README.md, "Protocol" and "State"."""
+    leaves = [audit_encoding(1, "audit", [("number", n, True), ("action", "key.use", False)]) for n in range(11)]
+    origin, old, number, time = b"golden.example/changes", 4, 6, 1_700_000_000
+
+    scalar, nonce = (int.from_bytes(octets(label), "big") % (2**255) for label in ("log scalar", "log nonce"))
+    public = ec.derive_private_key(scalar, ec.SECP256R1()).public_key()
+    log_name, log_typed = b"cardea", b"\2" + public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    text = origin + b"\n" + str(len(leaves)).encode() + b"\n" + lines([tree_hash(leaves)])
+    r, s = ecdsa_p256(scalar, nonce, text)
+    note = text + b"\n" + note_line(log_name, log_typed, encode_dss_signature(r, s))
+
+    witness = Ed25519PrivateKey.from_private_bytes(octets("witness"))
+    name, typed = b"witness.example/1", b"\4" + public_of_ed25519(octets("witness"))
+    signature = witness.sign(b"cosignature/v1\ntime %d\n" % time + text)
+    line = note_line(name, typed, struct.pack(">Q", time) + signature)
+    proof = lines(subproof(old, leaves, True))
+    log_key = note_verifier(log_name, log_typed)
+    receipt = (b"cardea/receipt/1\nentry " + base64.b64encode(leaves[number]) + b"\nleaf %d\n" % number
+               + lines(path(number, leaves)) + b"\n" + note + line)
+    return {"origin": origin, "leaves": bytes([len(leaves)]), "root": tree_hash(leaves), "log_key": log_key,
+            "raw_signature": r.to_bytes(32, "big") + s.to_bytes(32, "big"), "checkpoint": note, "old": bytes([old]),
+            "old_root": tree_hash(leaves[:old]), "consistency": proof, "number": bytes([number]), "receipt": receipt,
+            "witness_key": note_verifier(name, typed), "time": struct.pack(">Q", time), "signature": signature, "cosignature": line,
+            "request": b"old %d\n" % old + proof + b"\n" + note,
+            "state": b"cardea/witness/1\n" + origin + b"\n" + log_key + b"\n" + note}
+
+
 FILES = {
+    "audit-rows.txt": ("Rows, the keys that name them, and their leaves in the log of changes", audit_rows),
+    "audit-log.txt": ("A log of eleven changes: checkpoint, proofs, receipt, cosignature", lambda: [audit_log()]),
     "sealed-key-1.txt": ("Sealed key, format 1: a P-256 key, wrapped", lambda: [sealed_key_1()]),
     "sealed-key-2.txt": ("Sealed key, format 2: the key of format 1 behind the card's passcode", lambda: [sealed_key_2()]),
     "sealed-key-3.txt": ("Sealed keys, format 3: made in an HSM, imported into and made in the software token", sealed_key_3),
