@@ -250,3 +250,38 @@ TEST_CASE("config: what the TOML reader itself gives up on is a mistake in the f
   }
   CHECK(config::parse("[$x]\n", "f").error().what == "f: not TOML: is there a name that needs quotes?");
 }
+
+TEST_CASE("config: a witness on another machine has an address and a key") {
+  const auto s = config::parse(R"([witness]
+url = "https://[::1]:8444/a/"
+key = "/etc/w.key"
+ca = "/etc/w.pem"
+required = true
+timeout = "7s"
+origin = "cards.example/changes"
+)",
+                               "c.toml")
+                     .value();
+  CHECK(s.witness.required);
+  CHECK(s.witness.timeout == Seconds{7});
+  CHECK(s.witness.origin == "cards.example/changes");
+  CHECK(config::describe(config::parse(config::describe(s), "d.toml").value()) == config::describe(s));
+  const auto url = config::parse_https_url(s.witness.url).value();
+  CHECK(url.host == "::1");
+  CHECK(url.port == 8444);
+  CHECK(url.prefix == "/a");
+  CHECK(config::parse_https_url("https://w.example").value().port == 443);
+  for (const auto* bad :
+       {"", "http://w", "https://", "https://:1", "https://w:", "https://w:0", "https://w:70000",
+        "https://w:1x", "https://u@w", "https://w/?q", "https://a b", "https://a:b:1", "https://[::1"})
+    CHECK_FALSE(config::parse_https_url(bad).has_value());
+
+  CHECK(mistake("[witness]\nurl = \"https://w\"\n") ==
+        "c.toml:1: witness.url and witness.key go together: name both or neither");
+  CHECK(mistake("[witness]\nurl = \"http://w\"\nkey = \"/k\"\n") ==
+        "c.toml:1: witness.url must be https://HOST, https://HOST:PORT or such with a path");
+  CHECK(mistake("[witness]\nrequired = true\n") ==
+        "c.toml:1: witness.required and witness.ca need witness.url");
+  CHECK(mistake("[witness]\norigin = \"two words\"\n") ==
+        "c.toml:1: witness.origin must be a name without blanks, of 255 octets at most");
+}
