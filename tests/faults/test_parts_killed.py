@@ -218,6 +218,18 @@ def card(stack):
     made.remove()
 
 
+def kill_agent(stack, connection):
+    """And lets the application find out: the next command is what a driver must not answer."""
+    stack.agent.kill()
+    notice(connection)
+    stack.wait_for_card(present=False)
+
+
+def notice(connection):
+    with pytest.raises(PcscError):
+        connection.sw("00200080")
+
+
 def waiting_proofs(stack):
     """Proofs of right PINs that the agent does not know to have arrived."""
     return list(stack.agent_state.glob("late-proof-*"))
@@ -228,7 +240,7 @@ def log_in_and(stack, break_off, repair, rounds):
     for round_number in range(rounds):
         with connect_patiently() as connection:
             assert connection.sw(verify_command(FACTORY_PIN)) == "9000", f"round {round_number}"
-            break_off()
+            break_off(connection)
         repair()
         with connect_patiently() as connection:
             # The query of a card on which nobody is logged in.
@@ -241,13 +253,12 @@ def test_agent_killed_after_a_right_pin(stack, card, dice):
     is missing, and the card never blocks."""
     left = []
 
-    def kill():
+    def kill(connection):
         time.sleep(dice.uniform(0, 0.05))
-        stack.agent.kill()
+        kill_agent(stack, connection)
         left.extend(waiting_proofs(stack))
 
     def restart():
-        stack.wait_for_card(present=False)
         stack.start_agent()
         card.insert()
 
@@ -260,19 +271,23 @@ def test_agent_killed_after_a_right_pin(stack, card, dice):
 def test_server_killed_after_a_right_pin(stack, card):
     """[C3] The same with the server: it has forgotten the login, and the agent shows the proof in its next session."""
 
+    def kill(connection):
+        stack.server.kill()
+        notice(connection)
+
     def restart():
         stack.start_server()
         stack.wait_for_card(present=True, timeout=30)
 
-    log_in_and(stack, stack.server.kill, restart, 5)
+    log_in_and(stack, kill, restart, 5)
 
 
 def test_a_wrong_pin_is_never_refunded(stack, card):
     """[C3] What was guessed stays spent through kills, whatever proofs of right PINs come late in between."""
 
     def restart_agent():
-        stack.agent.kill()
-        stack.wait_for_card(present=False)
+        with connect_patiently() as connection:
+            kill_agent(stack, connection)
         stack.start_agent()
         card.insert()
 
@@ -300,8 +315,7 @@ def test_a_proof_that_is_shown_again(stack, card):
     for _ in range(20):
         with connect_patiently() as connection:
             assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
-            stack.agent.kill()
-        stack.wait_for_card(present=False)
+            kill_agent(stack, connection)
         for path in waiting_proofs(stack):
             kept = (path, path.read_bytes())
         stack.start_agent()
@@ -314,8 +328,7 @@ def test_a_proof_that_is_shown_again(stack, card):
     assert len(content) == 64
     with connect_patiently() as connection:
         assert connection.sw(verify_command("000000")) == "63C2"
-    stack.agent.kill()
-    stack.wait_for_card(present=False)
+        kill_agent(stack, connection)
     path.write_bytes(content)
     stack.start_agent()
     card.insert()
