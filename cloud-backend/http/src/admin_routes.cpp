@@ -127,7 +127,7 @@ Result<Json> set_escrow_key(const Application& app, const Request& request) {
     if (!octets || octets->empty()) return fail(Errc::invalid, "the member \"public_key\" must be base64url");
     key = *octets;
   }
-  CARDEA_TRY(const auto row, app.directory.set_escrow_key(std::string{request.parameters[0]}, key, kActor));
+  CARDEA_TRY(const auto row, app.directory.set_escrow_key(request.parameters[0], key, kActor));
   return describe(row);
 }
 
@@ -168,32 +168,32 @@ Result<Json> list_cards(const Application& app, const Request& request) {
 
 Result<Json> after(const Application& app, const Request& request, const Result<void>& done) {
   if (!done) return tl::unexpected{done.error()};
-  CARDEA_TRY(const auto view, app.cards.show(std::string{request.parameters[0]}));
+  CARDEA_TRY(const auto view, app.cards.show(request.parameters[0]));
   return describe(view);
 }
 
 Result<Json> show_card(const Application& app, const Request& request) {
   CARDEA_TRY(auto card, after(app, request, {}));
-  CARDEA_TRY(const auto frozen, app.database.changes().frozen(std::string{request.parameters[0]}));
+  CARDEA_TRY(const auto frozen, app.database.changes().frozen(request.parameters[0]));
   card["frozen"] = frozen ? Json(frozen->reason) : Json(nullptr);
   return card;
 }
 Result<Json> block_card(const Application& app, const Request& request) {
-  return after(app, request, app.cards.block(std::string{request.parameters[0]}, kActor));
+  return after(app, request, app.cards.block(request.parameters[0], kActor));
 }
 Result<Json> unblock_card(const Application& app, const Request& request) {
-  return after(app, request, app.cards.unblock(std::string{request.parameters[0]}, kActor));
+  return after(app, request, app.cards.unblock(request.parameters[0], kActor));
 }
 Result<Json> activate_card(const Application& app, const Request& request) {
-  return after(app, request, app.cards.activate(std::string{request.parameters[0]}, kActor));
+  return after(app, request, app.cards.activate(request.parameters[0], kActor));
 }
 Result<Json> assign_card(const Application& app, const Request& request) {
   CARDEA_TRY(const auto body, json_object(request));
   CARDEA_TRY(const auto holder, optional_text_member(body, "holder"));
-  return after(app, request, app.cards.assign(std::string{request.parameters[0]}, holder, kActor));
+  return after(app, request, app.cards.assign(request.parameters[0], holder, kActor));
 }
 Result<Json> delete_card(const Application& app, const Request& request) {
-  const std::string id{request.parameters[0]};
+  const auto& id = request.parameters[0];
   CARDEA_CHECK(app.cards.remove(id, kActor));
   return Json{{"id", id}, {"deleted", true}};
 }
@@ -223,7 +223,7 @@ Result<Json> list_devices(const Application& app, const Request& request) {
 }
 
 Result<Json> revoke_device(const Application& app, const Request& request) {
-  const std::string id{request.parameters[0]};
+  const auto& id = request.parameters[0];
   CARDEA_CHECK(app.directory.revoke_device(id, kActor));
   CARDEA_TRY(const auto row, app.database.device(id));
   return describe(row);

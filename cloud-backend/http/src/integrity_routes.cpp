@@ -40,7 +40,7 @@ Result<Json> verify(const Application& app, const Request&) {
 
 Result<Json> receipt(const Application& app, const Request& request) {
   CARDEA_TRY(auto* integrity, integrity_of(app));
-  const std::string text{request.parameters[0]};
+  const auto& text = request.parameters[0];
   std::uint64_t number = 0;
   if (std::from_chars(text.data(), text.data() + text.size(), number).ptr != text.data() + text.size()) {
     return fail(Errc::invalid, "an audit line has a number");
@@ -57,7 +57,7 @@ Result<Json> key(const Application& app, const Request&) {
 
 /// Only what is right again is thawed.
 Result<Json> thaw(const Application& app, const Request& request) {
-  const std::string card{request.parameters[0]};
+  const auto& card = request.parameters[0];
   auto& changes = app.database.changes();
   CARDEA_TRY(const auto frozen, changes.frozen(card));
   if (!frozen) return fail(Errc::not_found, "card " + card + " is not frozen");

@@ -32,17 +32,17 @@ Result<Json> pool_status(const Application& app, const Request&) {
 }
 
 Result<Json> rotation_status(const Application& app, const Request& request) {
-  CARDEA_TRY(const auto status, app.key_care.status(percent_decoded(request.parameters[0], false)));
+  CARDEA_TRY(const auto status, app.key_care.status(request.parameters[0]));
   return describe(status);
 }
 
 Result<Json> rotate(const Application& app, const Request& request) {
-  CARDEA_TRY(const auto status, app.key_care.rotate(percent_decoded(request.parameters[0], false), kActor));
+  CARDEA_TRY(const auto status, app.key_care.rotate(request.parameters[0], kActor));
   return describe(status);
 }
 
 Result<Json> retire(const Application& app, const Request& request) {
-  CARDEA_TRY(const auto status, app.key_care.retire(percent_decoded(request.parameters[0], false), kActor));
+  CARDEA_TRY(const auto status, app.key_care.retire(request.parameters[0], kActor));
   return describe(status);
 }
 
@@ -61,7 +61,7 @@ Result<Json> hsm_status(const Application& app, const Request&) {
 }
 
 Result<Json> set_organisation(const Application& app, const Request& request) {
-  const auto organisation = percent_decoded(request.parameters[0], false);
+  const auto& organisation = request.parameters[0];
   CARDEA_TRY(const auto body, json_object(request));
   CARDEA_TRY(const auto mode, text_member(body, "key_mode"));
   if (mode != "wrapped" && mode != "resident") {

@@ -197,8 +197,7 @@ Result<bool> wants_assistance(const Request& request) {
 
 Result<Json> new_link(const Application& app, const Request& request) {
   CARDEA_TRY(const auto assisted, wants_assistance(request));
-  CARDEA_TRY(const auto link,
-             app.recovery.new_link(std::string{request.parameters[0]}, "administrator", assisted));
+  CARDEA_TRY(const auto link, app.recovery.new_link(request.parameters[0], "administrator", assisted));
   return Json{{"link", link.token}, {"expires_at", rfc3339(link.expires)}};
 }
 
@@ -206,13 +205,13 @@ Result<Json> request_escrow(const Application& app, const Request& request) {
   CARDEA_TRY(const auto body, json_object(request));
   CARDEA_TRY(const auto officer, text_member(body, "officer"));
   CARDEA_TRY(const auto reason, text_member(body, "reason"));
-  CARDEA_TRY(const auto made, app.recovery.request_escrow(std::string{request.parameters[0]}, officer, reason,
-                                                          "administrator"));
+  CARDEA_TRY(const auto made,
+             app.recovery.request_escrow(request.parameters[0], officer, reason, "administrator"));
   return Json{{"case", made.id}, {"card", made.card}, {"expires_at", rfc3339(made.expires)}};
 }
 
 Result<Json> approve_escrow(const Application& app, const Request& request) {
-  const std::string id{request.parameters[0]};
+  const auto& id = request.parameters[0];
   CARDEA_TRY(const auto body, json_object(request));
   CARDEA_TRY(const auto officer, text_member(body, "officer"));
   CARDEA_CHECK(app.recovery.approve_escrow(id, officer, "administrator"));
@@ -220,8 +219,7 @@ Result<Json> approve_escrow(const Application& app, const Request& request) {
 }
 
 Result<Json> open_escrow(const Application& app, const Request& request) {
-  CARDEA_TRY(const auto opening,
-             app.recovery.open_escrow(std::string{request.parameters[0]}, "administrator"));
+  CARDEA_TRY(const auto opening, app.recovery.open_escrow(request.parameters[0], "administrator"));
   return Json{{"link", opening.link},
               {"organisation", opening.view.organisation},
               {"card", opening.view.card},
@@ -234,7 +232,7 @@ Result<Json> open_escrow(const Application& app, const Request& request) {
 /// A registrar's, for cards of its own organisation.
 Result<Json> new_link_by_registrar(const Application& app, const Request& request,
                                    const identity::Principal& who) {
-  CARDEA_TRY(const auto card, app.cards.visible(who, std::string{request.parameters[0]}));
+  CARDEA_TRY(const auto card, app.cards.visible(who, request.parameters[0]));
   if (who.role != store::DeviceRole::registrar)
     return fail(Errc::denied, "recovery links are made by the registration authority");
   CARDEA_TRY(const auto assisted, wants_assistance(request));
@@ -243,7 +241,7 @@ Result<Json> new_link_by_registrar(const Application& app, const Request& reques
 }
 
 Result<Json> standing(const Application& app, const Request& request, const identity::Principal& who) {
-  CARDEA_TRY(const auto card, app.cards.visible(who, std::string{request.parameters[0]}));
+  CARDEA_TRY(const auto card, app.cards.visible(who, request.parameters[0]));
   CARDEA_TRY(const auto standing, app.recovery.standing(card.id));
   return Json{
       {"codes", standing.codes}, {"answers", standing.answers}, {"workstations", standing.workstations}};

@@ -14,7 +14,7 @@ std::string_view next_segment(std::string_view& rest) {
   return segment;
 }
 
-bool matches(std::string_view pattern, std::string_view path, std::array<std::string_view, 4>& parameters) {
+bool matches(std::string_view pattern, std::string_view path, std::array<std::string, 4>& parameters) {
   std::size_t count = 0;
   if (path.back() == '/') return false;
   while (!pattern.empty() && !path.empty()) {
@@ -22,7 +22,7 @@ bool matches(std::string_view pattern, std::string_view path, std::array<std::st
     const auto have = next_segment(path);
     if (!want.empty() && want.front() == '{') {
       if (have.empty()) return false;
-      parameters[count++] = have;
+      parameters[count++] = percent_decoded(have, false);
     } else if (want != have) {
       return false;
     }

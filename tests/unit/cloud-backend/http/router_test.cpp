@@ -22,12 +22,10 @@ Response text(std::string_view body) {
 
 Router router() {
   return Router{{
-      {"POST", "/things/{id}/use", [](Request& r) { return text("use " + std::string{r.parameters[0]}); },
-       "text/x"},
-      {"GET", "/things/{id}", [](Request& r) { return text("get " + std::string{r.parameters[0]}); }},
+      {"POST", "/things/{id}/use", [](Request& r) { return text("use " + r.parameters[0]); }, "text/x"},
+      {"GET", "/things/{id}", [](Request& r) { return text("get " + r.parameters[0]); }},
       {"DELETE", "/things/{id}", [](Request&) { return text("delete"); }},
-      {"GET", "/a/{b}/c/{d}",
-       [](Request& r) { return text(std::string{r.parameters[0]} + std::string{r.parameters[1]}); }},
+      {"GET", "/a/{b}/c/{d}", [](Request& r) { return text(r.parameters[0] + r.parameters[1]); }},
   }};
 }
 
@@ -44,6 +42,7 @@ Response ask(std::string_view method, std::string_view path, std::string_view me
 TEST_CASE("router: segments in braces are handed over") {
   CHECK(ask("GET", "/things/7").body == "get 7");
   CHECK(ask("GET", "/a/x/c/y").body == "xy");
+  CHECK(ask("GET", "/things/St%20Mary%2FWest").body == "get St Mary/West");
   CHECK(ask("POST", "/things/7/use", "text/x").body == "use 7");
   CHECK(ask("POST", "/things/7/use", "Text/X ; charset=utf-8").body == "use 7");
 }

@@ -27,7 +27,7 @@ struct Request {
   std::array<Header, kMaxHeaders> headers;
   std::size_t header_count = 0;
   std::array<std::uint8_t, 32> tls_exporter{};  ///< of the connection (RFC 9266); zeroes without TLS
-  std::array<std::string_view, 4> parameters;   ///< what the {…} of the route matched, in order
+  std::array<std::string, 4> parameters;        ///< what the {…} of the route matched, in order, decoded
 
   /// The value of a header, empty when there is none; names in any case.
   [[nodiscard]] std::string_view header(std::string_view name) const;
