@@ -40,10 +40,19 @@ CardSessions::~CardSessions() {
 
 Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string& card,
                                          Bytes access_token_hash) {
-  CARDEA_TRY(const auto row, world_.devices.card(caller, card));
+  const auto found = world_.devices.card(caller, card);
+  if (!found) {
+    // Perhaps because somebody changed the very row that says whose it is. The caller is told nothing else,
+    // the alarm is given all the same.
+    (void)world_.database.changes().check_card(card, caller.device);
+    return tl::unexpected{found.error()};
+  }
+  const auto& row = *found;
   const auto* profile = card::find_profile(row.profile);
-  if (profile == nullptr)
+  if (profile == nullptr) {
+    CARDEA_CHECK(world_.database.changes().check_card(card, caller.device));
     return fail(Errc::corrupt, "card " + row.id + " has an unknown profile, " + row.profile);
+  }
 
   OpenedSession opened{new_token(world_.rng, kIdOctets),
                        new_token(world_.rng, kTokenOctets),
@@ -258,6 +267,21 @@ Bytes CardSessions::take_late_proof(Session& session, const api::LateProofStep& 
   return answer(verdict->match ? apdu::sw::kOk : apdu::sw::kReferencedDataNotFound);
 }
 
+/// Before a key is asked for, a card reads the PIN's row; where that is not what the server wrote, it may
+/// refuse for another reason. Such answers are rare, and the rows are looked at before one is given.
+void CardSessions::doubt(const Session& session, card::Outcome& outcome) {
+  const auto n = outcome.response.size();
+  if (n < 2) return;
+  const apdu::StatusWord answer{outcome.response[n - 2], outcome.response[n - 1]};
+  if (answer != apdu::sw::kReferencedDataNotFound && answer != apdu::sw::kAuthBlocked &&
+      answer != apdu::sw::kSecurityNotSatisfied) {
+    return;
+  }
+  const auto right = world_.database.changes().check_card(session.card_id, session.device);
+  if (right || right.error().code != Errc::corrupt) return;
+  outcome.response = {apdu::sw::kMemoryFailure.sw1(), apdu::sw::kMemoryFailure.sw2()};
+}
+
 api::StepResult CardSessions::run_step(Session& session, const api::Step& step) {
   api::StepResult result;
   if (std::holds_alternative<api::ResetStep>(step)) {
@@ -276,6 +300,7 @@ api::StepResult CardSessions::run_step(Session& session, const api::Step& step) 
     } else {
       outcome = session.card.transmit(apdu_of(step));
     }
+    doubt(session, outcome);
     const auto took = std::chrono::steady_clock::now() - before;
     result.pure = outcome.effect == card::Effect::pure;
     result.response = std::move(outcome.response);

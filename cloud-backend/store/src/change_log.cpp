@@ -289,7 +289,7 @@ Result<ChangeLog::Scan> ChangeLog::scan(Connection& db, const SecretBytes* key) 
     const auto number = scan.tree.size();
     const Bytes key_octets = rows.blob(1);
     std::string row_key{key_octets.begin(), key_octets.end()};
-    std::string group = rows.null(2) ? row_key : group_of_card(rows.integer(2));
+    std::string group = rows.null(2) ? group_of_key(row_key) : group_of_card(rows.integer(2));
     audit::Hash hash{};
     Tag tag{};
     if (rows.count(0) != number || !copy_exactly(rows.blob(3), hash) || !copy_exactly(rows.blob(4), tag) ||
@@ -462,6 +462,43 @@ LogHead ChangeLog::head() const {
   return {tree_.size(), tree_.root()};
 }
 
+std::vector<LoggedRow> ChangeLog::rows_of(Connection& db, const Table& table, const std::string& value,
+                                          Bytes& scratch) {
+  std::vector<LoggedRow> found;
+  auto rows = db.query(table.of_together.c_str(), value);
+  while (rows.step())
+    found.push_back(logged_at(table, rows, scratch));
+  return found;
+}
+
+ChangeLog::Asked ChangeLog::one_row(Connection& db, const Table& table, const std::string& key,
+                                    Bytes& scratch) {
+  const auto column = std::ranges::find(table.columns, true, &Table::Column::key);
+  const auto name = audit::encode_key({table.name, {{column->name, key, true}}});
+  Asked asked{{name.begin(), name.end()}, {}};
+  auto row = db.query(table.by_key.c_str(), key);
+  if (row.step()) asked.found.push_back(logged_at(table, row, scratch));
+  return asked;
+}
+
+std::optional<std::string> ChangeLog::difference(const Rows& right, const std::vector<LoggedRow>& found) {
+  std::vector<const std::string*> seen;
+  seen.reserve(found.size());
+  for (const auto& row : found) {
+    const auto at = right.find(row.key);
+    const bool known = at != right.end();
+    if (!known || at->second != row.hash) return sentence(row.key, known, true);
+    seen.push_back(&at->first);
+  }
+  std::ranges::sort(seen);
+  if (const auto twice = std::ranges::adjacent_find(seen); twice != seen.end())
+    return sentence(**twice, false, true);
+  if (seen.size() == right.size()) return std::nullopt;
+  for (const auto& [key, hash] : right)
+    if (!std::ranges::binary_search(seen, &key)) return sentence(key, true, false);
+  return std::nullopt;
+}
+
 ChangeLog::Comparison ChangeLog::compare(
     Connection& db, const std::string& card,
     const std::vector<std::pair<std::string, std::string>>& others) const {
@@ -472,38 +509,46 @@ ChangeLog::Comparison ChangeLog::compare(
     size = last.count(0);
   }
   // What the file says.
+  std::vector<Asked> asked;
   std::string group;
-  std::vector<LoggedRow> found;
   Bytes scratch;
   auto single = others;
-  {
-    auto row = db.query(table("cards")->by_id.c_str(), card);
+  if (!card.empty()) {
+    single.emplace_back("freezes", card);
+    const auto& cards = *table("cards");
+    auto row = db.query(cards.by_id.c_str(), card);
     if (row.step()) {
-      const auto values = row_at(*table("cards"), row);
-      group = logged_at(*table("cards"), row, scratch).group;
+      const auto values = row_at(cards, row);
+      group = logged_at(cards, row, scratch).group;
       for (const auto& column : values.columns) {
         const auto* text = std::get_if<std::string>(&column.value);
-        if (text != nullptr && column.name == "organisation") single.emplace_back("organisations", *text);
-        if (text != nullptr && column.name == "holder") single.emplace_back("people", *text);
+        if (text == nullptr) continue;
+        if (column.name == "holder") single.emplace_back("people", *text);
+        if (column.name != "organisation") continue;
+        single.emplace_back("organisations", *text);
+        for (const auto& table : tables_)
+          if (table.together)
+            asked.push_back({group_of_value(table.name, *text), rows_of(db, table, *text, scratch)});
       }
     }
   }
+  if (group.empty()) {
+    // A card whose own row is gone, or has another name now.
+    const std::shared_lock lock{mutex_};
+    if (const auto known = cards_.find(card); known != cards_.end()) group = known->second;
+  }
   if (const auto number = card_of(group)) {
+    std::vector<LoggedRow> found;
     for (const auto& table : tables_) {
       if (!table.card) continue;
       auto rows = db.query(table.of_card.c_str(), *number);
       while (rows.step())
         found.push_back(logged_at(table, rows, scratch));
     }
+    asked.push_back({group, std::move(found)});
   }
-  std::map<std::string, std::optional<audit::Hash>> alone;
-  for (const auto& [name, id] : single) {
-    const auto* of = table(name);
-    const auto key = audit::encode_key({name, {{"id", id, true}}});
-    auto& hash = alone[std::string{key.begin(), key.end()}];
-    auto row = db.query(of->by_id.c_str(), id);
-    if (row.step()) hash = logged_at(*of, row, scratch).hash;
-  }
+  for (const auto& [name, id] : single)
+    asked.push_back(one_row(db, *table(name), id, scratch));
 
   // What it should say.
   const std::shared_lock lock{mutex_};
@@ -511,40 +556,14 @@ ChangeLog::Comparison ChangeLog::compare(
   if (!key_) return {};
   if (size > tree_.size())
     return {Outcome::too_early, "table change_log has more rows than the server wrote", size};
-  if (group.empty()) {
-    const auto known = cards_.find(card);
-    if (known == cards_.end()) return {};
-    group = known->second;
-  }
-  const auto of_card = groups_.find(group);
-  static const Group kNone;
-  const auto& right = of_card == groups_.end() ? kNone : of_card->second;
-  constexpr const char* kCut = "table change_log has fewer rows than the server wrote";
-  if (right.last >= size && !right.rows.empty()) return {Outcome::too_early, kCut, size};
-  std::vector<const std::string*> seen;
-  seen.reserve(found.size());
-  for (const auto& row : found) {
-    const auto at = right.rows.find(row.key);
-    const bool known = at != right.rows.end();
-    if (!known || at->second != row.hash) return {Outcome::different, sentence(row.key, known, true), size};
-    seen.push_back(&at->first);
-  }
-  std::ranges::sort(seen);
-  if (const auto twice = std::ranges::adjacent_find(seen); twice != seen.end())
-    return {Outcome::different, sentence(**twice, false, true), size};
-  if (seen.size() != right.rows.size()) {
-    for (const auto& [key, hash] : right.rows) {
-      if (!std::ranges::binary_search(seen, &key))
-        return {Outcome::different, sentence(key, true, false), size};
+  for (const auto& part : asked) {
+    const auto at = groups_.find(part.group);
+    static const Group kNone;
+    const auto& right = at == groups_.end() ? kNone : at->second;
+    if (right.last >= size && !right.rows.empty()) {
+      return {Outcome::too_early, "table change_log has fewer rows than the server wrote", size};
     }
-  }
-  for (const auto& [key, hash] : alone) {
-    const auto at = groups_.find(key);
-    if (at != groups_.end() && at->second.last >= size) return {Outcome::too_early, kCut, size};
-    const auto expected_hash =
-        at == groups_.end() ? std::nullopt : std::optional{at->second.rows.begin()->second};
-    if (expected_hash != hash)
-      return {Outcome::different, sentence(key, expected_hash.has_value(), hash.has_value()), size};
+    if (auto what = difference(right.rows, part.found)) return {Outcome::different, *std::move(what), size};
   }
   return {};
 }

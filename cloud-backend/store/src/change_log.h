@@ -52,7 +52,8 @@ class ChangeLog {
   };
   /// Until the log in memory is at least that long, or a while has passed.
   void wait_for_commit(std::uint64_t size) const;
-  /// Inside a transaction of a reader: the rows of a card, and those that are named by table and id.
+  /// Inside a transaction of a reader: the rows of a card (empty: of none) and all it hangs on, and those
+  /// that are named by table and key.
   Comparison compare(Connection& db, const std::string& card,
                      const std::vector<std::pair<std::string, std::string>>& others) const;
   /// The whole file, inside a transaction of a reader.
@@ -95,10 +96,20 @@ class ChangeLog {
     Tag tag{};
   };
   struct Scan;
+  /// Rows that are to be those of a group.
+  struct Asked {
+    std::string group;
+    std::vector<LoggedRow> found;
+  };
 
   void changing(sqlite3* db, int operation, const Table& table);
   void touch_one(const Table& table, const LoggedRow& row, const std::optional<audit::Hash>& before,
                  const std::optional<audit::Hash>& now);
+  static std::vector<LoggedRow> rows_of(Connection& db, const Table& table, const std::string& value,
+                                        Bytes& scratch);
+  static Asked one_row(Connection& db, const Table& table, const std::string& key, Bytes& scratch);
+  /// A sentence about the first row that is not as it should be.
+  static std::optional<std::string> difference(const Rows& right, const std::vector<LoggedRow>& found);
   [[nodiscard]] std::optional<audit::Hash> expected(const std::string& group, const std::string& key) const;
   void remember(const std::string& key, const Touched& change, std::uint64_t number);
   Result<void> write_leaf(const std::string& key, const Touched& change);

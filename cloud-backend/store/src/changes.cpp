@@ -56,12 +56,16 @@ Result<void> SqliteChanges::check_card(const std::string& card, const std::strin
       const Moment moment{db};
       auto row = db.query("SELECT reason FROM freezes WHERE card = ?", card);
       if (row.step()) frozen = row.text(0);
+      // A frozen card is refused as it is; only that the freeze itself was touched is news.
+      if (!frozen.empty()) return log_.compare(db, {}, {{"freezes", card}});
       return log_.compare(db, card, others);
     });
     if (!looked) return tl::unexpected{std::move(looked).error()};
-    if (!frozen.empty()) return fail(Errc::corrupt, "card " + card + " is frozen: " + frozen);
     last = *std::move(looked);
-    if (last.outcome == ChangeLog::Outcome::same) return {};
+    if (last.outcome == ChangeLog::Outcome::same) {
+      if (!frozen.empty()) return fail(Errc::corrupt, "card " + card + " is frozen: " + frozen);
+      return {};
+    }
     if (last.outcome == ChangeLog::Outcome::different) break;
     log_.wait_for_commit(last.size);
   }

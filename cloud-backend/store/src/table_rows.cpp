@@ -16,6 +16,11 @@ namespace {
 /// The log proves itself, by tags and checkpoints.
 constexpr std::array<std::string_view, 3> kNotLogged{"change_log", "checkpoints", "probe"};
 
+/// Not of a card, but what a card's keys hang on: a version that is missing is as wrong as one that was
+/// changed.
+constexpr std::string_view kVersions = "kek_versions";
+constexpr std::string_view kOrganisation = "organisation";
+
 std::string in_quotes(const std::string& name) {
   return "\"" + name + "\"";
 }
@@ -60,6 +65,13 @@ Table read_table(Connection& db, const std::string& name) {
   table.all = "SELECT " + list + " FROM " + in_quotes(name);
   if (table.card) table.of_card = table.all + " WHERE " + in_quotes(table.columns[*table.card].name) + " = ?";
   table.by_id = table.all + " WHERE id = ?";
+  const auto key = std::ranges::find(table.columns, true, &Table::Column::key);
+  if (key != table.columns.end()) table.by_key = table.all + " WHERE " + in_quotes(key->name) + " = ?";
+  if (name == kVersions) {
+    const auto column = std::ranges::find(table.columns, kOrganisation, &Table::Column::name);
+    table.together = static_cast<std::size_t>(column - table.columns.begin());
+    table.of_together = table.all + " WHERE " + in_quotes(column->name) + " = ?";
+  }
   return table;
 }
 
@@ -133,6 +145,20 @@ std::string group_of_card(std::int64_t number) {
   return "card " + std::to_string(number);
 }
 
+std::string group_of_value(const std::string& table, const std::string& value) {
+  return table + " of " + value;
+}
+
+std::string group_of_key(const std::string& key) {
+  // Of the many keys, only those that may need it are taken apart.
+  if (key.find(kVersions) == std::string::npos) return key;
+  const auto row = audit::decode(as_bytes(key));
+  if (!row || row->table != kVersions) return key;
+  const auto column = std::ranges::find(row->columns, kOrganisation, &audit::Column::name);
+  const auto* value = column != row->columns.end() ? std::get_if<std::string>(&column->value) : nullptr;
+  return value != nullptr ? group_of_value(row->table, *value) : key;
+}
+
 LoggedRow logged(const Table& table, const audit::Row& row) {
   LoggedRow out;
   const auto key = audit::encode_key(row);
@@ -142,6 +168,8 @@ LoggedRow logged(const Table& table, const audit::Row& row) {
     if (const auto* number = std::get_if<std::int64_t>(&row.columns[*table.card].value)) {
       out.group = group_of_card(*number);
     }
+  } else if (table.together) {
+    out.group = group_of_key(out.key);
   }
   out.hash = audit::leaf_hash(audit::encode_row(row));
   return out;
@@ -158,6 +186,8 @@ LoggedRow logged_at(const Table& table, const Query& query, Bytes& scratch) {
   if (table.card) {
     const auto number = query.column(*table.card);
     if (number.isInteger()) out.group = group_of_card(number.getInt64());
+  } else if (table.together) {
+    out.group = group_of_key(out.key);
   }
   RowWriter row{scratch, RowWriter::Form::row, table.name};
   for (const auto i : table.in_order)

@@ -26,6 +26,10 @@ struct Table {
   std::string all;                    ///< SQL: every row
   std::string of_card;                ///< SQL: the rows of one card
   std::string by_id;                  ///< SQL: one row, by its column `id`
+  std::string by_key;                 ///< SQL: one row, where one column is the key
+  /// The column whose equal values make rows that are checked together, in a table of no card.
+  std::optional<std::size_t> together;
+  std::string of_together;  ///< SQL: those rows
 };
 
 /// All tables but the log itself, what belongs to it, and the row that is written to try the disk.
@@ -34,7 +38,7 @@ std::vector<Table> logged_tables(Connection& db);
 /// One row in its forms.
 struct LoggedRow {
   std::string key;    ///< audit::encode_key
-  std::string group;  ///< rows that are checked together: those of a card; the key for all others
+  std::string group;  ///< rows that are checked together: those of a card, `Table::together`, else the key
   audit::Hash hash{};
 };
 
@@ -49,5 +53,9 @@ std::optional<std::string> foreign_schema(Connection& db);
 /// Counts the changes of the schema, by anybody.
 std::int64_t schema_version(Connection& db);
 std::string group_of_card(std::int64_t number);
+/// Of a row that belongs to no card.
+std::string group_of_key(const std::string& key);
+/// The rows of a table with `together` whose column has this value.
+std::string group_of_value(const std::string& table, const std::string& value);
 
 }  // namespace cardea::store

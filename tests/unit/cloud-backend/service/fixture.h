@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "cardea/card/ports/forwarding_key_vault.h"
 #include "cardea/hex.h"
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/cards.h"
@@ -14,6 +15,21 @@
 #include "cardea/test/temp_dir.h"
 
 namespace cardea::test {
+
+/// Counts how often a key is used.
+class CountedKeys final : public card::ForwardingKeyVault {
+ public:
+  CountedKeys(std::unique_ptr<card::KeyVault> keys, unsigned& uses) : keys_{std::move(keys)}, uses_{uses} {}
+
+ private:
+  [[nodiscard]] Result<card::KeyVault*> behind() const override { return keys_.get(); }
+  Result<card::KeyHandle> use(const card::KeyHandle& key) override {
+    ++uses_;
+    return key;
+  }
+  std::unique_ptr<card::KeyVault> keys_;
+  unsigned& uses_;
+};
 
 /// Keys in software: the service cannot tell it from an HSM.
 class MemoryVault final : public vault::Vault {
@@ -25,7 +41,7 @@ class MemoryVault final : public vault::Vault {
   std::unique_ptr<card::KeyVault> keys_of(const std::string&, const std::string& card) override {
     auto keys = std::make_unique<SoftwareKeyVault>(std::hash<std::string>{}(card));
     keys->set_available(available);
-    return keys;
+    return std::make_unique<CountedKeys>(std::move(keys), uses);
   }
   Result<SecretBytes> tenant_secret(const std::string& organisation, std::string_view label,
                                     std::size_t size) override {
@@ -33,10 +49,20 @@ class MemoryVault final : public vault::Vault {
     const auto hash = std::hash<std::string>{}(organisation + '/' + std::string{label});
     return SecretBytes{BytesView{Bytes(size, static_cast<std::uint8_t>(hash))}};
   }
+  Result<vault::TenantSignature> sign_manifest(const std::string&, BytesView digest) override {
+    CARDEA_TRY(auto signature, manifest_keys_.ecdsa_sign(manifest_, digest));
+    return vault::TenantSignature{std::move(signature), manifest_.public_key};
+  }
+  Result<card::PublicKey> manifest_key(const std::string&) override { return manifest_.public_key; }
   Result<void> check() override { return {}; }
   [[nodiscard]] vault::Stats stats() const override { return {}; }
 
   bool available = true;
+  unsigned uses = 0;  ///< of cards' keys
+
+ private:
+  SoftwareKeyVault manifest_keys_{99};
+  card::KeyHandle manifest_ = manifest_keys_.generate({0x01, 1}, card::Algorithm::p256).value();
 };
 
 /// Counts what it is told.
@@ -97,7 +123,7 @@ struct Furnished {
     return out;
   }
 
-  TempDir directory;
+  TempDir directory{memory_directory()};
   std::unique_ptr<store::Database> database = must(store::Database::open({directory.path / "cardea.db"}));
   MemoryVault vault;
   identity::DeviceDirectory devices{*database};

@@ -211,7 +211,7 @@ TEST_CASE("[B8] a card with a row that was changed, deleted, added or put back i
              "AND card = 1",
              "table records, row card=1 id=1 space=1 was changed"},
         Case{"UPDATE cards SET state = 2 WHERE id = 'card'", "table cards, row number=1 was changed"},
-        Case{"UPDATE cards SET id = 'elsewhere' WHERE id = 'card'", "table cards, row number=1 was deleted"},
+        Case{"UPDATE cards SET id = 'elsewhere' WHERE id = 'card'", "table cards, row number=1 was changed"},
         Case{"UPDATE people SET email = 'eve@acme.example' WHERE id = 'ann'",
              "table people, row id=ann was changed"},
         Case{"UPDATE organisations SET escrow_key = zeroblob(32) WHERE id = 'org'",

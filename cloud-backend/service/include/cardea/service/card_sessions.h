@@ -111,6 +111,7 @@ class CardSessions {
   Result<Bytes> seal(Session& session, std::uint64_t sequence, Bytes plain);
   Result<void> run_steps(Session& session, const api::Exchange& exchange, api::ExchangeReply& reply);
   api::StepResult run_step(Session& session, const api::Step& step);
+  void doubt(const Session& session, card::Outcome& outcome);
   card::Outcome prove(Session& session, const api::PinProofStep& step);
   Bytes take_late_proof(Session& session, const api::LateProofStep& step);
   void report(const Session& session, BytesView apdu, std::string_view command, BytesView response,

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -12,8 +13,8 @@ namespace cardea::test {
 /// A directory of its own for a test, removed afterwards.
 class TempDir {
  public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "cardea-test-XXXXXX").string();
+  explicit TempDir(const std::filesystem::path& where = std::filesystem::temp_directory_path()) {
+    std::string name = (where / "cardea-test-XXXXXX").string();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     path = name;
   }
@@ -28,5 +29,12 @@ class TempDir {
 
   std::filesystem::path path;
 };
+
+/// Where files cost no disk, if there is such a place: for tests that make many durable changes and do not
+/// ask whether they are.
+inline std::filesystem::path memory_directory() {
+  const std::filesystem::path memory{"/dev/shm"};
+  return ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+}
 
 }  // namespace cardea::test
