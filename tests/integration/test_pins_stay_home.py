@@ -1,15 +1,14 @@
 """What a proxy that ends TLS sees, and what the server's memory holds, of PINs that real programs were given."""
 
 import hashlib
-import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER, Stack
 from encodings_of import found_in
 from pcsc import Connection, verify_command
+from processes import descendants, memory_of
 from tls_tap import TlsTap
 
 # Of seven and eight digits, so that packed decimal has four octets: shorter ones turn up in ciphertext by chance.
@@ -120,30 +119,6 @@ def test_a_proxy_that_ends_tls_sees_nothing_of_a_session_after_its_login(tapped,
     streams = tapped.tap.streams()
     for name in ("first", "second"):
         assert not any(hashlib.sha256(f"contract {name}".encode()).digest() in stream for stream in streams)
-
-
-def memory_of(pid):
-    """All that a process could write to, as one bytes object a region."""
-    regions = []
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines():
-            begin, end, rights = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
-            if not rights.startswith("rw"):
-                continue
-            memory.seek(int(begin, 16))
-            try:
-                regions.append(memory.read(int(end, 16) - int(begin, 16)))
-            except OSError:
-                continue  # guard pages and the like
-    return regions
-
-
-def descendants(pid):
-    out = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text(encoding="utf-8").split():
-            out += descendants(int(child))
-    return out
 
 
 def test_the_servers_memory_holds_no_pin(tapped, holder):

@@ -1,6 +1,7 @@
 """Child processes of a scenario: started with a log, ended by process id, never left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -66,3 +67,27 @@ def wait_until(condition, timeout, what):
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {timeout} s")
         time.sleep(0.02)
+
+
+def memory_of(pid):
+    """All that a process could write to, as one bytes object a region."""
+    regions = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines():
+            begin, end, rights = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
+            if not rights.startswith("rw"):
+                continue
+            memory.seek(int(begin, 16))
+            try:
+                regions.append(memory.read(int(end, 16) - int(begin, 16)))
+            except OSError:
+                continue  # guard pages and the like
+    return regions
+
+
+def descendants(pid):
+    out = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text(encoding="utf-8").split():
+            out += descendants(int(child))
+    return out
