@@ -36,11 +36,10 @@ Result<Code> Code::parse(std::string_view text) {
     if (c == ' ' || c == '-' || c == '\n' || c == '\r' || c == '\t') continue;
     const auto value = value_of(c);
     if (!value) return fail(Errc::invalid, "a recovery code has letters and digits only, and no U");
-    if (n == code.digits_.size())
-      return fail(Errc::invalid, "a recovery code has 20 characters; this has more");
+    if (n == Digits::size()) return fail(Errc::invalid, "a recovery code has 20 characters; this has more");
     code.digits_.expose()[n++] = *value;
   }
-  if (n < code.digits_.size()) {
+  if (n < Digits::size()) {
     return fail(Errc::invalid, "a recovery code has 20 characters; this has " + std::to_string(n));
   }
   return code;

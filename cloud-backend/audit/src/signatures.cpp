@@ -45,7 +45,7 @@ Bytes key_id(std::string_view name, BytesView typed_key) {
   all.push_back('\n');
   append(all, typed_key);
   const auto hash = sha256(all);
-  return Bytes(hash.begin(), hash.begin() + kIdOctets);
+  return {hash.begin(), hash.begin() + kIdOctets};
 }
 
 std::string signature_line(std::string_view name, BytesView typed_key, BytesView signature) {

@@ -150,7 +150,7 @@ keyring::Options keyring_options(const config::Settings& settings, SecretBytes p
 }
 
 /// The sentence, with what it is about in front.
-tl::unexpected<Error> because(const char* what, Error error) {
+tl::unexpected<Error> because(const char* what, const Error& error) {
   return fail(error.code, std::string{what} + ": " + error.what);
 }
 

@@ -164,7 +164,7 @@ int init_shares(const Shared& o, Client& client, bool json) {
   std::ifstream random{"/dev/urandom", std::ios::binary};
   random.read(
       reinterpret_cast<char*>(key.expose().data()),  // NOLINT(*-reinterpret-cast): octets as characters
-      static_cast<std::streamsize>(key.size()));
+      static_cast<std::streamsize>(unseal::UnsealKey::size()));
   if (!random) return refuse("the system gives no random octets");
   const auto shares = unseal::split(key, o->threshold, o->shares);
   if (!shares) {

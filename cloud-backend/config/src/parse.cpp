@@ -99,7 +99,7 @@ class Reader {
     Result<Seconds> value = fail(Errc::invalid, "");
     if (const auto* number = node->as_integer(); number != nullptr) value = Seconds{number->get()};
     if (const auto* string = node->as_string(); string != nullptr) value = parse_duration(string->get());
-    if (!value) return mistake(*node, full(key) + " must be a duration such as \"90s\", \"15m\" or \"12h\"");
+    if (!value) return mistake(*node, full(key) + R"( must be a duration such as "90s", "15m" or "12h")");
     if (*value < low || *value > high) {
       return mistake(*node, fmt::format("{} is {}s; it must be {}s to {}s", full(key), value->count(),
                                         low.count(), high.count()));
@@ -134,7 +134,7 @@ class Reader {
   void end_section() {
     if (section_ == nullptr) return;
     for (const auto& [key, node] : *section_) {
-      if (known_.count(std::string{key.str()}) == 0) {
+      if (!known_.contains(std::string{key.str()})) {
         mistake(node, fmt::format("unknown key '{}' in [{}]", key.str(), section_name_));
       }
     }
@@ -142,7 +142,7 @@ class Reader {
 
   void end() {
     for (const auto& [key, node] : root_) {
-      if (known_sections_.count(std::string{key.str()}) == 0) {
+      if (!known_sections_.contains(std::string{key.str()})) {
         mistake(node, fmt::format("unknown {} '{}'", node.is_table() ? "section" : "key", key.str()));
       }
     }

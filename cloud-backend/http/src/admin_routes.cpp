@@ -205,7 +205,7 @@ Result<Json> create_code(const Application& app, const Request& request) {
   CARDEA_TRY(code.person, optional_text_member(body, "person"));
   CARDEA_TRY(const auto role, optional_text_member(body, "role"));
   if (role && *role != "user" && *role != "registrar")
-    return fail(Errc::invalid, "the role is \"user\" or \"registrar\"");
+    return fail(Errc::invalid, R"(the role is "user" or "registrar")");
   if (role == "registrar") code.role = store::DeviceRole::registrar;
   if (const auto valid = body.find("valid_seconds"); valid != body.end()) {
     if (!valid->is_number_integer() || *valid < 1 || *valid > 7 * 86400) {
@@ -240,7 +240,7 @@ Result<Json> list_audit(const Application& app, const Request& request) {
     query.organisation = organisation;
   if (auto card = request.parameter("card"); !card.empty()) query.card = card;
   if (const auto limit = request.parameter("limit"); !limit.empty()) {
-    const auto end = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit).ptr;
+    const auto* const end = std::from_chars(limit.data(), limit.data() + limit.size(), query.limit).ptr;
     if (end != limit.data() + limit.size() || query.limit < 1 || query.limit > 10'000) {
       return fail(Errc::invalid, "the limit is a number from 1 to 10000");
     }
@@ -266,7 +266,7 @@ Result<Json> status(const Application& app, const Request&) {
 
 }  // namespace
 
-std::vector<Route> admin_routes(Application application) {
+std::vector<Route> admin_routes(const Application& application) {
   const auto answer = [application](int success, Act act) {
     return [application, success, act](Request& request) {
       const auto result = act(application, request);

@@ -91,11 +91,11 @@ void Channel::close_notify() {
   SSL_shutdown(ssl_);
 }
 
-void Channel::end_of_sending() {
+void Channel::end_of_sending() const {
   ::shutdown(fd_, SHUT_WR);
 }
 
-IoResult Channel::discard() {
+IoResult Channel::discard() const {
   std::array<char, 16384> sink;  // NOLINT(*-member-init): written before it is read, and it is not read
   return socket_result(::recv(fd_, sink.data(), sink.size(), 0), Io::want_read);
 }

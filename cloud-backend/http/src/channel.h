@@ -39,9 +39,9 @@ class Channel {
   /// Says goodbye as TLS wants it; the socket is closed by the destructor.
   void close_notify();
   /// No octet follows; what the peer still sends can be read.
-  void end_of_sending();
+  void end_of_sending() const;
   /// Reads from the socket, below TLS, and forgets.
-  IoResult discard();
+  [[nodiscard]] IoResult discard() const;
 
  private:
   IoResult tls_result(int result);

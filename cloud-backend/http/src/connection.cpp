@@ -172,7 +172,7 @@ void Connection::answer(const Response& response, bool head_only) {
   out_.reserve(256 + response.body.size());
   std::array<char, 24> number{};
   const auto append_number = [&](std::size_t n) {
-    const auto end = std::to_chars(number.data(), number.data() + number.size(), n).ptr;
+    auto* const end = std::to_chars(number.data(), number.data() + number.size(), n).ptr;
     out_.append(number.data(), end);
   };
   out_ += "HTTP/1.1 ";

@@ -71,7 +71,7 @@ Result<Json> thaw(const Application& app, const Request& request) {
 
 }  // namespace
 
-std::vector<Route> integrity_routes(Application application) {
+std::vector<Route> integrity_routes(const Application& application) {
   using Act = Result<Json> (*)(const Application&, const Request&);
   const auto answer = [application](Act act) {
     return [application, act](Request& request) {

@@ -65,7 +65,7 @@ Result<Json> set_organisation(const Application& app, const Request& request) {
   CARDEA_TRY(const auto body, json_object(request));
   CARDEA_TRY(const auto mode, text_member(body, "key_mode"));
   if (mode != "wrapped" && mode != "resident") {
-    return fail(Errc::invalid, "the key mode is \"wrapped\" or \"resident\"");
+    return fail(Errc::invalid, R"(the key mode is "wrapped" or "resident")");
   }
   const auto wanted = mode == "resident" ? store::KeyMode::resident : store::KeyMode::wrapped;
   CARDEA_CHECK(app.key_care.set_mode(organisation, wanted, kActor));
@@ -75,7 +75,7 @@ Result<Json> set_organisation(const Application& app, const Request& request) {
 
 }  // namespace
 
-std::vector<Route> key_routes(Application application) {
+std::vector<Route> key_routes(const Application& application) {
   using Act = Result<Json> (*)(const Application&, const Request&);
   const auto answer = [application](int success, Act act) {
     return [application, success, act](Request& request) {

@@ -165,7 +165,7 @@ Response metrics(const Application& app) {
 
 }  // namespace
 
-std::vector<Route> public_routes(Application application) {
+std::vector<Route> public_routes(const Application& application) {
   const auto with = [application](Response (*run)(const Application&, Request&)) {
     return [application, run](Request& request) { return run(application, request); };
   };

@@ -270,7 +270,7 @@ std::function<Response(Request&)> answering_device(const Application& applicatio
 
 }  // namespace
 
-std::vector<Route> recovery_routes(Application application) {
+std::vector<Route> recovery_routes(const Application& application) {
   return {
       {"POST", "/v1/card-sessions/{id}/recovery/evaluation", answering(application, 200, evaluate), kJson},
       {"PUT", "/v1/card-sessions/{id}/recovery/answers", answering(application, 200, keep_answers), kJson},
@@ -289,7 +289,7 @@ std::vector<Route> recovery_routes(Application application) {
   };
 }
 
-std::vector<Route> recovery_admin_routes(Application application) {
+std::vector<Route> recovery_admin_routes(const Application& application) {
   return {
       {"POST", "/v1/admin/cards/{id}/recovery-links", answering(application, 201, new_link), kJson},
       {"POST", "/v1/admin/cards/{id}/escrow-cases", answering(application, 201, request_escrow), kJson},

@@ -91,7 +91,7 @@ Result<Json> keep_in_tpm(const Application& app, const Request& request) {
 
 }  // namespace
 
-std::vector<Route> unseal_routes(Application application) {
+std::vector<Route> unseal_routes(const Application& application) {
   using Act = Result<Json> (*)(const Application&, const Request&);
   const auto answer = [application](Act act) {
     return [application, act](Request& request) {

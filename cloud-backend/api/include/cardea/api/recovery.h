@@ -54,7 +54,8 @@ class Code {
  private:
   Code() = default;
 
-  Secret<20> digits_;  // values of the alphabet, 0 to 31
+  using Digits = Secret<20>;
+  Digits digits_;  // values of the alphabet, 0 to 31
 };
 
 // --- With the registration authority

@@ -37,25 +37,25 @@ struct Application {
 };
 
 /// The published interface (cloud-backend/api/openapi.yaml) with /healthz, /readyz and /metrics.
-std::vector<Route> public_routes(Application application);
+std::vector<Route> public_routes(const Application& application);
 
 /// /v1/admin/…: for the Unix socket only. What it answers to is in README.md beside this.
-std::vector<Route> admin_routes(Application application);
+std::vector<Route> admin_routes(const Application& application);
 
 /// The part of it that is about keys: pool, versions, modes.
-std::vector<Route> key_routes(Application application);
+std::vector<Route> key_routes(const Application& application);
 
 /// The part about shares and PINs.
-std::vector<Route> unseal_routes(Application application);
+std::vector<Route> unseal_routes(const Application& application);
 
 /// What a recovery link allows, and what a logged-in holder leaves behind for it; published.
-std::vector<Route> recovery_routes(Application application);
+std::vector<Route> recovery_routes(const Application& application);
 
 /// The administrator's part of it: links.
-std::vector<Route> recovery_admin_routes(Application application);
+std::vector<Route> recovery_admin_routes(const Application& application);
 
 /// The part about the log of changes.
-std::vector<Route> integrity_routes(Application application);
+std::vector<Route> integrity_routes(const Application& application);
 
 /// Several tables as one, in order.
 Router make_router(std::vector<std::vector<Route>> tables);
