@@ -218,6 +218,18 @@ def card(stack):
     made.remove()
 
 
+def test_agent_killed_while_the_application_resets_the_card(stack, card, dice):
+    """[A1] pcsc-lite writes down what came of a reset without a lock: whichever of the two is first, the card is gone."""
+    for _ in range(12):
+        with connect_patiently() as connection:
+            assert connection.sw("00A4040005A000000308") == "9000"
+            time.sleep(dice.uniform(0, 0.02))
+            stack.agent.kill()
+        stack.wait_for_card(present=False)
+        stack.start_agent()
+        card.insert()
+
+
 def kill_agent(stack, connection):
     """And lets the application find out: the next command is what a driver must not answer."""
     stack.agent.kill()

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -49,7 +50,8 @@ Result<DeviceName> parse_device_name(const std::string& text) {
   return out;
 }
 
-Result<std::unique_ptr<Reader>> Reader::open(const DeviceName& name, Log log) {
+Result<std::unique_ptr<Reader>> Reader::open(const DeviceName& name, Log log,
+                                             std::chrono::milliseconds settle) {
   std::error_code ignored;  // listening says what is wrong
   const auto folder = std::filesystem::path{name.path}.parent_path();
   if (std::filesystem::create_directories(folder, ignored)) {
@@ -66,12 +68,14 @@ Result<std::unique_ptr<Reader>> Reader::open(const DeviceName& name, Log log) {
   }
   link::Descriptor wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!wake) return fail(Errc::unavailable, "no descriptor for an event");
-  std::unique_ptr<Reader> out{new Reader{std::move(listener), std::move(wake), name.slots, std::move(log)}};
+  std::unique_ptr<Reader> out{
+      new Reader{std::move(listener), std::move(wake), name.slots, std::move(log), settle}};
   return out;
 }
 
-Reader::Reader(link::Descriptor listener, link::Descriptor wake, unsigned slots, Log log)
-    : listener_{std::move(listener)}, wake_{std::move(wake)}, log_{std::move(log)} {
+Reader::Reader(link::Descriptor listener, link::Descriptor wake, unsigned slots, Log log,
+               std::chrono::milliseconds settle)
+    : listener_{std::move(listener)}, wake_{std::move(wake)}, log_{std::move(log)}, settle_{settle} {
   for (unsigned i = 0; i < slots; ++i)
     places_.push_back(std::make_unique<Place>());
   watcher_ = std::thread{[this] { watch(); }};
@@ -225,13 +229,60 @@ Result<std::shared_ptr<link::Channel>> Reader::channel_of(Place& place) {
 bool Reader::present(unsigned slot) {
   const std::lock_guard lock{mutex_};
   auto& place = *places_.at(slot);
-  // Another thread's look must not hide a removal from the one that tells the applications.
-  if (!place.watcher || *place.watcher == std::this_thread::get_id()) place.slot.looked();
+  if (!asked_by_watcher(place)) {
+    // Another thread's look must not hide a removal from the one that tells the applications.
+    if (place.slot.occupied()) rely(place);
+    return place.slot.occupied();
+  }
+  if (unsettled(place)) return true;
+  place.slot.looked();
   return place.slot.occupied();
 }
 
+bool Reader::asked_by_watcher(const Place& place) {
+  return !place.watcher || *place.watcher == std::this_thread::get_id();
+}
+
+void Reader::rely(Place& place) {
+  place.told = Clock::now();
+}
+
+bool Reader::unsettled(const Place& place) const {
+  return place.slot.state() == slot::State::lost &&
+         (place.powering > 0 || (place.told && Clock::now() < *place.told + settle_));
+}
+
+std::chrono::milliseconds Reader::rest(const Place& place) const {
+  if (place.powering > 0 || !place.told) return settle_;
+  return std::chrono::ceil<std::chrono::milliseconds>(*place.told + settle_ - Clock::now());
+}
+
+/// A reset, or power going on or off, in a thread other than the one that watches.
+class Reader::PowerUse {
+ public:
+  PowerUse(Reader& reader, Place& place) : reader_{reader}, place_{place} {
+    const std::lock_guard lock{reader_.mutex_};
+    counts_ = !asked_by_watcher(place_);
+    if (counts_) ++place_.powering;
+  }
+  PowerUse(const PowerUse&) = delete;
+  PowerUse& operator=(const PowerUse&) = delete;
+  ~PowerUse() {
+    if (!counts_) return;
+    const std::lock_guard lock{reader_.mutex_};
+    --place_.powering;
+    rely(place_);
+  }
+
+ private:
+  Reader& reader_;
+  Place& place_;
+  bool counts_ = false;
+};
+
 Result<Bytes> Reader::power_on(unsigned slot, link::FrameType how) {
   auto& place = *places_.at(slot);
+  const PowerUse use{*this, place};
   const std::lock_guard busy{place.in_use};
   CARDEA_TRY(const auto channel, channel_of(place));
   // Nothing is answered: the card resets before it sees the next command, which is all that matters.
@@ -246,6 +297,7 @@ Result<Bytes> Reader::power_on(unsigned slot, link::FrameType how) {
 
 Result<void> Reader::power_off(unsigned slot) {
   auto& place = *places_.at(slot);
+  const PowerUse use{*this, place};
   const std::lock_guard busy{place.in_use};
   CARDEA_TRY(const auto channel, channel_of(place));
   if (auto sent = channel->send(link::FrameType::power_off); !sent) {
@@ -293,6 +345,8 @@ void Reader::wait_for_change(unsigned slot, std::chrono::milliseconds limit) {
   std::unique_lock lock{mutex_};
   auto& place = *places_.at(slot);
   place.watcher = std::this_thread::get_id();
+  // A removal that is held back has been announced already: the wait is for its time to come.
+  if (unsettled(place)) limit = std::min(limit, std::max(rest(place), std::chrono::milliseconds{1}));
   changed_.wait_for(lock, limit, [this, &place] { return stopping_ || place.changed; });
   place.changed = false;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "cardea/hex.h"
@@ -23,7 +24,7 @@ constexpr auto kLong = 10s;  // for what must happen at once
 
 /// A reader in a folder of its own.
 struct Bench {
-  Bench() {
+  explicit Bench(std::chrono::milliseconds settle = ifd::kSettle) : settle_time{settle} {
     std::string pattern = (std::filesystem::temp_directory_path() / "cardea-reader-XXXXXX").string();
     REQUIRE(::mkdtemp(pattern.data()) != nullptr);
     folder = pattern;
@@ -37,7 +38,8 @@ struct Bench {
   Bench& operator=(const Bench&) = delete;
 
   void open() {
-    auto made = ifd::Reader::open({path(), 1}, [](const std::string&) {});
+    auto made = ifd::Reader::open(
+        {path(), 1}, [](const std::string&) {}, settle_time);
     REQUIRE(made);
     reader = std::move(*made);
   }
@@ -70,6 +72,14 @@ struct Bench {
     REQUIRE(reader->present(0) == present);
   }
 
+  /// This thread becomes the one that tells the applications.
+  void watch() const {
+    reader->stop_waiting(0);
+    reader->wait_for_change(0, kLong);
+  }
+  /// What another thread does.
+  static void elsewhere(const std::function<void()>& work) { std::thread{work}.join(); }
+  std::chrono::milliseconds settle_time;
   std::string folder;
   std::unique_ptr<ifd::Reader> reader;
 };
@@ -101,6 +111,46 @@ TEST_CASE("[A1] a card that leaves and comes back between two looks has been awa
   CHECK(!bench.reader->present(0));  // the look that tells the applications
   card = bench.insert();
   bench.settle(true);
+}
+
+TEST_CASE("[A1] a removal waits for other threads that were told of the card to write down what they saw") {
+  Bench bench{1h};
+  auto card = bench.insert();
+  bench.watch();
+  CHECK(bench.reader->present(0));
+  SUBCASE("asked whether it is there") {
+    bench.elsewhere([&] { CHECK(bench.reader->present(0)); });
+  }
+  SUBCASE("reset") {
+    bench.elsewhere([&] { CHECK(bench.reader->power_on(0, FrameType::reset).has_value()); });
+  }
+  SUBCASE("powered down") {
+    bench.elsewhere([&] { CHECK(bench.reader->power_off(0).has_value()); });
+  }
+  card.reset();
+  bench.reader->wait_for_change(0, kLong);  // the removal is there
+  CHECK(bench.reader->present(0));
+  bench.elsewhere([&] { CHECK_FALSE(bench.reader->present(0)); });
+  // Nobody puts a card into a slot whose removal nobody has heard of.
+  link::Frame reply;
+  card = bench.knock(reply);
+  CHECK(reply.type == FrameType::refused);
+}
+
+TEST_CASE("[A1] a removal that nobody relied on, or long ago, is told at once") {
+  Bench bench{1ms};
+  auto card = bench.insert();
+  bench.watch();
+  bench.elsewhere([&] { CHECK(bench.reader->power_on(0, FrameType::power_on).has_value()); });
+  card.reset();
+  bench.settle(false);  // waits as pcscd does, and no longer than it must
+
+  Bench alone{1h};
+  card = alone.insert();
+  alone.watch();
+  CHECK(alone.reader->power_on(0, FrameType::power_on).has_value());  // the watching thread's own
+  card.reset();
+  alone.settle(false);
 }
 
 TEST_CASE("a change before the wait is not waited for") {
