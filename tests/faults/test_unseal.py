@@ -180,6 +180,28 @@ def restart_with(stack, vault, environment=None):
     stack._environment = environment or {}
 
 
+def test_another_node_takes_over(stack):
+    """[B6] [B7] The same HSM, the database and the file of secrets on another machine: the same shares open it there."""
+    new_key(stack)
+    _, shares = init_shares(stack)
+    assert stack.server.stop() == 0
+    first, second = stack.data, stack.directory / "node-2"
+    token = {"softhsm"} & {path.name for path in first.iterdir()}  # the software vault has its token with it
+    shutil.copytree(first, second, ignore=lambda folder, names: token if folder == str(first) else set())
+    for name in token:
+        (second / name).symlink_to(first / name)
+    stack.data = second
+    stack.write_server_config()
+    stack.start_server(sealed=True)
+    assert stack.readiness()[1]["detail"].startswith("the server is sealed: 0 of 2 shares")
+    stack.cli("unseal", shares[1])
+    stack.cli("unseal", shares[2])
+    assert card_signs(stack)
+    # And it can make and use keys of its own.
+    stack.cli("hsm", "rotate-pin")
+    assert card_signs(stack)
+
+
 def test_credential(stack):
     """[B7] The service manager hands the key over: the server opens by itself."""
     new_key(stack)
