@@ -165,12 +165,14 @@ CardResult<Command> Scp03::unwrap(const Command& wrapped, std::uint8_t security_
 
 // Amendment D, 6.2.5 and 6.2.7: encrypted first, and the MAC chained to that of the command.
 CardResult<Response> Scp03::wrap(const Response& response, std::uint8_t security_level) {
-  Response out = response;
+  Response out{{}, response.sw};
   if ((security_level & level::kResponseEncryption) != 0 && !response.data.empty()) {
     CARDEA_TRY(const auto initial, initial_value(true));
     const auto padded = join_padded({response.data}, kBlock);
     CARDEA_TRY(const auto encrypted, lift(encryption_.encrypt(initial.expose(), padded.expose())));
     out.data = to_bytes(encrypted.expose());
+  } else {
+    out.data = response.data;
   }
   const std::array<std::uint8_t, 2> word{response.sw.sw1(), response.sw.sw2()};
   const auto message = join({chaining_.expose(), out.data, word});
