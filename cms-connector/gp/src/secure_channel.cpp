@@ -136,7 +136,7 @@ Result<apdu::Response> SecureChannel::send(const apdu::Command& command) {
 }
 
 Result<apdu::Command> SecureChannel::wrap(const apdu::Command& command) {
-  if (!open_) return fail(Errc::denied, "the secure channel is closed");
+  if (!is_open()) return fail(Errc::denied, "the secure channel is closed");
   // Of the class byte only the channel (0 to 3) may be set: not secure messaging, not chaining.
   if ((command.cla & 0x7CU) != 0)
     return fail(Errc::invalid, "a command for the secure channel has class 00 to 03 or 80 to 83");
@@ -146,7 +146,7 @@ Result<apdu::Command> SecureChannel::wrap(const apdu::Command& command) {
 }
 
 Result<apdu::Response> SecureChannel::unwrap(const apdu::Response& response) {
-  if (!open_) return fail(Errc::denied, "the secure channel is closed");
+  if (!is_open()) return fail(Errc::denied, "the secure channel is closed");
   if (!awaiting_) return fail(Errc::invalid, "an answer without a command");
   awaiting_ = false;
   auto plain = session_->unwrap(response);
@@ -155,7 +155,7 @@ Result<apdu::Response> SecureChannel::unwrap(const apdu::Response& response) {
 }
 
 Result<Bytes> SecureChannel::encrypt_sensitive(const SecretBytes& plain) const {
-  if (!open_) return fail(Errc::denied, "the secure channel is closed");
+  if (!is_open()) return fail(Errc::denied, "the secure channel is closed");
   return session_->encrypt_sensitive(plain);
 }
 

@@ -116,3 +116,37 @@ TEST_CASE("SCP02 commands stay short: 247 octets with a MAC, 239 enciphered") {
     CHECK(channel->wrap(command).error().code == Errc::invalid);
   }
 }
+
+TEST_CASE("SCP02 i=55 level 03: the derived challenge is accepted, then commands with and without data") {
+  // Challenge and cryptograms computed with the openssl program.
+  Script card{{{kUpdate, "00010203040506070809FF020001EE69B58ADC72C7863B37C9C80D2A9000"},
+               {"8482030010B0F5F2B642C35319CE0EB94F70C26F32", "9000"}}};
+  auto wanted = options(SecurityLevel::c_mac_c_enc, "0001020304050607");
+  wanted.scp02_i = 0x55;
+  wanted.security_domain = hex("A000000151000000");
+  auto channel = SecureChannel::open(card.transmit(), test_keys(KeyType::tdes), wanted);
+  REQUIRE_MESSAGE(channel, card.trouble);
+  for (const auto& turn : {Script::Turn{"80F28002024F00", "84F2800210CDA18B342F9D6AB0287303F59549B159"},
+                           Script::Turn{"80F28002", "84F2800208E3D62E02640ECCD3"},
+                           Script::Turn{"80F28002084F06112233445566",
+                                        "84F280021885D66C5507FB63D11F60AF1EE4EE5B6C64EF5665B46BD1F5"}}) {
+    CAPTURE(turn.command);
+    CHECK(to_hex(apdu::encode(channel->wrap(command(turn.command)).value())) == turn.answer);
+    CHECK(channel->unwrap({}));
+  }
+}
+
+TEST_CASE("SCP02 enciphers keys under the session's DEK [GPCS2.3.1#E.4.7]") {
+  // The enciphered key: martinpaljak/GlobalPlatformPro, TestPlaintextKeys.testKeyEncryption_SCP02, counter
+  // 0000.
+  Script card{{{kUpdate, "00010203040506070809FF020000A1A2A3A4A5A665A1B6AE9F1B78229000"},
+               {"84820100105CC0227FBD6AB5B9488316910184DEDC", "9000"}}};
+  auto channel = open(card, SecurityLevel::c_mac);
+  REQUIRE_MESSAGE(channel, card.trouble);
+  auto fresh = test_keys(KeyType::tdes);
+  CHECK(to_hex(channel->encrypt_sensitive(fresh.enc).value()) == "EFBEE6C6D99D7B70BDE9D7E927F020AF");
+  fresh.version = 0x01;
+  const std::string field = "8010EFBEE6C6D99D7B70BDE9D7E927F020AF038BAF47";
+  CHECK(to_hex(apdu::encode(put_key(*channel, fresh, 0xFF).value())) ==
+        "80D8FF814301" + field + field + field + "00");
+}

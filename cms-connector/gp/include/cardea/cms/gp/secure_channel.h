@@ -108,7 +108,7 @@ class SecureChannel {
   [[nodiscard]] std::size_t max_data() const;
 
   [[nodiscard]] const CardAnswer& card() const { return card_; }
-  [[nodiscard]] bool is_open() const { return open_; }
+  [[nodiscard]] bool is_open() const { return open_ && session_ != nullptr; }
   /// No further command; the card notices with the first unprotected one.
   void close() { open_ = false; }
 
