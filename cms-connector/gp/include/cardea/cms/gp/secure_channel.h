@@ -92,8 +92,9 @@ class SecureChannel {
   /// a channel above 3); `denied` when the channel is closed.
   Result<apdu::Command> wrap(const apdu::Command& command);
 
-  /// The answer to the command that was wrapped last; each may be unwrapped once. Without R-MAC an answer passes as
-  /// it is. With it, status words other than 9000, 62xx and 63xx are not protected, and must come without data.
+  /// The answer to the command that was wrapped last; each may be unwrapped once. Without R-MAC an answer
+  /// passes as it is. With it, status words other than 9000, 62xx and 63xx are not protected, and must come
+  /// without data.
   ///
   /// Errors: `corrupt` when the MAC is wrong or missing or the answer does not decipher (the channel is
   /// closed then); `invalid` when no command was wrapped.
