@@ -2,16 +2,15 @@
 
 #include <utility>
 
+#include "cardea/card/ports/forwarding_key_vault.h"
 #include "cardea/vault/passcode_key.h"
 
 namespace cardea::vault {
 namespace {
 
-using card::Algorithm;
 using card::KeyHandle;
-using card::KeySlot;
 
-class PasscodeVault final : public card::KeyVault {
+class PasscodeVault final : public card::ForwardingKeyVault {
  public:
   PasscodeVault(std::unique_ptr<card::KeyVault> inner, std::string organisation, std::string card,
                 PasscodeHolder& holder)
@@ -23,62 +22,21 @@ class PasscodeVault final : public card::KeyVault {
   PasscodeVault& operator=(const PasscodeVault&) = delete;
   ~PasscodeVault() override { forget(); }
 
-  [[nodiscard]] bool supports(Algorithm algorithm) const override { return inner_->supports(algorithm); }
-
-  Result<KeyHandle> generate(KeySlot slot, Algorithm algorithm) override {
-    return protect(inner_->generate(slot, algorithm));
-  }
-  Result<KeyHandle> import_rsa(KeySlot slot, Algorithm algorithm,
-                               const card::RsaPrivateParts& parts) override {
-    return protect(inner_->import_rsa(slot, algorithm, parts));
-  }
-  Result<KeyHandle> import_ec(KeySlot slot, Algorithm algorithm, const SecretBytes& scalar) override {
-    return protect(inner_->import_ec(slot, algorithm, scalar));
-  }
-  Result<KeyHandle> import_symmetric(KeySlot slot, Algorithm algorithm, const SecretBytes& key) override {
-    return inner_->import_symmetric(slot, algorithm, key);
-  }
-
-  Result<SecretBytes> rsa_private(const KeyHandle& key, BytesView block) override {
-    CARDEA_TRY(const auto opened, open(key));
-    return inner_->rsa_private(opened, block);
-  }
-  Result<Bytes> ecdsa_sign(const KeyHandle& key, BytesView digest) override {
-    CARDEA_TRY(const auto opened, open(key));
-    return inner_->ecdsa_sign(opened, digest);
-  }
-  Result<Bytes> eddsa_sign(const KeyHandle& key, BytesView message) override {
-    CARDEA_TRY(const auto opened, open(key));
-    return inner_->eddsa_sign(opened, message);
-  }
-  Result<SecretBytes> ecdh(const KeyHandle& key, BytesView peer) override {
-    CARDEA_TRY(const auto opened, open(key));
-    return inner_->ecdh(opened, peer);
-  }
-  Result<SecretBytes> encrypt_block(const KeyHandle& key, BytesView block) override {
-    CARDEA_TRY(const auto opened, open(key));
-    return inner_->encrypt_block(opened, block);
-  }
-
-  Result<Bytes> attest(const KeyHandle& key, const card::AttestationFacts& facts) override {
-    CARDEA_TRY(const auto opened, open(key));  // how a key was made stands in the inner handle
-    return inner_->attest(opened, facts);
-  }
-  Result<Bytes> attestation_certificate() override { return inner_->attestation_certificate(); }
   void end_session() noexcept override {
     forget();
-    inner_->end_session();
+    ForwardingKeyVault::end_session();
   }
 
   Result<void> discard(const KeyHandle& key) override {
     // Without the secret it goes by its slot.
-    const auto opened = open(key);
+    const auto opened = use(key);
     return inner_->discard(opened ? *opened : key);
   }
 
- private:
-  Result<KeyHandle> protect(Result<KeyHandle> made) {
-    CARDEA_TRY(auto key, std::move(made));
+ protected:
+  [[nodiscard]] Result<card::KeyVault*> behind() const override { return inner_.get(); }
+
+  Result<KeyHandle> made(KeyHandle key) override {
     if (!key.slot.holder_only) return key;
     auto sealed = [&]() -> Result<Bytes> {
       CARDEA_TRY(const auto card_key, holder_.card_key());
@@ -94,7 +52,7 @@ class PasscodeVault final : public card::KeyVault {
     return key;
   }
 
-  Result<KeyHandle> open(const KeyHandle& key) {
+  Result<KeyHandle> use(const KeyHandle& key) override {
     if (!has_passcode_layer(key.sealed)) return key;
     const auto secret = holder_.lend();
     if (!secret) forget();
@@ -109,6 +67,7 @@ class PasscodeVault final : public card::KeyVault {
     return last_opened_;
   }
 
+ private:
   Result<Bytes> open_layer(const KeyHandle& key, const api::hpke::KeyPair& secret) {
     auto inner = open_with_passcode(key, organisation_, card_, secret);
     if (!inner && inner.error().code == Errc::denied) CARDEA_CHECK(names_this_card(key));

@@ -7,8 +7,8 @@
 namespace cardea::card {
 
 /// What layers over a vault have in common: everything goes to the vault behind, and the three moments at
-/// which a layer has a say are functions of their own. A layer that overrides nothing but these misses no
-/// operation, not even one that KeyVault gains later.
+/// which a layer has a say are functions of their own. KeyVault has no functions with a body, so one that it
+/// gains later does not compile until it is forwarded here.
 class ForwardingKeyVault : public KeyVault {
  public:
   [[nodiscard]] bool supports(Algorithm algorithm) const override {

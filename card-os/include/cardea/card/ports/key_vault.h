@@ -95,9 +95,7 @@ class KeyVault {
   virtual Result<Bytes> ecdsa_sign(const KeyHandle& key, BytesView digest) = 0;
 
   /// Ed25519 over a message of any length that the vault can carry (12 KiB always), 64 octets.
-  virtual Result<Bytes> eddsa_sign(const KeyHandle& /*key*/, BytesView /*message*/) {
-    return fail(Errc::unsupported, "the vault does not know this algorithm");
-  }
+  virtual Result<Bytes> eddsa_sign(const KeyHandle& key, BytesView message) = 0;
 
   /// The x coordinate of the shared point, field size. `peer` is 04 ‖ x ‖ y. X25519: 32 octets both ways; a
   /// peer that gives zero is `invalid` (RFC 7748, 6.1).
@@ -110,17 +108,13 @@ class KeyVault {
   /// `attestation_certificate`, in the format of Yubico's PIV attestation, about what the handle is bound to
   /// and what the card says. Errors: `invalid` for a key that was imported or of which the vault does not
   /// know how it was made; `denied` when the key has a layer that only its holder opens; `unsupported`.
-  virtual Result<Bytes> attest(const KeyHandle& /*key*/, const AttestationFacts& /*facts*/) {
-    return fail(Errc::unsupported, "the vault makes no attestations");
-  }
+  virtual Result<Bytes> attest(const KeyHandle& key, const AttestationFacts& facts) = 0;
   /// The self-signed certificate (DER) of the key that attests. Errors: `unsupported`.
-  virtual Result<Bytes> attestation_certificate() {
-    return fail(Errc::unsupported, "the vault makes no attestations");
-  }
+  virtual Result<Bytes> attestation_certificate() = 0;
 
   /// The holder has logged out or the session is over: a vault that keeps opened keys for the time of a
   /// session wipes those of this card now.
-  virtual void end_session() noexcept {}
+  virtual void end_session() noexcept = 0;
 
   /// The card has replaced or deleted the key. Wrapped keys need nothing; a resident HSM object is destroyed.
   virtual Result<void> discard(const KeyHandle& key) = 0;

@@ -30,6 +30,13 @@ class SoftwareKeyVault final : public card::KeyVault {
   Result<Bytes> eddsa_sign(const card::KeyHandle& key, BytesView message) override;
   Result<SecretBytes> ecdh(const card::KeyHandle& key, BytesView peer) override;
   Result<SecretBytes> encrypt_block(const card::KeyHandle& key, BytesView block) override;
+  Result<Bytes> attest(const card::KeyHandle& /*key*/, const card::AttestationFacts& /*facts*/) override {
+    return fail(Errc::unsupported, "the vault makes no attestations");
+  }
+  Result<Bytes> attestation_certificate() override {
+    return fail(Errc::unsupported, "the vault makes no attestations");
+  }
+  void end_session() noexcept override {}  // nothing is kept
   Result<void> discard(const card::KeyHandle& key) override;
 
   /// From the next call on, operations answer `unavailable`, as when an HSM has gone.
