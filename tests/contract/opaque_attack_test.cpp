@@ -207,6 +207,7 @@ TEST_CASE("with the ephemeral key too the kept digest is confirmed: the search b
 TEST_CASE(
     "with every key that lasts, the digest of a lost proof confirms no PIN, not even the right one [B4]") {
   const LostLogin lost;
+  const Element zeroes{};
   constexpr unsigned kSome = kCandidates / 500;
   const auto from = static_cast<unsigned>(std::stoul(std::string{kPin})) - kSome / 2;
   unsigned right = 0;
@@ -220,7 +221,7 @@ TEST_CASE(
     // What is to be had in place of the product of two keys that are gone.
     for (const BytesView first : {lost.client_share(), lost.server_share(), BytesView{lost.keys.public_key},
                                   BytesView{client.public_key}, BytesView{known.expose()},
-                                  BytesView{guessed.expose()}, BytesView{Element{}}}) {
+                                  BytesView{guessed.expose()}, BytesView{zeroes}}) {
       if (lost.confirms(client, first)) ++found;
     }
   }

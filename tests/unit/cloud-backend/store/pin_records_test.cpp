@@ -343,6 +343,7 @@ TEST_CASE("late proofs are taken for 24 hours, and of the newest eight tries") {
   SUBCASE("nothing older stays when another try is paid for") {
     it.now += kDay;
     it.pay(2);
+    it.records.reset();
     it.it.db.reset();
     SQLite::Database raw{(it.it.directory / "cardea.db").string(), SQLite::OPEN_READONLY};
     CHECK(raw.execAndGet("SELECT length(awaited) FROM pins").getInt() == 48);
