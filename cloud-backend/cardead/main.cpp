@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <csignal>
 #include <exception>
 #include <iostream>
 
 #include "cardea/cardead/daemon.h"
+#include "cardea/http/stop_signal.h"
 
 namespace {
 
@@ -18,27 +18,6 @@ constexpr int kCannotStart = 3;
 /// Seconds from the signal to stop: the grace periods of both servers and a little more.
 constexpr unsigned kLastMoment = 13;
 constexpr const char* kDefaultFile = "/etc/cardea/cardead.toml";
-
-std::array<int, 2> stop_pipe{-1, -1};
-
-void on_signal(int) {
-  const char octet = 0;
-  (void)!::write(stop_pipe[1], &octet, 1);
-}
-
-/// Signals end in a pipe rather than in a blocked mask: the signer processes that the server starts would
-/// inherit a mask.
-bool catch_signals() {
-  if (::pipe(stop_pipe.data()) != 0) return false;
-  struct sigaction action {};
-  action.sa_handler = on_signal;  // NOLINT(cppcoreguidelines-pro-type-union-access): the system's interface
-  action.sa_flags = SA_RESTART;
-  (void)sigemptyset(&action.sa_mask);
-  struct sigaction ignore {};
-  ignore.sa_handler = SIG_IGN;  // NOLINT(cppcoreguidelines-pro-type-union-access): the system's interface
-  return ::sigaction(SIGTERM, &action, nullptr) == 0 && ::sigaction(SIGINT, &action, nullptr) == 0 &&
-         ::sigaction(SIGPIPE, &ignore, nullptr) == 0;
-}
 
 cardea::Result<cardea::config::Settings> settings_from(const std::string& file, bool named) {
   if (!named && ::access(file.c_str(), F_OK) != 0) return cardea::config::Settings{};
@@ -61,8 +40,9 @@ int serve(const cardea::config::Settings& settings) {
   }
   // Card secrets are in this memory: no core dump, no debugger of the same user.
   (void)::prctl(PR_SET_DUMPABLE, 0);
-  if (!catch_signals()) {
-    std::cerr << "cardead: signals cannot be caught\n";
+  const auto stop = cardea::http::StopSignal::arm();
+  if (!stop) {
+    std::cerr << "cardead: " << stop.error().what << '\n';
     return kCannotStart;
   }
   auto daemon = cardea::cardead::Daemon::start(settings);
@@ -70,9 +50,7 @@ int serve(const cardea::config::Settings& settings) {
     std::cerr << "cardead: " << daemon.error().what << '\n';
     return kCannotStart;
   }
-  char octet = 0;
-  while (::read(stop_pipe[0], &octet, 1) < 0) {
-  }
+  stop->wait();
   // What outlasts the grace period (making an RSA key may take a minute) is cut off; the store withstands
   // that at any moment, and the signers end with their server.
   (void)::signal(SIGALRM, [](int) { ::_exit(kStopped); });

@@ -1,13 +1,10 @@
 // cardea-witness: reads its command line, serves, waits for the signal to stop. What it answers is
 // cosigner.h's affair.
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -17,6 +14,7 @@
 
 #include "cardea/http/router.h"
 #include "cardea/http/server.h"
+#include "cardea/http/stop_signal.h"
 #include "cardea/witness/cosigner.h"
 
 namespace {
@@ -44,23 +42,6 @@ struct Options {
   std::string certificate_key;
   std::vector<std::string> hosts;
 };
-
-std::array<int, 2> stop_pipe{-1, -1};
-
-void on_signal(int) {
-  const char octet = 0;
-  (void)!::write(stop_pipe[1], &octet, 1);
-}
-
-bool catch_signals() {
-  if (::pipe(stop_pipe.data()) != 0) return false;
-  struct sigaction action {};
-  action.sa_handler = on_signal;  // NOLINT(cppcoreguidelines-pro-type-union-access): the system's interface
-  action.sa_flags = SA_RESTART;
-  (void)sigemptyset(&action.sa_mask);
-  return ::sigaction(SIGTERM, &action, nullptr) == 0 && ::sigaction(SIGINT, &action, nullptr) == 0 &&
-         ::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
-}
 
 int say(int status, const std::string& sentence) {
   std::cerr << "cardea-witness: " << sentence << '\n';
@@ -187,7 +168,8 @@ int serve(const Options& o) {
     return say(kUsage, "--plain-http is for loopback addresses, behind something that speaks TLS");
   }
   (void)::prctl(PR_SET_DUMPABLE, 0);
-  if (!catch_signals()) return say(kCannotStart, "signals cannot be caught");
+  const auto stop_signal = http::StopSignal::arm();
+  if (!stop_signal) return say(kCannotStart, stop_signal.error().what);
   const auto lock = witness::Lock::take(o.state);
   if (!lock) return say(kCannotStart, lock.error().what);
   auto state = witness::State::open(o.state);
@@ -215,9 +197,7 @@ int serve(const Options& o) {
   }};
   report(name + " follows " + std::to_string(logs) + (logs == 1 ? " log" : " logs") + ", at " +
          (o.plain ? "http" : "https") + "://" + o.address + ":" + std::to_string((*server)->port()) + "/");
-  char octet = 0;
-  while (::read(stop_pipe[0], &octet, 1) < 0) {
-  }
+  stop_signal->wait();
   (*server)->stop();
   return kDone;
 }

@@ -9,25 +9,12 @@
 #include "cardea/audit/receipt.h"
 #include "cardea/hex.h"
 #include "cardea/witness/request.h"
-#include "key_vault_vectors.h"
+#include "golden.h"
 
 namespace cardea::test {
 namespace {
 
 using namespace audit;  // NOLINT(google-build-using-namespace): the thing under test
-
-std::vector<Vector> golden(const char* name) {
-  return read_vectors(std::string{CARDEA_VECTORS} + "/../golden/" + name);
-}
-
-Bytes octets(const Vector& v, const char* name) {
-  return from_hex(v.at(name)).value();
-}
-
-std::string text(const Vector& v, const char* name) {
-  const auto from = octets(v, name);
-  return {from.begin(), from.end()};
-}
 
 Result<std::vector<Hash>> no_leaves(std::uint64_t, std::uint64_t) {
   return fail(Errc::unavailable, "a tree this small needs none");

@@ -14,25 +14,12 @@
 #include "cardea/hex.h"
 #include "cardea/vault/passcode_key.h"
 #include "cardea/vault/sealed_key.h"
-#include "key_vault_vectors.h"
+#include "golden.h"
 
 namespace cardea::test {
 namespace {
 
 using namespace api;  // NOLINT(google-build-using-namespace): the thing under test
-
-std::vector<Vector> golden(const char* name) {
-  return read_vectors(std::string{CARDEA_VECTORS} + "/../golden/" + name);
-}
-
-Bytes octets(const Vector& v, const char* name) {
-  return from_hex(v.at(name)).value();
-}
-
-std::string text(const Vector& v, const char* name) {
-  const auto from = octets(v, name);
-  return {from.begin(), from.end()};
-}
 
 template <std::size_t N>
 Secret<N> secret(const Vector& v, const char* name) {

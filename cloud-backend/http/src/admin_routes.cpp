@@ -1,9 +1,9 @@
 #include <charconv>
 #include <utility>
 
+#include "act.h"
 #include "cardea/api/jose.h"
 #include "cardea/http/interface.h"
-#include "cardea/http/problem.h"
 #include "json.h"
 
 namespace cardea::http {
@@ -103,8 +103,6 @@ Result<std::string> organisation_of(const Request& request) {
   if (organisation.empty()) return fail(Errc::invalid, "name the organisation");
   return organisation;
 }
-
-using Act = Result<Json> (*)(const Application&, const Request&);
 
 Result<Json> create_organisation(const Application& app, const Request& request) {
   CARDEA_TRY(const auto body, json_object(request));
@@ -267,12 +265,7 @@ Result<Json> status(const Application& app, const Request&) {
 }  // namespace
 
 std::vector<Route> admin_routes(const Application& application) {
-  const auto answer = [application](int success, Act act) {
-    return [application, success, act](Request& request) {
-      const auto result = act(application, request);
-      return result ? json_response(success, *result) : problem(result.error());
-    };
-  };
+  const Answering answer{application};
   return {
       {"POST", "/v1/admin/organisations", answer(201, create_organisation), kJson},
       {"GET", "/v1/admin/organisations", answer(200, list_organisations)},

@@ -2,8 +2,8 @@
 
 #include <charconv>
 
+#include "act.h"
 #include "cardea/http/interface.h"
-#include "cardea/http/problem.h"
 #include "json.h"
 
 namespace cardea::http {
@@ -72,18 +72,12 @@ Result<Json> thaw(const Application& app, const Request& request) {
 }  // namespace
 
 std::vector<Route> integrity_routes(const Application& application) {
-  using Act = Result<Json> (*)(const Application&, const Request&);
-  const auto answer = [application](Act act) {
-    return [application, act](Request& request) {
-      const auto result = act(application, request);
-      return result ? json_response(200, *result) : problem(result.error());
-    };
-  };
+  const Answering answer{application};
   return {
-      {"GET", "/v1/admin/audit-log/verify", answer(verify)},
-      {"GET", "/v1/admin/audit-log/key", answer(key)},
-      {"GET", "/v1/admin/audit-log/lines/{number}/receipt", answer(receipt)},
-      {"POST", "/v1/admin/cards/{id}/thaw", answer(thaw)},
+      {"GET", "/v1/admin/audit-log/verify", answer(200, verify)},
+      {"GET", "/v1/admin/audit-log/key", answer(200, key)},
+      {"GET", "/v1/admin/audit-log/lines/{number}/receipt", answer(200, receipt)},
+      {"POST", "/v1/admin/cards/{id}/thaw", answer(200, thaw)},
   };
 }
 

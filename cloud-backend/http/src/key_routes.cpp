@@ -1,7 +1,7 @@
 // The administrator's view of keys: pool, versions, modes.
 
+#include "act.h"
 #include "cardea/http/interface.h"
-#include "cardea/http/problem.h"
 #include "json.h"
 
 namespace cardea::http {
@@ -76,13 +76,7 @@ Result<Json> set_organisation(const Application& app, const Request& request) {
 }  // namespace
 
 std::vector<Route> key_routes(const Application& application) {
-  using Act = Result<Json> (*)(const Application&, const Request&);
-  const auto answer = [application](int success, Act act) {
-    return [application, success, act](Request& request) {
-      const auto result = act(application, request);
-      return result ? json_response(success, *result) : problem(result.error());
-    };
-  };
+  const Answering answer{application};
   return {
       {"GET", "/v1/admin/pool", answer(200, pool_status)},
       {"GET", "/v1/admin/hsm", answer(200, hsm_status)},

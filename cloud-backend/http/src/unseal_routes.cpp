@@ -2,9 +2,9 @@
 
 #include <array>
 
+#include "act.h"
 #include "cardea/hex.h"
 #include "cardea/http/interface.h"
-#include "cardea/http/problem.h"
 #include "json.h"
 
 namespace cardea::http {
@@ -92,20 +92,14 @@ Result<Json> keep_in_tpm(const Application& app, const Request& request) {
 }  // namespace
 
 std::vector<Route> unseal_routes(const Application& application) {
-  using Act = Result<Json> (*)(const Application&, const Request&);
-  const auto answer = [application](Act act) {
-    return [application, act](Request& request) {
-      const auto result = act(application, request);
-      return result ? json_response(200, *result) : problem(result.error());
-    };
-  };
+  const Answering answer{application};
   return {
-      {"GET", "/v1/admin/unseal", answer(status)},
-      {"POST", "/v1/admin/unseal", answer(give), kJson},
-      {"DELETE", "/v1/admin/unseal", answer(abort)},
-      {"POST", "/v1/admin/hsm/shares", answer(take_over), kJson},
-      {"POST", "/v1/admin/hsm/pin", answer(change_pins)},
-      {"POST", "/v1/admin/hsm/local-share", answer(keep_in_tpm), kJson},
+      {"GET", "/v1/admin/unseal", answer(200, status)},
+      {"POST", "/v1/admin/unseal", answer(200, give), kJson},
+      {"DELETE", "/v1/admin/unseal", answer(200, abort)},
+      {"POST", "/v1/admin/hsm/shares", answer(200, take_over), kJson},
+      {"POST", "/v1/admin/hsm/pin", answer(200, change_pins)},
+      {"POST", "/v1/admin/hsm/local-share", answer(200, keep_in_tpm), kJson},
   };
 }
 

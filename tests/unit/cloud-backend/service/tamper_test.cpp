@@ -8,11 +8,11 @@
 #include "cardea/test/block_cipher.h"
 #include "fixture.h"
 #include "intruder.h"
+#include "tamper_attacks.h"
 
 namespace cardea::test {
 namespace {
 
-using Names = std::set<std::string>;
 using namespace std::chrono_literals;
 
 constexpr const char* kVerify = "00 20 00 80 08 313233343536FFFF";
@@ -31,26 +31,6 @@ const Names kNotLogged{"change_log", "checkpoints", "probe"};
 /// Tables of which the server never changes a row that a card hangs on. (A device that was revoked opens
 /// nothing.)
 const Names kNeverChanged{"devices", "people"};
-
-/// Another value of the same type: one bit, where there are bits.
-audit::Value flipped(const audit::Value& value, const std::string& type) {
-  if (const auto* number = std::get_if<std::int64_t>(&value)) return *number ^ 1;
-  if (const auto* text = std::get_if<std::string>(&value)) {
-    auto other = *text;
-    if (other.empty()) return std::string{"~"};
-    other.back() = static_cast<char>(other.back() ^ 1);
-    return other;
-  }
-  if (const auto* octets = std::get_if<Bytes>(&value)) {
-    auto other = *octets;
-    if (other.empty()) return Bytes{1};
-    other.back() ^= 1;
-    return other;
-  }
-  if (type == "TEXT") return std::string{"x"};
-  if (type == "BLOB") return Bytes(32, 1);
-  return std::int64_t{1};
-}
 
 /// A server with rows in every table, all of them changed since a copy of the file was taken, and one card
 /// that everything is tried on.
@@ -213,119 +193,6 @@ std::string listed(const Names& names) {
   return out;
 }
 
-/// What is done, and what it must lead to.
-struct Attack {
-  std::string what;
-  std::string table;
-  Edit edit;
-};
-
-Record with(Record record, std::size_t column, audit::Value value) {
-  record[column] = std::move(value);
-  return record;
-}
-
-/// The same row at another time or place: equal in its key.
-bool same_key(const Intruder::Table& columns, const Record& a, const Record& b) {
-  for (std::size_t i = 0; i < columns.size(); ++i)
-    if (columns[i].key && a[i] != b[i]) return false;
-  return true;
-}
-
-/// Everything that can be done to one row of a table.
-class Attacks {
- public:
-  Attacks(Attacked& f, std::string table, Intruder::Table columns, Record row)
-      : f_{f}, table_{std::move(table)}, columns_{std::move(columns)}, row_{std::move(row)} {}
-
-  std::vector<Attack> all(Names& alike) {
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      add(columns_[i].name + " flipped", {row_}, {with(row_, i, another(i))});
-      if (!swap(i)) alike.insert(table_ + "." + columns_[i].name);
-    }
-    swap_contents();
-    put_back();
-    add("row deleted", {row_}, {});
-    duplicate();
-    return std::move(attacks_);
-  }
-
- private:
-  void add(const std::string& what, std::vector<Record> away, std::vector<Record> there) {
-    attacks_.push_back({table_ + ": " + what, table_, {{{table_, std::move(away), std::move(there)}}}});
-  }
-  audit::Value another(std::size_t i) const {
-    // A key may be there already with one bit flipped.
-    const auto* number = std::get_if<std::int64_t>(&row_[i]);
-    if (number != nullptr && columns_[i].key) return *number + 1000;
-    return flipped(row_[i], columns_[i].type);
-  }
-  bool free(const Record& record, const std::vector<Record>& all, const Record& but) const {
-    return std::ranges::none_of(
-        all, [&](const Record& row) { return row != row_ && row != but && same_key(columns_, row, record); });
-  }
-  /// The column's values of this row and another one change places.
-  bool swap(std::size_t i) {
-    const auto all = f_.intruder.rows(table_);
-    for (const auto& other : all) {
-      if (other[i] == row_[i]) continue;
-      const auto mine = with(row_, i, other[i]);
-      const auto theirs = with(other, i, row_[i]);
-      if (mine == other || !free(mine, all, other) || !free(theirs, all, other)) continue;
-      add(columns_[i].name + " swapped", {row_, other}, {mine, theirs});
-      return true;
-    }
-    return false;
-  }
-  /// All that is not key changes places with that of another row.
-  void swap_contents() {
-    for (const auto& other : f_.intruder.rows(table_)) {
-      auto mine = row_;
-      auto theirs = other;
-      for (std::size_t i = 0; i < columns_.size(); ++i)
-        if (!columns_[i].key) std::swap(mine[i], theirs[i]);
-      if (mine == row_) continue;
-      return add("contents swapped", {row_, other}, {mine, theirs});
-    }
-  }
-  /// An older version: column by column, as a row, and together with its leaf.
-  void put_back() {
-    for (const auto& older : f_.intruder.rows(table_, "1", "older")) {
-      if (older == row_ || !same_key(columns_, older, row_)) continue;
-      for (std::size_t i = 0; i < columns_.size(); ++i)
-        if (older[i] != row_[i]) add(columns_[i].name + " as it was", {row_}, {with(row_, i, older[i])});
-      add("row as it was", {row_}, {older});
-      Attack with_leaf{table_ + ": row as it was, and its leaf", table_, {{{table_, {row_}, {older}}}}};
-      audit::Row name{table_, {}};
-      for (std::size_t i = 0; i < columns_.size(); ++i)
-        name.columns.push_back({columns_[i].name, row_[i], columns_[i].key});
-      const auto where = "row_key = x'" + to_hex(audit::encode_key(name)) + "' ORDER BY number DESC --";
-      auto now = f_.intruder.rows("change_log", where).at(0);
-      auto then = f_.intruder.rows("change_log", where, "older").at(0);
-      REQUIRE(now != then);
-      then[0] = now[0];  // where the newer one was
-      with_leaf.edit.parts.push_back({"change_log", {now}, {then}});
-      attacks_.push_back(std::move(with_leaf));
-    }
-  }
-  /// A row like it, under another key: one column of it at a time.
-  void duplicate() {
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (!columns_[i].key) continue;
-      auto copy = with(row_, i, another(i));
-      for (std::size_t j = 0; j < columns_.size(); ++j)
-        if (columns_[j].unique) copy[j] = another(j);
-      add("row duplicated, with another " + columns_[i].name, {}, {copy});
-    }
-  }
-
-  Attacked& f_;
-  std::string table_;
-  Intruder::Table columns_;
-  Record row_;
-  std::vector<Attack> attacks_;
-};
-
 /// Who tries to use which card while it is done.
 struct Trial {
   std::string card;
@@ -442,12 +309,14 @@ TEST_CASE("[B8] every column of every table, five ways: no key is used, the card
       Names here;
       for (const auto when : {When::closed, When::open}) {
         // As the row is now: using the card changes some of them.
-        const auto number = Attacks{f, table, columns, f.intruder.rows(table, where).at(n)}.all(here).size();
+        const auto number =
+            Attacks{f.intruder, table, columns, f.intruder.rows(table, where).at(n)}.all(here).size();
         for (std::size_t i = 0; i < number; ++i) {
           try_it(
               f,
               [&] {
-                auto attacks = Attacks{f, table, columns, f.intruder.rows(table, where).at(n)}.all(here);
+                auto attacks =
+                    Attacks{f.intruder, table, columns, f.intruder.rows(table, where).at(n)}.all(here);
                 REQUIRE(i < attacks.size());
                 has_older = has_older || attacks[i].what.ends_with("as it was");
                 return attacks[i];
@@ -479,7 +348,7 @@ TEST_CASE("[B8] a freeze that somebody takes away or changes holds") {
   const auto row = [&f] { return f.intruder.rows("freezes", "card = '" + f.victim.id + "'").at(0); };
   const auto columns = f.intruder_columns.at("freezes");
   Names alike;
-  const auto attacks = Attacks{f, "freezes", columns, row()}.all(alike);
+  const auto attacks = Attacks{f.intruder, "freezes", columns, row()}.all(alike);
   CHECK(listed(alike).empty());
   CHECK(attacks.size() == 9);
   for (const auto& attack : attacks) {
@@ -510,7 +379,8 @@ void try_all(const std::string& table, const Use& use) {
   auto f = std::make_unique<Attacked>();
   const auto attack = [&](std::size_t i) -> std::optional<Attack> {
     Names alike;
-    auto all = Attacks{*f, table, f->intruder_columns.at(table), f->intruder.rows(table).at(0)}.all(alike);
+    auto all =
+        Attacks{f->intruder, table, f->intruder_columns.at(table), f->intruder.rows(table).at(0)}.all(alike);
     if (i < all.size()) return std::move(all[i]);
     CHECK(i > 0);
     return std::nullopt;
@@ -565,7 +435,7 @@ TEST_CASE("[B8] what was put back while the server was down is refused when it i
     if (kNotLogged.contains(table) || kNotAsked.contains(table) || table == "freezes") continue;
     for (const auto& row : f.intruder.rows(table, f.concerned(table, columns))) {
       Names alike;
-      for (const auto& attack : Attacks{f, table, columns, row}.all(alike)) {
+      for (const auto& attack : Attacks{f.intruder, table, columns, row}.all(alike)) {
         const bool with_leaf = attack.what.ends_with("its leaf");
         if (!with_leaf && !attack.what.ends_with("row as it was")) continue;
         INFO(attack.what);

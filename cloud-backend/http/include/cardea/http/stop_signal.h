@@ -1,0 +1,23 @@
+#pragma once
+
+#include "cardea/result.h"
+
+namespace cardea::http {
+
+/// SIGTERM and SIGINT, for a program whose main thread waits for one of them while others serve. One in a
+/// process.
+///
+/// They end in a pipe rather than in a blocked mask: processes that the server starts would inherit a mask.
+class StopSignal {
+ public:
+  /// From here on the two are caught, and SIGPIPE is ignored. Errors: `unavailable`.
+  static Result<StopSignal> arm();
+
+  /// Returns when one of the two has come, also when it came before the call.
+  void wait() const;
+
+ private:
+  StopSignal() = default;
+};
+
+}  // namespace cardea::http

@@ -1,0 +1,44 @@
+#include "cardea/http/stop_signal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+namespace cardea::http {
+
+namespace {
+
+std::array<int, 2> stop_pipe{-1, -1};
+
+void on_signal(int) {
+  const char octet = 0;
+  (void)!::write(stop_pipe[1], &octet, 1);
+}
+
+bool handle(int number, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;  // NOLINT(cppcoreguidelines-pro-type-union-access): the system's interface
+  action.sa_flags = SA_RESTART;
+  (void)sigemptyset(&action.sa_mask);
+  return ::sigaction(number, &action, nullptr) == 0;
+}
+
+}  // namespace
+
+Result<StopSignal> StopSignal::arm() {
+  if (::pipe2(stop_pipe.data(), O_CLOEXEC) != 0 || !handle(SIGTERM, on_signal) ||
+      !handle(SIGINT, on_signal) || !handle(SIGPIPE, SIG_IGN)) {
+    return fail(Errc::unavailable, "signals cannot be caught");
+  }
+  return StopSignal{};
+}
+
+void StopSignal::wait() const {
+  char octet = 0;
+  while (::read(stop_pipe[0], &octet, 1) < 0) {
+  }
+}
+
+}  // namespace cardea::http
