@@ -137,7 +137,7 @@ inline void key_vault_import_laws(const MakeKeyVaultBench& make) {
   const auto bench = make();
   auto& vault = bench->vault();
 
-  SUBCASE("symmetric keys: one block forwards") {
+  SUBCASE("symmetric keys: one block forwards, and backwards again") {
     for (const auto algorithm : kSymmetricAlgorithms) {
       if (!vault.supports(algorithm)) continue;
       CAPTURE(std::string{card::name(algorithm)});
@@ -148,7 +148,14 @@ inline void key_vault_import_laws(const MakeKeyVaultBench& make) {
       const Bytes block(card::block_size(algorithm), 0x11);
       CHECK(to_bytes(vault.encrypt_block(key, block).value().expose()) ==
             ecb_encrypt(algorithm, octets, block));
+      CHECK(to_bytes(vault.decrypt_block(key, block).value().expose()) ==
+            ecb_decrypt(algorithm, octets, block));
+      // In turns, since a vault may keep a key as it was unwrapped for one of the two.
+      const auto there = vault.encrypt_block(key, block).value();
+      CHECK(to_bytes(vault.decrypt_block(key, there.expose()).value().expose()) == block);
       CHECK(code_of(vault.encrypt_block(key, Bytes(block.size() + 1))) == Errc::invalid);
+      CHECK(code_of(vault.decrypt_block(key, Bytes(block.size() - 1))) == Errc::invalid);
+      CHECK(code_of(vault.decrypt_block(key, {})) == Errc::invalid);
       CHECK(code_of(vault.import_symmetric({0x9B, 1}, algorithm, SecretBytes{octets.size() - 1})) ==
             Errc::invalid);
     }
@@ -233,6 +240,15 @@ inline void key_vault_protection_laws(const MakeKeyVaultBench& make) {
   SUBCASE("law 3: another card cannot use the handle") {
     CHECK(code_of(bench->other_card().ecdsa_sign(key, digest)) == Errc::corrupt);
     CHECK(code_of(bench->other_card().rsa_private(rsa, test_block(256))) == Errc::corrupt);
+  }
+  SUBCASE("law 3: nor a symmetric one, in either direction; and a damaged one is corrupt") {
+    const auto aes = vault.import_symmetric({0x9B, 1}, card::Algorithm::aes128, SecretBytes{16}).value();
+    CHECK(code_of(bench->other_card().encrypt_block(aes, Bytes(16))) == Errc::corrupt);
+    CHECK(code_of(bench->other_card().decrypt_block(aes, Bytes(16))) == Errc::corrupt);
+    auto damaged = aes;
+    damaged.sealed[damaged.sealed.size() / 2] ^= 1U;
+    CHECK(code_of(vault.decrypt_block(damaged, Bytes(16))) == Errc::corrupt);
+    CHECK(code_of(vault.decrypt_block(key, Bytes(16))) == Errc::invalid);
   }
   SUBCASE("law 4: what an implementation denies, it refuses") {
     for (const auto algorithm : kRsaAlgorithms) {

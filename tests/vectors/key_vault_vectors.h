@@ -63,6 +63,7 @@ inline void key_vault_vectors(card::KeyVault& vault, const std::string& folder) 
     CAPTURE(v.at("algorithm"));
     const auto key = vault.import_symmetric({0x9B, 1}, algorithm_of(v), secret(v, "key")).value();
     CHECK(to_bytes(vault.encrypt_block(key, octets(v, "block")).value().expose()) == octets(v, "result"));
+    CHECK(to_bytes(vault.decrypt_block(key, octets(v, "result")).value().expose()) == octets(v, "block"));
   }
   for (const auto& v : read_vectors(folder + "/ec-public.txt")) {
     if (!vault.supports(algorithm_of(v))) continue;

@@ -272,7 +272,7 @@ class RunningDaemon final : public Daemon {
     devices_.emplace(*database_);
     enrolment_.emplace(*database_, *clock_);
     authenticator_.emplace(*issuer_, *devices_, *clock_);
-    const service::World world{*database_, *vault_, *devices_, *crypto_, *clock_, *rng_, watcher_};
+    const service::World world{*database_, *vault_, *devices_, *crypto_, *cipher_, *clock_, *rng_, watcher_};
     const auto& limits = settings_.limits;
     const auto& pin = settings_.pin;
     const service::PinOptions pins{pin.allow_plain,
@@ -460,6 +460,7 @@ class RunningDaemon final : public Daemon {
   http::Metrics metrics_;
   Watcher watcher_{log_, metrics_};
   std::unique_ptr<card::Crypto> crypto_ = service::make_crypto();
+  std::unique_ptr<card::SessionCipher> cipher_ = service::make_session_cipher();
   std::unique_ptr<card::Clock> clock_ = service::make_clock();
   std::unique_ptr<card::Rng> rng_ = service::make_rng();
   std::unique_ptr<store::Database> database_;

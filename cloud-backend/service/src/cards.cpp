@@ -107,8 +107,9 @@ Result<void> Cards::make(const store::CardRow& row, const std::string& actor) {
             {}};
   const auto keys = world_.vault.keys_of(row.organisation, row.id);
   CardAudit audit{world_, {row.organisation, row.id, actor}};
-  return card::make_factory_card(*card::find_profile(row.profile), {row.serial},
-                                 {*store, *keys, pins, world_.crypto, world_.clock, world_.rng, audit});
+  return card::make_factory_card(
+      *card::find_profile(row.profile), {row.serial},
+      {*store, *keys, pins, world_.crypto, world_.cipher, world_.clock, world_.rng, audit});
 }
 
 Result<void> Cards::block(const std::string& card, const std::string& actor) {

@@ -39,7 +39,7 @@ struct CardSessions::Session {
              options},
         keys{guarded_keys(world, caller, row, secret)},
         audit{world, {row.organisation, row.id, "device:" + caller.device}},
-        card{profile, {*store, *keys, pins, world.crypto, world.clock, world.rng, audit}} {}
+        card{profile, {*store, *keys, pins, world.crypto, world.cipher, world.clock, world.rng, audit}} {}
 
   /// Cards from before there was a passcode layer have no secret; their keys stay as they are.
   static std::unique_ptr<card::KeyVault> keys_behind_passcode(const World& world, const store::CardRow& row,

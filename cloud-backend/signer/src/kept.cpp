@@ -6,10 +6,15 @@
 
 namespace cardea::signer {
 
+Worker::Permitted Worker::permission(vault::wire::Op op) {
+  if (op == vault::wire::Op::ecdh) return Permitted::agreement;
+  return op == vault::wire::Op::decrypt_block ? Permitted::decryption : Permitted::usual;
+}
+
 std::optional<Ephemeral> Worker::kept(const Request& request, const vault::SealedKey& handle) {
-  const bool agreeing = request.op == vault::wire::Op::ecdh;
+  const auto permitted = permission(request.op);
   const auto at = std::ranges::find_if(
-      kept_, [&](const Kept& one) { return one.handle == handle.tag && one.agreeing == agreeing; });
+      kept_, [&](const Kept& one) { return one.handle == handle.tag && one.permitted == permitted; });
   if (at == kept_.end()) return std::nullopt;
   at->used = Clock::now();
   kept_.splice(kept_.begin(), kept_, at);
@@ -18,8 +23,8 @@ std::optional<Ephemeral> Worker::kept(const Request& request, const vault::Seale
 
 Ephemeral Worker::keep(const Request& request, const vault::SealedKey& handle, Ephemeral key) {
   const auto object = key.handle();
-  const bool agreeing = request.op == vault::wire::Op::ecdh;
-  kept_.push_front({handle.tag, agreeing, request.tenant, request.card, std::move(key), Clock::now()});
+  kept_.push_front(
+      {handle.tag, permission(request.op), request.tenant, request.card, std::move(key), Clock::now()});
   if (kept_.size() > kMaxKept) kept_.pop_back();
   return Ephemeral::borrowed(session_, object);
 }

@@ -3,6 +3,7 @@
 #include <openssl/sha.h>
 
 #include <array>
+#include <vector>
 
 #include "cardea/signer/worker.h"
 #include "cardea/vault/sealed_key.h"
@@ -126,8 +127,10 @@ Result<Ephemeral> Worker::unseal(const Request& request, Unwrapped purpose) {
   const auto type = key_type(request.algorithm);
   const auto symmetric = card::is_symmetric(request.algorithm);
   const auto every_use = purpose == Unwrapped::to_keep;
-  const auto agreeing = request.op == vault::wire::Op::ecdh;
-  std::array attributes{
+  const auto permitted = permission(request.op);
+  const auto agreeing = permitted == Permitted::agreement;
+  const auto decrypting = permitted == Permitted::decryption;
+  std::vector<CK_ATTRIBUTE> attributes{
       attribute(CKA_CLASS, symmetric ? kSecretKey : kPrivateKey),
       attribute(CKA_KEY_TYPE, type),
       attribute(CKA_TOKEN, kNo),
@@ -135,12 +138,13 @@ Result<Ephemeral> Worker::unseal(const Request& request, Unwrapped purpose) {
       attribute(CKA_SENSITIVE, kYes),
       attribute(CKA_EXTRACTABLE, purpose == Unwrapped::to_rewrap ? kYes : kNo),
       attribute(CKA_WRAP_WITH_TRUSTED, kYes),
-      attribute(symmetric ? CKA_ENCRYPT : CKA_SIGN, agreeing && !every_use ? kNo : kYes),
+      attribute(symmetric ? CKA_ENCRYPT : CKA_SIGN, (agreeing || decrypting) && !every_use ? kNo : kYes),
       attribute(CKA_DERIVE, agreeing || (every_use && (card::is_ec(request.algorithm) ||
                                                        request.algorithm == card::Algorithm::x25519))
                                 ? kYes
                                 : kNo),
   };
+  if (symmetric) attributes.push_back(attribute(CKA_DECRYPT, decrypting || every_use ? kYes : kNo));
   CK_MECHANISM mechanism{CKM_AES_KEY_WRAP_PAD, nullptr, 0};
   CARDEA_TRY(const auto* keys, tenant_keys(request.tenant, sealed.kek_version));
   CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;

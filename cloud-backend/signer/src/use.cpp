@@ -14,6 +14,18 @@ Result<BytesView> only_field(const vault::wire::Request& request) {
   return request.fields.front().expose();
 }
 
+Result<BytesView> one_block(const vault::wire::Request& request) {
+  CARDEA_TRY(const auto block, only_field(request));
+  if (!card::is_symmetric(request.algorithm)) return fail(Errc::invalid, "the key is not a symmetric key");
+  if (block.size() != card::block_size(request.algorithm))
+    return fail(Errc::invalid, "the input is not one block");
+  return block;
+}
+
+CK_MECHANISM ecb(card::Algorithm algorithm) {
+  return {algorithm == card::Algorithm::tdes ? CKM_DES3_ECB : CKM_AES_ECB, nullptr, 0};
+}
+
 }  // namespace
 
 Result<Worker::Reply> Worker::rsa_private(const Request& request) {
@@ -104,12 +116,9 @@ Result<Worker::Reply> Worker::ecdh(const Request& request) {
 }
 
 Result<Worker::Reply> Worker::encrypt_block(const Request& request) {
-  CARDEA_TRY(const auto block, only_field(request));
-  if (!card::is_symmetric(request.algorithm)) return fail(Errc::invalid, "the key is not a symmetric key");
-  if (block.size() != card::block_size(request.algorithm))
-    return fail(Errc::invalid, "the input is not one block");
+  CARDEA_TRY(const auto block, one_block(request));
   CARDEA_TRY(const auto key, unseal(request));
-  CK_MECHANISM mechanism{request.algorithm == card::Algorithm::tdes ? CKM_DES3_ECB : CKM_AES_ECB, nullptr, 0};
+  auto mechanism = ecb(request.algorithm);
   auto code = session_.module()->C_EncryptInit(session_.handle(), &mechanism, key.handle());
   if (code != CKR_OK) return refuse("C_EncryptInit", code);
   Reply reply;
@@ -118,6 +127,22 @@ Result<Worker::Reply> Worker::encrypt_block(const Request& request) {
   code = session_.module()->C_Encrypt(session_.handle(), octets(block), block.size(),
                                       reply.output.expose().data(), &size);
   if (code != CKR_OK) return refuse("C_Encrypt", code);
+  if (size != block.size()) return fail(Errc::corrupt, "the HSM's result has the wrong length");
+  return reply;
+}
+
+Result<Worker::Reply> Worker::decrypt_block(const Request& request) {
+  CARDEA_TRY(const auto block, one_block(request));
+  CARDEA_TRY(const auto key, unseal(request));
+  auto mechanism = ecb(request.algorithm);
+  auto code = session_.module()->C_DecryptInit(session_.handle(), &mechanism, key.handle());
+  if (code != CKR_OK) return refuse("C_DecryptInit", code);
+  Reply reply;
+  reply.output = SecretBytes{block.size()};
+  CK_ULONG size = block.size();
+  code = session_.module()->C_Decrypt(session_.handle(), octets(block), block.size(),
+                                      reply.output.expose().data(), &size);
+  if (code != CKR_OK) return refuse("C_Decrypt", code);
   if (size != block.size()) return fail(Errc::corrupt, "the HSM's result has the wrong length");
   return reply;
 }

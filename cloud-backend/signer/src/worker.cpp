@@ -47,6 +47,8 @@ Result<Worker::Reply> Worker::run(const Request& request) {
       return ecdh(request);
     case Op::encrypt_block:
       return encrypt_block(request);
+    case Op::decrypt_block:
+      return decrypt_block(request);
     case Op::tenant_secret:
       return tenant_secret(request);
     case Op::adopt:

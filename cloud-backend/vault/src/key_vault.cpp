@@ -84,6 +84,10 @@ class PooledKeyVault final : public card::KeyVault {
     return use(Op::encrypt_block, key, block);
   }
 
+  Result<SecretBytes> decrypt_block(const KeyHandle& key, BytesView block) override {
+    return use(Op::decrypt_block, key, block);
+  }
+
   Result<Bytes> attest(const KeyHandle& key, const card::AttestationFacts& facts) override {
     auto question = request(Op::attest, key.slot, key.algorithm);
     question.public_key = key.public_key;

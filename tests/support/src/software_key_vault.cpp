@@ -216,6 +216,16 @@ Result<SecretBytes> SoftwareKeyVault::encrypt_block(const card::KeyHandle& key, 
   return SecretBytes{BytesView{*out}};
 }
 
+Result<SecretBytes> SoftwareKeyVault::decrypt_block(const card::KeyHandle& key, BytesView block) {
+  if (!card::is_symmetric(key.algorithm)) return wrong_kind();
+  CARDEA_TRY(const auto secret, unseal(key));
+  if (block.size() != card::block_size(key.algorithm)) return fail(Errc::invalid, "one block at a time");
+  const auto out = ecb_decrypt(key.algorithm, secret.expose(), block);
+  if (!out) return fail(Errc::unavailable, "OpenSSL cannot decrypt");
+  ++uses_;
+  return SecretBytes{BytesView{*out}};
+}
+
 Result<void> SoftwareKeyVault::discard(const card::KeyHandle& /*key*/) {
   return check_available();
 }

@@ -57,7 +57,8 @@ std::string send(card::Card& card, std::string_view hex) {
 }
 
 card::Ports with_store(World& world, card::Store& store) {
-  return {store, world.keys, world.pins, world.crypto, world.clock, world.rng, world.audit};
+  auto ports = world.ports();
+  return {store, ports.keys, ports.pins, ports.crypto, ports.cipher, ports.clock, ports.rng, ports.audit};
 }
 
 }  // namespace

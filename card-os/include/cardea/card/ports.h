@@ -6,6 +6,7 @@
 #include "cardea/card/ports/key_vault.h"
 #include "cardea/card/ports/pin_vault.h"
 #include "cardea/card/ports/rng.h"
+#include "cardea/card/ports/session_cipher.h"
 #include "cardea/card/ports/store.h"
 
 namespace cardea::card {
@@ -16,6 +17,7 @@ struct Ports {
   KeyVault& keys;
   PinVault& pins;
   Crypto& crypto;
+  SessionCipher& cipher;
   Clock& clock;
   Rng& rng;
   Audit& audit;

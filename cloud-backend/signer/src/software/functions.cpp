@@ -30,6 +30,7 @@ struct Pending {
 };
 Pending signing;
 Pending encryption;
+Pending decryption;
 
 BytesView view(const CK_BYTE* octets, CK_ULONG size) {
   return {octets, size};
@@ -259,6 +260,20 @@ CK_RV encrypt(CK_SESSION_HANDLE /*session*/, CK_BYTE* data, CK_ULONG size, CK_BY
   });
 }
 
+CK_RV decrypt_init(CK_SESSION_HANDLE /*session*/, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
+  decryption = {key, mechanism->mechanism};
+  return CKR_OK;
+}
+
+CK_RV decrypt(CK_SESSION_HANDLE /*session*/, CK_BYTE* data, CK_ULONG size, CK_BYTE* out, CK_ULONG* out_size) {
+  return guarded([&](Token& token) {
+    const auto code = token.decrypt(decryption.key, decryption.mechanism, view(data, size), {out, *out_size});
+    *out_size = size;
+    decryption = {};
+    return code;
+  });
+}
+
 CK_FUNCTION_LIST functions() {
   CK_FUNCTION_LIST out{};
   out.version = {2, 40};
@@ -290,6 +305,8 @@ CK_FUNCTION_LIST functions() {
   out.C_Sign = &sign;
   out.C_EncryptInit = &encrypt_init;
   out.C_Encrypt = &encrypt;
+  out.C_DecryptInit = &decrypt_init;
+  out.C_Decrypt = &decrypt;
   return out;
 }
 

@@ -305,7 +305,8 @@ CK_RV Key::agree(BytesView peer, SecretBytes& shared) const {
   return type_ == CKK_EC ? agree_ec(octets(), peer, shared) : CKR_KEY_TYPE_INCONSISTENT;
 }
 
-CK_RV Key::encrypt(CK_MECHANISM_TYPE mechanism, BytesView block, std::span<std::uint8_t> out) const {
+CK_RV Key::crypt(CK_MECHANISM_TYPE mechanism, bool forwards, BytesView block,
+                 std::span<std::uint8_t> out) const {
   const EVP_CIPHER* cipher = nullptr;
   if (mechanism == CKM_DES3_ECB && type_ == CKK_DES3) cipher = EVP_des_ede3_ecb();
   if (mechanism == CKM_AES_ECB && type_ == CKK_AES) {
@@ -317,9 +318,9 @@ CK_RV Key::encrypt(CK_MECHANISM_TYPE mechanism, BytesView block, std::span<std::
   const CipherContext ctx{EVP_CIPHER_CTX_new()};
   int size = 0;
   if (!ctx || out.size() < block.size() ||
-      EVP_EncryptInit_ex(ctx.get(), cipher, nullptr, octets().data(), nullptr) != 1 ||
+      EVP_CipherInit_ex(ctx.get(), cipher, nullptr, octets().data(), nullptr, forwards ? 1 : 0) != 1 ||
       EVP_CIPHER_CTX_set_padding(ctx.get(), 0) != 1 ||
-      EVP_EncryptUpdate(ctx.get(), out.data(), &size, block.data(), static_cast<int>(block.size())) != 1 ||
+      EVP_CipherUpdate(ctx.get(), out.data(), &size, block.data(), static_cast<int>(block.size())) != 1 ||
       size != static_cast<int>(block.size())) {
     return CKR_FUNCTION_FAILED;
   }

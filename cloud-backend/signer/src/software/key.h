@@ -62,13 +62,20 @@ class Key {
   /// ECDH and X25519.
   CK_RV agree(BytesView peer, SecretBytes& shared) const;
   /// AES_ECB and DES3_ECB, one block.
-  CK_RV encrypt(CK_MECHANISM_TYPE mechanism, BytesView block, std::span<std::uint8_t> out) const;
+  CK_RV encrypt(CK_MECHANISM_TYPE mechanism, BytesView block, std::span<std::uint8_t> out) const {
+    return crypt(mechanism, true, block, out);
+  }
+  CK_RV decrypt(CK_MECHANISM_TYPE mechanism, BytesView block, std::span<std::uint8_t> out) const {
+    return crypt(mechanism, false, block, out);
+  }
   /// RFC 5649 with an AES-256 key.
   CK_RV wrap(BytesView plain, Bytes& out) const;
   CK_RV unwrap(BytesView wrapped, SecretBytes& out);
 
  private:
   Key(CK_KEY_TYPE type, SecretBytes octets) : type_{type}, octets_{std::move(octets)} {}
+
+  CK_RV crypt(CK_MECHANISM_TYPE mechanism, bool forwards, BytesView block, std::span<std::uint8_t> out) const;
 
   CK_KEY_TYPE type_;
   SecretBytes octets_;

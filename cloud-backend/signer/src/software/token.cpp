@@ -376,4 +376,12 @@ CK_RV Token::encrypt(CK_OBJECT_HANDLE handle, CK_MECHANISM_TYPE mechanism, Bytes
   return key->key->encrypt(mechanism, block, out);
 }
 
+CK_RV Token::decrypt(CK_OBJECT_HANDLE handle, CK_MECHANISM_TYPE mechanism, BytesView block,
+                     std::span<std::uint8_t> out) {
+  const auto* const key = object(handle);
+  if (key == nullptr || !key->key) return CKR_KEY_HANDLE_INVALID;
+  if (!key->flag(CKA_DECRYPT)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
+  return key->key->decrypt(mechanism, block, out);
+}
+
 }  // namespace cardea::signer::software

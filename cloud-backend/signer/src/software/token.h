@@ -58,6 +58,8 @@ class Token {
              std::span<std::uint8_t> out, std::size_t& written);
   CK_RV encrypt(CK_OBJECT_HANDLE handle, CK_MECHANISM_TYPE mechanism, BytesView block,
                 std::span<std::uint8_t> out);
+  CK_RV decrypt(CK_OBJECT_HANDLE handle, CK_MECHANISM_TYPE mechanism, BytesView block,
+                std::span<std::uint8_t> out);
 
  private:
   Object* object(CK_OBJECT_HANDLE handle);

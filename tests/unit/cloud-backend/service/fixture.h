@@ -11,6 +11,7 @@
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/cards.h"
 #include "cardea/test/ports.h"
+#include "cardea/test/session_cipher.h"
 #include "cardea/test/software_key_vault.h"
 #include "cardea/test/temp_dir.h"
 
@@ -128,10 +129,11 @@ struct Furnished {
   MemoryVault vault;
   identity::DeviceDirectory devices{*database};
   OpenSslCrypto crypto;
+  OpenSslSessionCipher cipher;
   FakeClock clock;
   SeededRng rng{7};
   Ear ear;
-  service::World world{*database, vault, devices, crypto, clock, rng, ear};
+  service::World world{*database, vault, devices, crypto, cipher, clock, rng, ear};
   service::CardSessions sessions;
   service::Cards cards{world, sessions};
 };

@@ -56,6 +56,10 @@ class ForwardingKeyVault : public KeyVault {
     CARDEA_TRY(const auto use, opened(key));
     return use.vault->encrypt_block(use.key, block);
   }
+  Result<SecretBytes> decrypt_block(const KeyHandle& key, BytesView block) override {
+    CARDEA_TRY(const auto use, opened(key));
+    return use.vault->decrypt_block(use.key, block);
+  }
   Result<Bytes> attest(const KeyHandle& key, const AttestationFacts& facts) override {
     CARDEA_TRY(const auto use, opened(key));
     return use.vault->attest(use.key, facts);

@@ -103,6 +103,8 @@ class KeyVault {
 
   /// One block through the cipher in ECB mode, forwards.
   virtual Result<SecretBytes> encrypt_block(const KeyHandle& key, BytesView block) = 0;
+  /// The same backwards: undoes `encrypt_block`, also for keys that were imported before there was this.
+  virtual Result<SecretBytes> decrypt_block(const KeyHandle& key, BytesView block) = 0;
 
   /// A certificate (DER) by which the vault vouches for a key that it has made itself: issued by
   /// `attestation_certificate`, in the format of Yubico's PIV attestation, about what the handle is bound to

@@ -6,6 +6,7 @@
 #include "cardea/card/ports/clock.h"
 #include "cardea/card/ports/crypto.h"
 #include "cardea/card/ports/rng.h"
+#include "cardea/card/ports/session_cipher.h"
 #include "cardea/identity/device_directory.h"
 #include "cardea/identity/principal.h"
 #include "cardea/service/observer.h"
@@ -21,14 +22,16 @@ struct World {
   vault::Vault& vault;
   identity::DeviceDirectory& devices;
   card::Crypto& crypto;
+  card::SessionCipher& cipher;
   card::Clock& clock;
   card::Rng& rng;
   Observer& observer;
 };
 
-/// The real ones: OpenSSL's SHA-256, the system's clock (held still when it is set back), libsodium's
-/// randomness.
+/// The real ones: OpenSSL's SHA-256 and block ciphers, the system's clock (held still when it is set back),
+/// libsodium's randomness.
 std::unique_ptr<card::Crypto> make_crypto();
+std::unique_ptr<card::SessionCipher> make_session_cipher();
 std::unique_ptr<card::Clock> make_clock();
 std::unique_ptr<card::Rng> make_rng();
 

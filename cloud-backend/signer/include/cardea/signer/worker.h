@@ -49,6 +49,7 @@ class Worker {
   Result<Reply> eddsa_sign(const Request& request);
   Result<Reply> ecdh(const Request& request);
   Result<Reply> encrypt_block(const Request& request);
+  Result<Reply> decrypt_block(const Request& request);
   Result<Reply> tenant_secret(const Request& request);
   Result<Reply> adopt(const Request& request);
   Result<Reply> rewrap(const Request& request);
@@ -99,9 +100,14 @@ class Worker {
   /// Remembers whether the HSM session is over.
   tl::unexpected<Error> refuse(std::string_view function, CK_RV code);
 
+  /// What an unwrapped key may do. It has no more than its operation needs: attributes are set when it is
+  /// unwrapped, so keys of old have them too.
+  enum class Permitted : std::uint8_t { usual, agreement, decryption };
+  static Permitted permission(vault::wire::Op op);
+
   struct Kept {
     std::array<std::uint8_t, vault::SealedKey::kTagSize> handle{};  ///< its tag
-    bool agreeing = false;                                          ///< unwrapped for key agreement
+    Permitted permitted = Permitted::usual;
     std::string tenant, card;
     Ephemeral key;
     Clock::time_point used;

@@ -46,6 +46,7 @@ enum class Op : std::uint8_t {
   forget = 22,         ///< destroys the kept keys of the card
   attest = 23,         ///< fields: facts (10 octets) → output (a certificate about the handle's key)
   attestation_certificate = 24,  ///< → output
+  decrypt_block = 25,            ///< fields: block → output
 };
 
 struct Request {

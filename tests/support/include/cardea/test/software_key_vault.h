@@ -30,6 +30,7 @@ class SoftwareKeyVault final : public card::KeyVault {
   Result<Bytes> eddsa_sign(const card::KeyHandle& key, BytesView message) override;
   Result<SecretBytes> ecdh(const card::KeyHandle& key, BytesView peer) override;
   Result<SecretBytes> encrypt_block(const card::KeyHandle& key, BytesView block) override;
+  Result<SecretBytes> decrypt_block(const card::KeyHandle& key, BytesView block) override;
   Result<Bytes> attest(const card::KeyHandle& /*key*/, const card::AttestationFacts& /*facts*/) override {
     return fail(Errc::unsupported, "the vault makes no attestations");
   }

@@ -9,6 +9,7 @@
 #include "cardea/test/memory_pin_vault.h"
 #include "cardea/test/memory_store.h"
 #include "cardea/test/ports.h"
+#include "cardea/test/session_cipher.h"
 #include "cardea/test/software_key_vault.h"
 
 namespace cardea::test {
@@ -22,11 +23,12 @@ struct World {
   MemoryPinVault pins{medium};
   SoftwareKeyVault keys;
   OpenSslCrypto crypto;
+  OpenSslSessionCipher cipher;
   FakeClock clock;
   SeededRng rng;
   RecordingAudit audit;
 
-  card::Ports ports() { return {store, keys, pins, crypto, clock, rng, audit}; }
+  card::Ports ports() { return {store, keys, pins, crypto, cipher, clock, rng, audit}; }
 };
 
 inline constexpr std::string_view kNist = "piv-nist";
