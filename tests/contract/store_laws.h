@@ -8,8 +8,12 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
 
 #include "cardea/card/ports/store.h"
 #include "cardea/test/print.h"
@@ -142,6 +146,55 @@ inline void store_laws(const MakeStoreBench& make) {
     REQUIRE(erase(other, kObject));
     CHECK(store.list(card::RecordSpace::object).value().empty());
     CHECK(store.generation().value() == other.generation().value());
+  }
+  SUBCASE("law 6: a commit happens if its conditions hold, and else not at all") {
+    using card::Condition;
+    const auto commit_if = [&](std::vector<Condition> conditions, std::vector<card::Change> changes) {
+      return store.commit_if(conditions, changes);
+    };
+    const auto refused = [&](std::vector<Condition> conditions) {
+      const auto generation = store.generation().value();
+      const auto done = commit_if(std::move(conditions), {{kObject, Bytes{9}}, {kKey, Bytes{9}}});
+      return !done && done.error().code == Errc::conflict && store.generation().value() == generation;
+    };
+    REQUIRE(commit_if({{kObject, std::nullopt}}, {{kObject, Bytes{1}}}));
+    CHECK(refused({{kObject, std::nullopt}}));
+    CHECK(refused({{kObject, Bytes{}}}));
+    CHECK(refused({{kObject, Bytes{1, 0}}}));
+    CHECK(refused({{kObject, Bytes{1}}, {kKey, Bytes{}}}));
+    CHECK(store.get(kObject).value() == Bytes{1});
+    CHECK(store.get(kKey).value() == std::nullopt);
+    // Conditions are about what was there before the changes.
+    REQUIRE(commit_if({{kObject, Bytes{1}}, {kKey, std::nullopt}}, {{kKey, Bytes{}}, {kObject, Bytes{2}}}));
+    CHECK(refused({{kKey, std::nullopt}}));
+    REQUIRE(commit_if({{kKey, Bytes{}}, {kObject, Bytes{2}}}, {{kObject, std::nullopt}}));
+    CHECK(store.get(kObject).value() == std::nullopt);
+  }
+  SUBCASE("law 6: of sessions that count at the same time, each number is one's") {
+    constexpr std::uint8_t kNumbers = 50;
+    std::atomic<unsigned> won{0}, lost{0}, other{0};
+    const auto count = [&](card::Store& mine) {
+      for (std::uint8_t n = 0; n < kNumbers; ++n) {
+        const card::Condition before{kObject, n == 0 ? std::nullopt : std::optional<Bytes>{Bytes{n}}};
+        const card::Change after{kObject, Bytes{static_cast<std::uint8_t>(n + 1)}};
+        const auto done = mine.commit_if({&before, 1}, {&after, 1});
+        if (done) {
+          ++won;
+        } else {
+          ++(done.error().code == Errc::conflict ? lost : other);
+        }
+        while (mine.get(kObject).value_or(std::nullopt).value_or(Bytes{0}).front() <= n)
+          std::this_thread::yield();
+      }
+    };
+    auto& second = bench->second_session();
+    std::thread rival{[&] { count(second); }};
+    count(store);
+    rival.join();
+    CHECK(won == kNumbers);
+    CHECK(lost == kNumbers);
+    CHECK(other == 0);
+    CHECK(store.get(kObject).value() == Bytes{kNumbers});
   }
   SUBCASE("cards do not see each other") {
     if (auto* other = bench->other_card(); other != nullptr) {

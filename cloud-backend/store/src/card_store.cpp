@@ -49,6 +49,14 @@ void apply(Connection& db, std::int64_t row, const card::Change& change) {
   }
 }
 
+bool holds(Connection& db, std::int64_t row, const card::Condition& condition) {
+  const std::int64_t id = condition.id.id;
+  auto found = db.query("SELECT value FROM records WHERE card = ? AND space = ? AND id = ?", row,
+                        number(condition.id.space), id);
+  if (!found.step()) return !condition.value;
+  return condition.value && equal(found.blob(0), *condition.value);
+}
+
 class SqliteCardStore final : public card::Store {
  public:
   SqliteCardStore(SqliteDatabase& database, std::string card)
@@ -60,16 +68,20 @@ class SqliteCardStore final : public card::Store {
     return live_->list(space, loader());
   }
 
-  Result<void> commit(std::span<const card::Change> changes) override {
+  Result<void> commit_if(std::span<const card::Condition> conditions,
+                         std::span<const card::Change> changes) override {
     std::uint64_t generation = 0;
     return database_.write(
-        [this, changes, &generation](Connection& db) -> Result<void> {
+        [this, conditions, changes, &generation](Connection& db) -> Result<void> {
           CARDEA_TRY(generation, bump_generation(db, card_));
           std::int64_t row = 0;
           {
             auto found = db.query("SELECT number FROM cards WHERE id = ?", card_);
             found.step();
             row = found.integer(0);
+          }
+          for (const auto& condition : conditions) {
+            if (!holds(db, row, condition)) return fail(Errc::conflict, "the record was changed meanwhile");
           }
           for (const auto& change : changes)
             apply(db, row, change);

@@ -18,8 +18,15 @@ Result<std::vector<std::uint32_t>> MemoryStore::list(card::RecordSpace space) {
   return out;
 }
 
-Result<void> MemoryStore::commit(std::span<const card::Change> changes) {
+Result<void> MemoryStore::commit_if(std::span<const card::Condition> conditions,
+                                    std::span<const card::Change> changes) {
   const auto held = medium_.lock();
+  for (const auto& condition : conditions) {
+    const auto it = records_.find(condition.id);
+    const bool holds =
+        condition.value ? it != records_.end() && it->second == *condition.value : it == records_.end();
+    if (!holds) return fail(Errc::conflict, "the record was changed meanwhile");
+  }
   CARDEA_CHECK(medium_.step());
   for (const auto& change : changes) {
     if (change.value) {

@@ -22,9 +22,10 @@ class ThrowingStore final : public card::Store {
     return real_.get(id);
   }
   Result<std::vector<std::uint32_t>> list(card::RecordSpace space) override { return real_.list(space); }
-  Result<void> commit(std::span<const card::Change> changes) override {
+  Result<void> commit_if(std::span<const card::Condition> conditions,
+                         std::span<const card::Change> changes) override {
     if (armed) throw 42;
-    return real_.commit(changes);
+    return real_.commit_if(conditions, changes);
   }
   Result<std::uint64_t> generation() override { return real_.generation(); }
 
@@ -43,7 +44,10 @@ class CountingStore final : public card::Store {
     return real_.get(id);
   }
   Result<std::vector<std::uint32_t>> list(card::RecordSpace space) override { return real_.list(space); }
-  Result<void> commit(std::span<const card::Change> changes) override { return real_.commit(changes); }
+  Result<void> commit_if(std::span<const card::Condition> conditions,
+                         std::span<const card::Change> changes) override {
+    return real_.commit_if(conditions, changes);
+  }
   Result<std::uint64_t> generation() override { return real_.generation(); }
 
   std::map<card::RecordId, int> reads;

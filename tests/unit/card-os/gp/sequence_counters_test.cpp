@@ -30,6 +30,39 @@ TEST_CASE("whoever comes second with the same number is refused, and a failed wr
   CHECK(one.current(1).value() == 1);
 }
 
+TEST_CASE("of two sessions that advance at the same instant, one wins") {
+  // What the other session does stands between the look at the counter and the write.
+  class Rivalled final : public card::Store {
+   public:
+    explicit Rivalled(card::Store& real) : real_{real} {}
+    Result<std::optional<Bytes>> get(card::RecordId id) override {
+      auto value = real_.get(id);
+      if (rival) {
+        rival = false;
+        REQUIRE(StoredSequenceCounters{real_}.advance(1, 0).has_value());
+      }
+      return value;
+    }
+    Result<std::vector<std::uint32_t>> list(card::RecordSpace space) override { return real_.list(space); }
+    Result<void> commit_if(std::span<const card::Condition> conditions,
+                           std::span<const card::Change> changes) override {
+      return real_.commit_if(conditions, changes);
+    }
+    Result<std::uint64_t> generation() override { return real_.generation(); }
+    bool rival = true;
+
+   private:
+    card::Store& real_;
+  };
+  test::Medium medium;
+  test::MemoryStore memory{medium};
+  Rivalled store{memory};
+  StoredSequenceCounters counters{store};
+  CHECK(counters.advance(1, 0).error().code == Errc::conflict);
+  CHECK(counters.current(1).value() == 1);
+  CHECK(counters.advance(1, 1).has_value());
+}
+
 TEST_CASE("a damaged record is corrupt, not a counter") {
   test::Medium medium;
   test::MemoryStore store{medium};

@@ -26,9 +26,6 @@ class SequenceCounters {
 
 /// Counters as records of the card, one a key version. A key set that is replaced starts anew when the record
 /// of its version is erased in the same transaction.
-///
-/// The store has no compare-and-set: between two sessions that advance at the same instant, law 2 holds only
-/// as far as the server runs one command of a card at a time.
 class StoredSequenceCounters final : public SequenceCounters {
  public:
   explicit StoredSequenceCounters(Store& store) : store_{store} {}

@@ -31,6 +31,12 @@ struct Change {
   std::optional<Bytes> value;
 };
 
+/// What a record must be at the moment of a commit: this value, or not there.
+struct Condition {
+  RecordId id;
+  std::optional<Bytes> value;
+};
+
 /// The persistent records of one card.
 ///
 /// Laws, tested by tests/contract for each implementation:
@@ -39,6 +45,8 @@ struct Change {
 ///  3. `generation` grows by at least one with each successful `commit` and never shrinks.
 ///  4. `get` and `list` see the last successful `commit`, from whichever session of the card it came.
 ///  5. A failed call changes nothing. Erasing what is not there is a success.
+///  6. `commit_if` is one step with its conditions: of two that expect the same value and change it, whatever
+///     sessions they come from, one succeeds. The other is a `conflict`.
 class Store {
  public:
   Store() = default;
@@ -52,7 +60,9 @@ class Store {
   /// The ids in one space, ascending.
   virtual Result<std::vector<std::uint32_t>> list(RecordSpace space) = 0;
 
-  virtual Result<void> commit(std::span<const Change> changes) = 0;
+  Result<void> commit(std::span<const Change> changes) { return commit_if({}, changes); }
+  /// Errors: `conflict` when a record is not as its condition says.
+  virtual Result<void> commit_if(std::span<const Condition> conditions, std::span<const Change> changes) = 0;
 
   /// A number that tells whether anything of this card changed: records or PINs (law 3).
   virtual Result<std::uint64_t> generation() = 0;

@@ -14,7 +14,8 @@ class MemoryStore final : public card::Store {
 
   Result<std::optional<Bytes>> get(card::RecordId id) override;
   Result<std::vector<std::uint32_t>> list(card::RecordSpace space) override;
-  Result<void> commit(std::span<const card::Change> changes) override;
+  Result<void> commit_if(std::span<const card::Condition> conditions,
+                         std::span<const card::Change> changes) override;
   Result<std::uint64_t> generation() override;
 
   /// Everything there is, for comparisons of whole states.
