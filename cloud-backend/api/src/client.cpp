@@ -14,6 +14,12 @@
 namespace cardea::api {
 namespace {
 
+#ifdef _WIN32
+constexpr auto kPlatform = "windows";
+#else
+constexpr auto kPlatform = "linux";
+#endif
+
 using nlohmann::json;
 
 constexpr const char* kJson = "application/json";
@@ -180,7 +186,7 @@ Client::~Client() = default;
 Result<Enrolment> Client::enrol(const std::string& code, const std::string& device_name) {
   return guarded([&]() -> Result<Enrolment> {
     const json body{
-        {"code", code}, {"public_key", impl_->public_key()}, {"name", device_name}, {"platform", "linux"}};
+        {"code", code}, {"public_key", impl_->public_key()}, {"name", device_name}, {"platform", kPlatform}};
     CARDEA_TRY(const auto reply, impl_->send({"POST", kEnrolmentsPath, {}, kJson, dump(body)}));
     CARDEA_TRY(const auto document, object_in(reply));
     Enrolment enrolment{text_member(document, "device"), text_member(document, "organisation"),
@@ -222,6 +228,14 @@ Result<CardSession> Client::open_session(const std::string& card) {
     auto atr = from_hex(text_member(document, "atr"));
     if (!is_plain_id(session.id) || session.token.empty() || !atr || atr->empty()) return unexpected_reply();
     session.atr = std::move(*atr);
+    if (session.channel_binding && reply.tls_exporter.empty()) {
+      // Each PIN would be taken for a wrong one, and cost a try.
+      (void)close_session(session);
+      return fail(Errc::denied,
+                  "this server binds PIN logins to the TLS connection (channel_binding = \"require\"), whose "
+                  "name this "
+                  "system does not tell");
+    }
     return session;
   });
 }

@@ -350,4 +350,8 @@ std::unique_ptr<HttpConnector> make_openssl_connector() {
   return std::make_unique<OpenSslConnector>();
 }
 
+std::unique_ptr<HttpConnector> make_system_connector() {
+  return make_openssl_connector();
+}
+
 }  // namespace cardea::api

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "locked_memory.h"
 #include "sodium_ready.h"
 
 namespace cardea::api {
@@ -38,7 +40,7 @@ class Pool {
     auto* const chunk = static_cast<std::uint8_t*>(sodium_malloc(kChunk));
     if (chunk == nullptr) return false;
     // sodium_malloc goes on when it cannot lock; we do not.
-    if (sodium_mlock(chunk, kChunk) != 0) {
+    if (!lock_memory({chunk, kChunk})) {
       sodium_free(chunk);
       return false;
     }
@@ -68,7 +70,7 @@ Result<LockedSecret> LockedSecret::of(BytesView plain) {
   if (plain.empty()) return out;
   out.slot_ = pool().take();
   if (out.slot_ == nullptr)
-    return fail(Errc::exhausted, "this process may lock no more memory (RLIMIT_MEMLOCK)");
+    return fail(Errc::exhausted, std::string{"this process may lock no more memory ("} + kLockLimit + ")");
   out.size_ = plain.size();
   std::ranges::copy(plain, out.slot_);
   return out;

@@ -16,7 +16,7 @@ bool named(const api::CardSummary& card, const std::string& id_or_label) {
 }  // namespace
 
 Agent::Agent(State::Device device, std::string ifd_socket)
-    : Agent{std::move(device), std::move(ifd_socket), api::make_openssl_connector()} {}
+    : Agent{std::move(device), std::move(ifd_socket), api::make_system_connector()} {}
 
 Agent::Agent(State::Device device, std::string ifd_socket, std::unique_ptr<api::HttpConnector> connector)
     : device_{std::make_shared<const State::Device>(std::move(device))},

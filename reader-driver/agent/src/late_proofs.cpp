@@ -1,7 +1,5 @@
 #include "late_proofs.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -10,7 +8,7 @@
 #include <utility>
 
 #include "cardea/hex.h"
-#include "files.h"
+#include "platform/files.h"
 
 namespace cardea::agent {
 namespace {
@@ -42,7 +40,8 @@ Result<void> LateProofs::keep(std::uint8_t reference, const Proof& proof) {
 
 /// One that comes back after a power cut is shown once more, and worthless.
 void LateProofs::forget(std::uint8_t reference) {
-  if (!directory_.empty()) ::unlink(file(reference).c_str());
+  std::error_code ignored;
+  if (!directory_.empty()) std::filesystem::remove(file(reference), ignored);
 }
 
 std::optional<api::ProofKeeper::Proof> LateProofs::kept(std::uint8_t reference) {

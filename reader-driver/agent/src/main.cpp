@@ -1,13 +1,8 @@
 // cardea-agent: the workstation's daemon, and the tool that speaks to it.
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigwait is POSIX
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -15,6 +10,7 @@
 
 #include "agent.h"
 #include "control.h"
+#include "platform/process.h"
 #include "recovery.h"
 #include "state.h"
 
@@ -80,11 +76,6 @@ Result<std::string> read_code(const std::string& file) {
   return code;
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "workstation";
-}
-
 Result<api::Enrolment> enrol(const agent::State& state, const EnrolOptions& options) {
   CARDEA_TRY(const auto code, read_code(options.code_file));
   agent::State::Device device;
@@ -94,10 +85,9 @@ Result<api::Enrolment> enrol(const agent::State& state, const EnrolOptions& opti
     CARDEA_TRY(device.ca_file, state.keep_ca(options.ca));
   }
   CARDEA_TRY(device.key, state.key());
-  api::Client client{api::make_openssl_connector()->connect(device.address()), device.server.text,
-                     device.key};
+  api::Client client{api::make_system_connector()->connect(device.address()), device.server.text, device.key};
   CARDEA_TRY(auto enrolment,
-             client.enrol(code, options.device_name.empty() ? host_name() : options.device_name));
+             client.enrol(code, options.device_name.empty() ? agent::host_name() : options.device_name));
   device.device = enrolment.device;
   device.organisation = enrolment.organisation;
   device.person = enrolment.person;
@@ -179,18 +169,8 @@ int run(const agent::State& state, const std::string& ifd_socket, const std::vec
         const std::string& level) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("cardea-agent"));
   spdlog::set_level(spdlog::level::from_str(level));
-  // The device key and PINs on their way are in this memory.
-  const rlimit no_core{0, 0};
-  (void)::setrlimit(RLIMIT_CORE, &no_core);
-  (void)::prctl(PR_SET_DUMPABLE, 0);
-
-  // Before there are threads, so that all of them leave these signals to sigwait below.
-  sigset_t ending{};
-  sigemptyset(&ending);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP})
-    sigaddset(&ending, number);
-  ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  (void)::signal(SIGPIPE, SIG_IGN);
+  agent::guard_memory();
+  agent::StopSignal stop_signal;  // before there are threads
 
   if (auto prepared = state.prepare(); !prepared) return explain(prepared.error());
   auto device = state.load();
@@ -205,12 +185,10 @@ int run(const agent::State& state, const std::string& ifd_socket, const std::vec
     served = agent::serve_control(
         state.control_socket(), [daemon](const json& request) { return handle(*daemon, request); }, stop);
     // Without its control socket the daemon is of no use: end the process the way a signal would.
-    if (!served) ::kill(::getpid(), SIGTERM);
+    if (!served) stop_signal.raise();
   }};
   std::thread{[daemon, wanted] { insert_at_start(*daemon, wanted); }}.detach();
-  int number = 0;
-  ::sigwait(&ending, &number);
-  spdlog::info("stopping on signal {}", number);
+  spdlog::info("stopping on {}", stop_signal.wait());
   control.request_stop();
   const bool quiet = daemon->stop();
   control.join();
@@ -250,7 +228,7 @@ void show_status(const json& status) {
   print_cards(cards, true);
 }
 
-int main_with(int argc, char** argv) {
+int main_with(const std::vector<std::string>& arguments) {
   CLI::App app{"Cardea's agent on a workstation: enrols it at a server and puts cards into the reader.",
                "cardea-agent"};
   app.require_subcommand(1);
@@ -303,7 +281,8 @@ int main_with(int argc, char** argv) {
   agent::RecoveryVerbs recovery{app};
 
   try {
-    app.parse(argc, argv);
+    app.parse(
+        std::vector<std::string>{arguments.rbegin(), arguments.rend() - 1});  // it takes them from the back
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }
@@ -343,7 +322,7 @@ int main_with(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return main_with(argc, argv);
+    return main_with(agent::command_line(argc, argv));
   } catch (const std::exception& error) {
     std::cerr << "cardea-agent: " << error.what() << '\n';
     return kUnreachable;

@@ -62,7 +62,7 @@ struct Place {
     address.host = server.host;
     address.port = server.port;
     address.ca_file = ca_file;
-    return api::make_openssl_connector()->connect(address);
+    return api::make_system_connector()->connect(address);
   }
 };
 

@@ -1,19 +1,12 @@
 #include "state.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <charconv>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "cardea/api/json.h"
-#include "cardea/link/socket.h"
-#include "files.h"
+#include "platform/files.h"
+#include "platform/local_socket.h"
 
 namespace cardea::agent {
 
@@ -64,39 +57,27 @@ api::ServerAddress State::Device::address() const {
 }
 
 std::filesystem::path State::default_directory() {
-  // NOLINTBEGIN(concurrency-mt-unsafe): read once, before there are threads
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0') {
-    return std::filesystem::path{state} / "cardea";
-  }
-  const char* home = std::getenv("HOME");
-  // NOLINTEND(concurrency-mt-unsafe)
-  return std::filesystem::path{home == nullptr ? "/" : home} / ".local" / "state" / "cardea";
+  return default_state_directory();
+}
+
+std::filesystem::path State::control_socket() const {
+  return control_address(directory_);
 }
 
 Result<void> State::prepare() const {
-  std::error_code error;
-  std::filesystem::create_directories(directory_, error);
-  if (error) return fail(Errc::unavailable, directory_.string() + ": " + error.message());
-  if (::chmod(directory_.c_str(), 0700) != 0) return file_error(directory_, errno);
-  return {};
+  return make_private_directory(directory_);
 }
 
 Result<api::SigningKey> State::key() const {
   const auto path = directory_ / "device.key";
-  if (const link::Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}; file) {
-    SecretBytes seed{kSeedSize};
-    struct stat info {};
-    const bool fits = ::fstat(file.get(), &info) == 0 && info.st_size == static_cast<off_t>(kSeedSize);
-    const auto got = ::read(file.get(), seed.expose().data(), seed.size());
-    if (!fits || got != static_cast<ssize_t>(seed.size())) {
-      return fail(Errc::corrupt, path.string() + ": not a device key; remove it and enrol again");
-    }
-    return api::signing_key_from_seed(seed);
-  }
-  if (errno != ENOENT) return file_error(path, errno);
+  const auto seed = read_secret_file(path, kSeedSize);
+  if (seed) return api::signing_key_from_seed(*seed);
+  if (seed.error().code == Errc::corrupt)
+    return fail(Errc::corrupt, path.string() + ": not a device key; remove it and enrol again");
+  if (seed.error().code != Errc::not_found) return tl::unexpected{seed.error()};
   auto key = api::generate_signing_key();
   // The private form is seed ‖ public key: the seed is all that needs keeping.
-  CARDEA_CHECK(replace_file(path, key.private_key.expose().first(kSeedSize)));
+  CARDEA_CHECK(replace_secret_file(path, SecretBytes{BytesView{key.private_key.expose()}.first(kSeedSize)}));
   return key;
 }
 
@@ -122,19 +103,13 @@ Result<void> State::save(const Device& device) const {
 }
 
 Result<void> State::keep_half(const std::string& card, BytesView half) const {
-  return replace_file(directory_ / ("half-" + card), half);
+  return replace_secret_file(directory_ / ("half-" + card), SecretBytes{half});
 }
 
 Result<SecretBytes> State::half_of(const std::string& card) const {
-  const auto path = directory_ / ("half-" + card);
-  const link::Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file) return fail(Errc::not_found, "this workstation has no half of this card");
-  SecretBytes half{kHalfSize};
-  std::uint8_t beyond = 0;
-  if (::read(file.get(), half.expose().data(), half.size()) != static_cast<ssize_t>(half.size()) ||
-      ::read(file.get(), &beyond, 1) != 0) {
-    return fail(Errc::corrupt, path.string() + ": damaged");
-  }
+  auto half = read_secret_file(directory_ / ("half-" + card), kHalfSize);
+  if (!half && half.error().code == Errc::not_found)
+    return fail(Errc::not_found, "this workstation has no half of this card");
   return half;
 }
 

@@ -21,7 +21,7 @@ struct ServerUrl {
 Result<ServerUrl> parse_server_url(const std::string& text);
 
 /// What a workstation keeps between runs: a directory of mode 0700 with
-///   device.key   seed of the device key, 32 octets, mode 0600
+///   device.key   seed of the device key, 32 octets, mode 0600; on Windows sealed for the user
 ///   device.json  server, device, organisation, person
 ///   ca.pem       the certificate authority of the server, if one was given
 ///   late-proof-… proofs that are on their way (late_proofs.h)
@@ -29,10 +29,11 @@ class State {
  public:
   explicit State(std::filesystem::path directory) : directory_{std::move(directory)} {}
 
-  /// $XDG_STATE_HOME/cardea, or ~/.local/state/cardea.
+  /// Where the state of the user is, unless told otherwise (platform/files.h).
   static std::filesystem::path default_directory();
 
-  [[nodiscard]] std::filesystem::path control_socket() const { return directory_ / "agent.sock"; }
+  /// Where the running agent is asked: `agent.sock` in the directory, a named pipe on Windows.
+  [[nodiscard]] std::filesystem::path control_socket() const;
 
   struct Device {
     ServerUrl server;

@@ -1,9 +1,5 @@
 #include "typed.h"
 
-#include <fcntl.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 
@@ -12,35 +8,13 @@ namespace {
 
 constexpr std::size_t kLongestLine = 1024;
 
-/// Switches echo off for as long as it lives.
-class Quiet {
- public:
-  explicit Quiet(int terminal) : terminal_{terminal} {
-    changed_ = ::tcgetattr(terminal_, &before_) == 0;
-    if (!changed_) return;
-    auto quiet = before_;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    changed_ = ::tcsetattr(terminal_, TCSAFLUSH, &quiet) == 0;
-  }
-  Quiet(const Quiet&) = delete;
-  Quiet& operator=(const Quiet&) = delete;
-  ~Quiet() {
-    if (changed_) (void)::tcsetattr(terminal_, TCSAFLUSH, &before_);
-  }
-
- private:
-  int terminal_;
-  bool changed_ = false;
-  termios before_{};
-};
-
 /// One line, octet by octet, so that no buffer keeps what comes after it, or it.
-Result<SecretBytes> read_line(int from, const std::string& what) {
+Result<SecretBytes> read_line(Input& from, const std::string& what) {
   SecretBytes line{kLongestLine};
   std::size_t n = 0;
   std::uint8_t octet = 0;
   while (true) {
-    const auto got = ::read(from, &octet, 1);
+    const auto got = from.next(octet);
     if (got < 0) return fail(Errc::invalid, what + ": cannot be read");
     if (got == 0 || octet == '\n') break;
     if (n == line.size()) return fail(Errc::invalid, what + ": the line is too long");
@@ -55,20 +29,18 @@ Result<SecretBytes> read_line(int from, const std::string& what) {
 }  // namespace
 
 Result<SecretBytes> Typed::next(const std::string& prompt, bool echo) {
-  if (file_ == "-") return read_line(STDIN_FILENO, "standard input");
-  if (!opened_)
-    opened_ = link::Descriptor{
-        ::open(from_terminal() ? "/dev/tty" : file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+  if (file_ == "-") return read_line(*Input::standard(), "standard input");
+  if (!opened_) opened_ = from_terminal() ? Input::terminal() : Input::file(file_);
   if (!from_terminal()) {
     if (!opened_) return fail(Errc::invalid, file_ + ": cannot be read");
-    return read_line(opened_.get(), file_);
+    return read_line(*opened_, file_);
   }
   if (!opened_) return fail(Errc::invalid, prompt + ": there is no terminal; name a file");
   std::cerr << prompt << ": " << std::flush;
-  if (echo) return read_line(opened_.get(), prompt);
-  const Quiet quiet{opened_.get()};
-  auto line = read_line(opened_.get(), prompt);
-  std::cerr << '\n';
+  opened_->set_echo(echo);
+  auto line = read_line(*opened_, prompt);
+  opened_->set_echo(true);
+  if (!echo) std::cerr << '\n';
   return line;
 }
 

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "cardea/api/pin_form.h"
-#include "cardea/link/socket.h"
 #include "cardea/result.h"
 #include "cardea/secret.h"
+#include "platform/input.h"
 
 namespace cardea::agent {
 
@@ -30,7 +31,7 @@ class Typed {
   Result<SecretBytes> next(const std::string& prompt, bool echo);
 
   std::string file_;
-  link::Descriptor opened_;
+  std::unique_ptr<Input> opened_;
 };
 
 /// A PIN as it stands in a command: padded with FF where its form is. Errors: `invalid` when it is too long.

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "cardea/link/socket.h"
 #include "temp_folder.h"
 
 using namespace cardea;

@@ -16,6 +16,11 @@ using test::must;
 
 constexpr auto kUrl = "https://127.0.0.1:8443";
 constexpr auto kJson = "application/json";
+#ifdef _WIN32
+constexpr auto kPlatform = "windows";
+#else
+constexpr auto kPlatform = "linux";
+#endif
 
 /// What a connection was asked, and what it will answer.
 struct Wire {
@@ -189,7 +194,7 @@ TEST_CASE("client: enrolment [C1]") {
   CHECK(json::parse(request.body) == json{{"code", "ABCDE"},
                                           {"public_key", to_jwk(device.key.public_key)},
                                           {"name", "laptop"},
-                                          {"platform", "linux"}});
+                                          {"platform", kPlatform}});
   device.wire.answer(403, R"({"title":"T","detail":"the enrolment code has expired"})",
                      "application/problem+json");
   CHECK_FAILS(device.client.enrol("ABCDE", "laptop"), Errc::denied, "the enrolment code has expired");
@@ -214,6 +219,24 @@ TEST_CASE("client: opening a card session") {
     device.wire.answer(201, body);
     CHECK_FAILS(device.client.open_session("c"), Errc::corrupt, "the server's reply is not what was agreed");
   }
+}
+
+TEST_CASE("client: where PIN logins are bound to a connection that has no name, there is no session") {
+  constexpr auto kBound =
+      R"({"id":"s-1","token":"secret","card":"c","label":"L","atr":"3B8001","channel_binding":"require"})";
+  Device device;
+  device.wire.grant("T");
+  device.wire.answer(201, kBound);
+  device.wire.answer(204, "");
+  CHECK_FAILS(device.client.open_session("c"), Errc::denied,
+              "this server binds PIN logins to the TLS connection (channel_binding = \"require\"), whose "
+              "name this system "
+              "does not tell");
+  CHECK(device.wire.requests.back().method == "DELETE");
+  CHECK(device.wire.requests.back().path == "/v1/card-sessions/s-1");
+
+  device.wire.replies.emplace_back(HttpReply{201, kJson, kBound, Bytes(32, 1)});
+  CHECK(must(device.client.open_session("c")).channel_binding);
 }
 
 std::string text(const Bytes& octets) {

@@ -22,6 +22,7 @@ constexpr bool kSanitized = false;
 constexpr bool kSanitized = false;
 #endif
 
+/// -1 where the system does not tell.
 long locked_kib() {
   std::ifstream status{"/proc/self/status"};
   for (std::string line; std::getline(status, line);) {
@@ -34,7 +35,7 @@ long locked_kib() {
 
 TEST_CASE("a locked secret is in locked memory, moves, and is gone afterwards") {
   auto secret = LockedSecret::of(Bytes(32, 0x5A)).value();
-  if (!kSanitized) CHECK(locked_kib() >= 16);
+  if (const auto locked = locked_kib(); !kSanitized && locked >= 0) CHECK(locked >= 16);
   CHECK(to_bytes(secret.expose()) == Bytes(32, 0x5A));
   auto moved = std::move(secret);
   CHECK(secret.empty());  // NOLINT(bugprone-use-after-move): that is the question

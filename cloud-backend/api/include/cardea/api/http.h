@@ -67,4 +67,11 @@ class HttpConnector {
 /// Over OpenSSL, TLS 1.3 only, sessions resumed. Link with cardea::api_http_openssl.
 std::unique_ptr<HttpConnector> make_openssl_connector();
 
+/// Over WinHTTP, TLS 1.3 only, through the proxy that Windows is set up with. `tls_exporter` is always empty,
+/// and a client's certificate is refused as `invalid`. Link with cardea::api_http_winhttp.
+std::unique_ptr<HttpConnector> make_winhttp_connector();
+
+/// The one of the system that this runs on. Link with cardea::api_http.
+std::unique_ptr<HttpConnector> make_system_connector();
+
 }  // namespace cardea::api

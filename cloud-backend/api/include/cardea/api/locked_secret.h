@@ -18,7 +18,8 @@ class LockedSecret {
   /// None.
   LockedSecret() = default;
   /// Copies `plain`; wiping the source remains the caller's duty. Errors: `invalid` above 64 octets;
-  /// `exhausted` when the process may lock no more memory (RLIMIT_MEMLOCK; 256 secrets need 16 KiB).
+  /// `exhausted` when the process may lock no more memory (RLIMIT_MEMLOCK, or the working set on Windows; 256
+  /// secrets need 16 KiB).
   static Result<LockedSecret> of(BytesView plain);
 
   LockedSecret(const LockedSecret&) = delete;
