@@ -2,8 +2,20 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace cardea::cms::cli {
+
+/// What was said to `batch` alone.
+struct BatchOptions {
+  std::string csv, out, resume, next_card_command;
+  std::vector<std::string> seal_to;
+  unsigned wait_seconds = 300;  ///< people change cards more slowly than programs
+  unsigned next_card_timeout_seconds = 60;
+  bool keep_going = false;
+  bool retry_failed = false;
+  bool give_up_interrupted = false;
+};
 
 /// What was said on the command line; texts are empty where nothing was said.
 struct Options {
@@ -19,6 +31,7 @@ struct Options {
   bool replace = false;
   bool execute = false;
   bool json = false;
+  BatchOptions batch;
 };
 
 enum class Verb : std::uint8_t { issue, resume, roll_back };
@@ -29,6 +42,7 @@ int show_plan(const Options& options);
 int make_authority(const Options& options);
 /// issue, resume and rollback.
 int run(Verb verb, const Options& options);
+int run_batch(const Options& options);
 
 /// `cardea-cms: sentence` on standard error.
 void complain(const std::string& sentence);

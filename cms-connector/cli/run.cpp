@@ -1,12 +1,14 @@
-#include <csignal>
 #include <ctime>
 #include <filesystem>
 #include <iostream>
 
+#include "authority_options.h"
 #include "cardea/cms/ca/authority.h"
 #include "cardea/cms/pcsc.h"
 #include "cardea/cms/perso/issue.h"
+#include "interrupt.h"
 #include "options.h"
+#include "outcome.h"
 #include "progress.h"
 #include "secret_options.h"
 #include "summary.h"
@@ -16,32 +18,6 @@ namespace cardea::cms::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using perso::Exit;
-using perso::Failure;
-using perso::Outcome;
-
-volatile std::sig_atomic_t g_interrupted = 0;
-
-/// The first signal lets the step that is running end; the second one ends the program as it always did.
-void on_signal(int number) {
-  g_interrupted = 1;
-  (void)std::signal(number, SIG_DFL);
-}
-
-bool interrupted() {
-  return g_interrupted != 0;
-}
-
-tl::unexpected<Failure> usage(std::string what) {
-  return tl::unexpected{Failure{Exit::usage, std::move(what)}};
-}
-
-template <class T>
-Outcome<T> or_usage(Result<T> result) {
-  if (!result) return usage(result.error().what);
-  return *std::move(result);
-}
-
 /// Everything that is known before a card is looked for.
 struct Prepared {
   perso::Plan plan;
@@ -65,21 +41,6 @@ Outcome<void> require_secrets(const Prepared& job, const std::function<bool(cons
   CARDEA_CHECK(require(needed("puk", changes.puk), job.fresh.puk.has_value(), "PUK", "--puk-file"));
   return require(needed("management-key", changes.management_key), job.fresh.management_key.has_value(),
                  "management key", "--management-key-file");
-}
-
-Outcome<std::unique_ptr<ca::Authority>> open_authority(const Options& options) {
-  if (options.ca_directory.empty() == options.ca_command.empty())
-    return usage("name the authority with --ca DIRECTORY or --ca-command COMMAND");
-  if (!options.execute) {
-    return ca::make_dry_run_authority(
-        options.ca_command.empty() ? options.ca_directory : "\"" + options.ca_command + "\"",
-        options.json ? std::cerr : std::cout);
-  }
-  if (!options.ca_command.empty())
-    return ca::make_command_authority(options.ca_command, std::chrono::seconds{options.ca_timeout_seconds});
-  auto local = ca::open_local_authority(options.ca_directory);
-  if (!local) return tl::unexpected{Failure{Exit::ca_failed, local.error().what}};
-  return *std::move(local);
 }
 
 Outcome<Prepared> prepare_issue(const Options& options) {
@@ -197,10 +158,7 @@ Outcome<std::vector<std::string>> rehearse(Verb verb, const Options& options, Pr
 }  // namespace
 
 int run(Verb verb, const Options& options) {
-  (void)std::signal(SIGINT, &on_signal);
-  (void)std::signal(SIGTERM, &on_signal);
-  (void)std::signal(SIGPIPE, SIG_IGN);
-
+  listen_for_signals();
   Summary summary{verb, !options.execute, "", {}, {}};
   auto job = verb == Verb::issue ? prepare_issue(options) : prepare_from_state(verb, options);
   if (!job) {

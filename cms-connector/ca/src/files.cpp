@@ -77,13 +77,21 @@ Result<void> append_file(const std::filesystem::path& path, std::string_view con
 }
 
 Result<FileLock> FileLock::take(const std::filesystem::path& path) {
+  return lock(path, true);
+}
+
+Result<FileLock> FileLock::try_take(const std::filesystem::path& path) {
+  return lock(path, false);
+}
+
+Result<FileLock> FileLock::lock(const std::filesystem::path& path, bool wait) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0 || ::flock(fd, LOCK_EX) != 0) {
-    const std::string why = reason();
-    if (fd >= 0) ::close(fd);
-    return fail(Errc::unavailable, "cannot lock " + path.string() + ": " + why);
-  }
-  return FileLock{fd};
+  if (fd >= 0 && ::flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) == 0) return FileLock{fd};
+  const bool held = fd >= 0 && errno == EWOULDBLOCK;
+  const std::string why = reason();
+  if (fd >= 0) ::close(fd);
+  if (held) return fail(Errc::conflict, "another program is at work on this: it holds " + path.string());
+  return fail(Errc::unavailable, "cannot lock " + path.string() + ": " + why);
 }
 
 FileLock::~FileLock() {

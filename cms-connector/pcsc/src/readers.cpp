@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
 #include <thread>
 
 #include "cardea/cms/pcsc.h"
@@ -93,16 +94,27 @@ Result<std::string> wait_for_reader(const Context& context, const std::string& w
   }
 }
 
-Result<bool> wait_for_card(const Context& context, const std::string& reader, Waiting& waiting) {
-  for (DWORD known = SCARD_STATE_UNAWARE;;) {
-    CARDEA_TRY(known, wait_change(context, reader.c_str(), known, milliseconds{200}));
-    if ((known & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE)) != 0) return false;
-    if ((known & SCARD_STATE_PRESENT) != 0) return true;
+/// How often a card came or went, as pcsc-lite reports it in the upper half of a reader's state.
+unsigned long event_count(DWORD state) {
+  return (state >> 16U) & 0xFFFFU;
+}
+
+/// The event count with which a card is there; nothing when the reader went away meanwhile. With `not_event`
+/// only a card that came after that count will do.
+Result<std::optional<unsigned long>> wait_for_card(const Context& context, const std::string& reader,
+                                                   Waiting& waiting, std::optional<unsigned long> not_event) {
+  const std::string what =
+      std::string{not_event ? "the next card" : "a card"} + " in the reader \"" + reader + "\"";
+  const auto fits = [&](DWORD state) {
+    return (state & SCARD_STATE_PRESENT) != 0 && (!not_event || event_count(state) != *not_event);
+  };
+  CARDEA_TRY(DWORD known, wait_change(context, reader.c_str(), SCARD_STATE_UNAWARE, milliseconds{200}));
+  for (;;) {
+    if ((known & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE)) != 0) return std::optional<unsigned long>{};
+    if (fits(known)) return std::optional{event_count(known)};
     known &= ~static_cast<DWORD>(SCARD_STATE_CHANGED);
-    CARDEA_TRY(const auto left, waiting.left("a card in the reader \"" + reader + "\""));
+    CARDEA_TRY(const auto left, waiting.left(what));
     CARDEA_TRY(known, wait_change(context, reader.c_str(), known, left));
-    known &= ~static_cast<DWORD>(SCARD_STATE_CHANGED);
-    if ((known & SCARD_STATE_PRESENT) != 0) return true;
   }
 }
 
@@ -143,15 +155,55 @@ Result<std::vector<Reader>> list_readers() {
 }
 
 Result<Connected> connect_card(const std::string& wanted, const WaitOptions& options) {
+  return CardFeed{wanted}.current(options);
+}
+
+Result<Connected> CardFeed::current(const WaitOptions& options) {
+  return connect(options, false);
+}
+
+Result<Connected> CardFeed::next(const WaitOptions& options) {
+  return connect(options, true);
+}
+
+Result<Connected> CardFeed::connect(const WaitOptions& options, bool another) {
   CARDEA_TRY(auto context, Context::open());
   Waiting waiting{options};
   for (;;) {
-    CARDEA_TRY(auto reader, wait_for_reader(*context, wanted, waiting));
-    CARDEA_TRY(const bool present, wait_for_card(*context, reader, waiting));
-    if (!present) continue;  // the reader went away meanwhile
-    CARDEA_TRY(auto channel, PcscChannel::open(std::move(context), reader));
-    return Connected{std::move(reader), std::move(channel)};
+    CARDEA_TRY(auto reader, wait_for_reader(*context, wanted_, waiting));
+    const bool same_reader = reader == reader_;
+    CARDEA_TRY(const auto event,
+               wait_for_card(*context, reader, waiting,
+                             another && same_reader ? std::optional{last_event_} : std::nullopt));
+    if (!event) continue;  // the reader went away meanwhile
+    auto channel = PcscChannel::open(context, reader);
+    // Between the event and the connection the card may have gone again: as if it had never come.
+    if (!channel && !present()) continue;
+    if (!channel) return tl::unexpected{channel.error()};
+    reader_ = reader;
+    last_event_ = *event;
+    return Connected{std::move(reader), *std::move(channel)};
   }
+}
+
+bool CardFeed::wait_for_change(std::chrono::milliseconds at_most) const {
+  const auto context = Context::open();
+  const char* name = reader_.empty() ? kPlugAndPlay : reader_.c_str();
+  if (!context) return false;
+  const auto known = wait_change(**context, name, SCARD_STATE_UNAWARE, milliseconds{0});
+  return known && wait_change(**context, name, *known & ~static_cast<DWORD>(SCARD_STATE_CHANGED), at_most);
+}
+
+bool CardFeed::present() const {
+  const auto readers = list_readers();
+  if (!readers) return false;
+  std::vector<std::string> names;
+  for (const auto& reader : *readers)
+    names.push_back(reader.name);
+  const auto name = pick_reader(names, wanted_);
+  return name && std::any_of(readers->begin(), readers->end(), [&](const Reader& reader) {
+           return reader.name == *name && reader.card_present;
+         });
 }
 
 }  // namespace cardea::cms

@@ -41,12 +41,6 @@ class Run {
   }
 
  private:
-  static bool has_begun(const State& state) {
-    return !state.begun.empty() || !state.done.empty() ||
-           std::any_of(state.objects.begin(), state.objects.end(),
-                       [](const auto& entry) { return entry.second.touched; });
-  }
-
   /// One step within one transaction, and then the state that says so.
   Outcome<void> take(const Step& step) {
     if (const auto begun = desk_.card.begin(); !begun) return as_outcome(begun);

@@ -1,4 +1,4 @@
-#include "json_object.h"
+#include "cardea/cms/perso/json_object.h"
 
 #include "cardea/hex.h"
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "cardea/cms/ca/files.h"
+#include "cardea/cms/perso/json_object.h"
 #include "cardea/cms/piv/objects.h"
 #include "cardea/hex.h"
-#include "json_object.h"
 
 namespace cardea::cms::perso {
 

@@ -151,6 +151,10 @@ Result<SecretBytes> read_secret_line(const std::filesystem::path& file) {
   return first_line(text);
 }
 
+Result<SecretBytes> read_secret_file(const std::filesystem::path& file) {
+  return read_whole(file);
+}
+
 Result<SecretBytes> prompt_secret(const std::string& what) {
   const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (terminal < 0) return fail(Errc::unavailable, "there is no terminal to ask for the " + what);

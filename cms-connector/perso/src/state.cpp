@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "cardea/cms/perso/json_object.h"
 #include "cardea/cms/piv/admin_key.h"
 #include "cardea/hex.h"
-#include "json_object.h"
 
 namespace cardea::cms::perso {
 
@@ -174,6 +174,12 @@ Result<State> new_state(const Plan& plan, const ca::Holder& holder, const Change
         piv::encode_key_history(plan.key_history->on_card, plan.key_history->off_card);
   }
   return out;
+}
+
+bool has_begun(const State& state) {
+  return !state.begun.empty() || !state.done.empty() ||
+         std::any_of(state.objects.begin(), state.objects.end(),
+                     [](const auto& entry) { return entry.second.touched; });
 }
 
 std::string guid_text(const piv::Guid& guid) {

@@ -1,47 +1,21 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "cardea/cms/ca/authority.h"
+#include "folder.h"
 #include "software_key.h"
 
 using namespace cardea;
 using namespace cardea::cms;
 using piv::KeyAlgorithm;
+using testing::content;
+using testing::Folder;
 using testing::SoftwareKey;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A directory that is gone when the test is.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "cardea-cms-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  Folder(Folder&&) = delete;
-  Folder& operator=(Folder&&) = delete;
-  [[nodiscard]] fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
-
-std::string content(const fs::path& file) {
-  std::ifstream in{file};
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
 
 ca::Order order(const SoftwareKey& key) {
   const auto request =

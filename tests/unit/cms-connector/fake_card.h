@@ -31,6 +31,8 @@ class FakeCard final : public piv::Card {
   std::string pin = "313233343536FFFF", puk = "3132333435363738";
   std::string key = "03:010203040506070801020304050607080102030405060708";
   bool yubico = true;
+  std::uint32_t serial = 7;
+  bool always_lost = false;
   std::map<std::uint32_t, Bytes> objects;
   std::map<std::uint8_t, piv::PublicKey> public_keys;
   unsigned pin_tries = 3, puk_tries = 3;
@@ -46,7 +48,7 @@ class FakeCard final : public piv::Card {
       facts.pin_tries = pin_tries;
       if (yubico) {
         facts.version = {5, 4, 3};
-        facts.serial = 7;
+        facts.serial = serial;
       }
       return facts;
     });
@@ -135,7 +137,7 @@ class FakeCard final : public piv::Card {
   template <class T, class Act>
   Result<T> act(Act perform) {
     ++calls_;
-    const bool lost = countdown_ != 0 && --countdown_ == 0;
+    const bool lost = always_lost || (countdown_ != 0 && --countdown_ == 0);
     const auto gone = [&]() -> Result<T> {
       administrator_ = false;
       return fail(Errc::unavailable, "the card was removed");

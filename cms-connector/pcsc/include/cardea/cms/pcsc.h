@@ -44,4 +44,27 @@ struct Connected {
 };
 Result<Connected> connect_card(const std::string& wanted, const WaitOptions& options);
 
+/// One reader, into which one card after another is put. It tells a card that was taken out and put in again,
+/// or exchanged, from one that stayed: PC/SC counts these events.
+class CardFeed {
+ public:
+  explicit CardFeed(std::string wanted) : wanted_{std::move(wanted)} {}
+
+  /// The card that is in the reader, or the first that comes. Errors as for `connect_card`.
+  Result<Connected> current(const WaitOptions& options);
+  /// A card that was put in after the one that was connected last. Errors likewise.
+  Result<Connected> next(const WaitOptions& options);
+  /// Whether there is a card in the reader now; false also without a reader.
+  [[nodiscard]] bool present() const;
+  /// Until something changes in the reader of the last card, or `at_most`; false when PC/SC does not answer.
+  bool wait_for_change(std::chrono::milliseconds at_most) const;
+
+ private:
+  Result<Connected> connect(const WaitOptions& options, bool another);
+
+  std::string wanted_;
+  std::string reader_;            ///< of the last card
+  unsigned long last_event_ = 0;  ///< PC/SC's count when the last card was connected
+};
+
 }  // namespace cardea::cms

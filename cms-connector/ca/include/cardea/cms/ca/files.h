@@ -27,6 +27,8 @@ Result<void> append_file(const std::filesystem::path& path, std::string_view con
 class FileLock {
  public:
   static Result<FileLock> take(const std::filesystem::path& path);
+  /// Does not wait. Errors also: `conflict` when somebody else holds it.
+  static Result<FileLock> try_take(const std::filesystem::path& path);
   FileLock(FileLock&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
@@ -34,6 +36,7 @@ class FileLock {
   ~FileLock();
 
  private:
+  static Result<FileLock> lock(const std::filesystem::path& path, bool wait);
   explicit FileLock(int fd) : fd_{fd} {}
   int fd_;
 };

@@ -29,6 +29,7 @@ struct Holder {
   std::string subject;  ///< RFC 4514: "CN=Ada Example,O=Example Trust,C=GB"
   std::string upn;      ///< may be empty
   std::string email;    ///< may be empty
+  friend bool operator==(const Holder&, const Holder&) = default;
 };
 
 /// Errors: `invalid` with the part that cannot be read.

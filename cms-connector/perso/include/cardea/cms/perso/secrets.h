@@ -30,6 +30,9 @@ struct NewCredentials {
 /// `unavailable`.
 Result<SecretBytes> read_secret_line(const std::filesystem::path& file);
 
+/// Reads a whole file, at most 4 KiB. Errors likewise.
+Result<SecretBytes> read_secret_file(const std::filesystem::path& file);
+
 /// Asks twice on the terminal, without echo. Errors: `unavailable` without a terminal, `invalid` when the two
 /// differ.
 Result<SecretBytes> prompt_secret(const std::string& what);

@@ -52,6 +52,9 @@ struct State {
 /// expiry.
 Result<State> new_state(const Plan& plan, const ca::Holder& holder, const Changes& changes, std::time_t now);
 
+/// Whether anything was, or may have been, done to a card.
+bool has_begun(const State& state);
+
 /// "3F1A…": 32 digits.
 std::string guid_text(const piv::Guid& guid);
 

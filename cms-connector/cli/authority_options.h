@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+
+#include "cardea/cms/ca/authority.h"
+#include "options.h"
+#include "outcome.h"
+
+namespace cardea::cms::cli {
+
+/// The authority that the --ca… options name; without --execute one that only says what it would be asked.
+Outcome<std::unique_ptr<ca::Authority>> open_authority(const Options& options);
+
+}  // namespace cardea::cms::cli

@@ -1,0 +1,41 @@
+#include "command_line.h"
+
+namespace cardea::cms::cli {
+
+void add_card_options(CLI::App& command, Options& options) {
+  command.add_option("--reader", options.reader, "Reader: its name, or a part of it that fits no other");
+  command.add_option("--wait", options.wait_seconds, "Seconds to wait for reader and card")
+      ->capture_default_str();
+  command.add_option("--state", options.state, "State file; default in ~/.local/state/cardea-cms");
+  command.add_flag("--execute", options.execute, "Do it; without it, only say what would be done");
+  command.add_flag("--json", options.json, "Summary as JSON on standard output");
+}
+
+void add_secret_options(CLI::App& command, Options& options) {
+  command.add_option("--pin-file", options.pin_file, "File with the new PIN");
+  command.add_option("--puk-file", options.puk_file, "File with the new PUK");
+  command.add_option("--management-key-file", options.management_key_file,
+                     "File with the new management key, hexadecimal");
+  command.add_option("--secrets", options.secrets_file,
+                     "File with all three, as --generate-secrets writes it");
+  command.add_flag("--pin-prompt", options.pin_prompt, "Ask for new PIN and PUK on the terminal");
+  command.add_option("--current-pin-file", options.current_pin_file,
+                     "File with the card's PIN; default: the factory's");
+  command.add_option("--current-puk-file", options.current_puk_file,
+                     "File with the card's PUK; default: the factory's");
+  command.add_option("--current-management-key-file", options.current_management_key_file,
+                     "File with the card's management key; default: the factory's");
+}
+
+void add_authority_options(CLI::App& command, Options& options) {
+  auto* directory =
+      command.add_option("--ca", options.ca_directory, "Directory of a local authority (see: ca init)");
+  command
+      .add_option("--ca-command", options.ca_command,
+                  "Shell command: request on its input, certificate on its output")
+      ->excludes(directory);
+  command.add_option("--ca-timeout", options.ca_timeout_seconds, "Seconds the command may take")
+      ->capture_default_str();
+}
+
+}  // namespace cardea::cms::cli
