@@ -7,15 +7,18 @@
 #include "cardea/bytes.h"
 #include "cardea/card/card.h"
 #include "cardea/card/result.h"
+#include "engine/protection.h"
 
 namespace cardea::card {
 
 namespace sw = apdu::sw;
 using apdu::Command;
 
-/// What a successful command returns: data, and 9000 or 61XX, which the pipeline adds.
+/// What a successful command returns: data, and 9000 or a warning; the pipeline makes 61XX of it where the
+/// data is too long.
 struct Reply {
   Bytes data;
+  apdu::StatusWord sw = sw::kOk;
 };
 
 /// One complete command, carried out.
@@ -36,7 +39,13 @@ class Applet {
 
   [[nodiscard]] virtual const apdu::Aid& aid() const = 0;
 
-  /// The answer to SELECT. Selecting an application again changes nothing in it.
+  /// Its secure channel; null for an application that has none. Always the same.
+  [[nodiscard]] virtual Protection* protection() { return nullptr; }
+  /// Whether it knows commands of class 80.
+  [[nodiscard]] virtual bool takes_class_80() const { return false; }
+
+  /// The answer to SELECT. Selecting an application again changes nothing in it, but for its secure channel,
+  /// which ends.
   virtual Reply select() = 0;
 
   /// Another application was selected, or the card was reset: all volatile state is gone.

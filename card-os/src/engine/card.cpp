@@ -5,6 +5,7 @@
 
 #include "cardea/secret.h"
 #include "engine/pipeline.h"
+#include "gp/issuer.h"
 #include "piv/piv.h"
 #include "yubico/management.h"
 
@@ -12,10 +13,21 @@ namespace cardea::card {
 
 namespace {
 
-std::vector<std::unique_ptr<Applet>> make_applets(const Profile& profile, const Ports& ports) {
-  std::vector<std::unique_ptr<Applet>> out;
-  out.push_back(std::make_unique<piv::Piv>(profile, ports));
-  if (profile.yubico) out.push_back(std::make_unique<yubico::Management>(ports));
+/// The applications of a card, and what the pipeline has to know of them.
+struct Applications {
+  std::vector<std::unique_ptr<Applet>> applets;
+  std::size_t manager = 0;
+  apdu::Aid piv;
+};
+
+Applications make_applications(const Profile& profile, const Ports& ports) {
+  auto piv = std::make_unique<piv::Piv>(profile, ports);
+  auto manager =
+      std::make_unique<gp::Issuer>(ports, profile.global_platform ? piv.get() : nullptr, piv->instance());
+  Applications out{{}, 1, piv->instance()};
+  out.applets.push_back(std::move(piv));
+  out.applets.push_back(std::move(manager));
+  if (profile.yubico) out.applets.push_back(std::make_unique<yubico::Management>(ports));
   return out;
 }
 
@@ -28,7 +40,7 @@ Bytes unspecified() {
 class Card::Impl {
  public:
   Impl(const Profile& profile, const Ports& ports)
-      : profile_{profile}, ports_{ports}, pipeline_{make_applets(profile, ports)} {}
+      : Impl{profile, ports, make_applications(profile, ports)} {}
 
   Outcome transmit(BytesView command, const PinInput* pins) noexcept {
     try {
@@ -60,8 +72,15 @@ class Card::Impl {
   [[nodiscard]] const Profile& profile() const { return profile_; }
 
  private:
+  Impl(const Profile& profile, const Ports& ports, Applications applications)
+      : profile_{profile},
+        ports_{ports},
+        availability_{ports.store, applications.piv},
+        pipeline_{std::move(applications.applets), Manager{applications.manager, &availability_}} {}
+
   const Profile& profile_;
   Ports ports_;
+  gp::RegistryAvailability availability_;
   Pipeline pipeline_;
   Bytes apology_ = unspecified();  // made in good times, for when there is no memory left to say sorry
 };

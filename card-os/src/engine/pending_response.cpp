@@ -6,13 +6,14 @@ namespace cardea::card {
 
 namespace sw = apdu::sw;
 
-Bytes PendingResponse::begin(Bytes data, std::size_t limit) {
+Bytes PendingResponse::begin(Bytes data, std::size_t limit, apdu::StatusWord word) {
   clear();
   if (data.size() <= limit) {
-    append_be16(data, sw::kOk.value());
+    append_be16(data, word.value());
     return data;
   }
   data_ = std::move(data);
+  word_ = word;
   return next(limit);
 }
 
@@ -23,7 +24,7 @@ Bytes PendingResponse::next(std::size_t limit) {
   out.reserve(piece.size() + 2);
   append(out, piece);
   at_ += piece.size();
-  append_be16(out, (empty() ? sw::kOk : sw::more_data(data_.size() - at_)).value());
+  append_be16(out, (empty() ? word_ : sw::more_data(data_.size() - at_)).value());
   if (empty()) clear();
   return out;
 }
@@ -37,6 +38,7 @@ void PendingResponse::clear() noexcept {
 void PendingResponse::append_state(Bytes& out) const {
   append_be32(out, static_cast<std::uint32_t>(data_.size() - at_));
   append(out, BytesView{data_}.subspan(at_));
+  if (!empty() && word_ != sw::kOk) append_be16(out, word_.value());
 }
 
 }  // namespace cardea::card

@@ -15,8 +15,9 @@ class PendingResponse {
   PendingResponse& operator=(const PendingResponse&) = delete;
   ~PendingResponse() { clear(); }
 
-  /// The response APDU with at most `limit` octets of `data`; the rest is kept. Takes `data` over.
-  Bytes begin(Bytes data, std::size_t limit);
+  /// The response APDU with at most `limit` octets of `data`; the rest is kept, and `word` comes with the
+  /// last piece. Takes `data` over.
+  Bytes begin(Bytes data, std::size_t limit, apdu::StatusWord word = apdu::sw::kOk);
 
   /// The next piece.
   Bytes next(std::size_t limit);
@@ -28,6 +29,7 @@ class PendingResponse {
  private:
   Bytes data_;
   std::size_t at_ = 0;
+  apdu::StatusWord word_ = apdu::sw::kOk;
 };
 
 }  // namespace cardea::card

@@ -31,15 +31,6 @@ bool known_class(std::uint8_t cla) {
   return cla < 0xA0;
 }
 
-CardResult<apdu::ClassByte> check_class(std::uint8_t cla) {
-  const auto parsed = apdu::parse_class_byte(cla);
-  if (!parsed || !known_class(cla)) return refuse(sw::kClaNotSupported);
-  if (parsed->secure_messaging != apdu::SecureMessaging::none)
-    return refuse(sw::kSecureMessagingNotSupported);
-  if (parsed->channel != 0) return refuse(sw::kLogicalChannelNotSupported);
-  return *parsed;
-}
-
 // ISO/IEC 7816-4, 11.1.2. There is the basic channel only: 6A81, "function not supported".
 Step manage_channel(const Command& command) {
   const bool open = command.p1 == 0x00 && command.p2 == 0x00;
@@ -49,7 +40,8 @@ Step manage_channel(const Command& command) {
 
 }  // namespace
 
-Pipeline::Pipeline(std::vector<std::unique_ptr<Applet>> applets) : applets_{std::move(applets)} {}
+Pipeline::Pipeline(std::vector<std::unique_ptr<Applet>> applets, std::optional<Manager> manager)
+    : applets_{std::move(applets)}, manager_{manager} {}
 
 void Pipeline::reset() noexcept {
   for (const auto& applet : applets_)
@@ -65,25 +57,95 @@ Outcome Pipeline::transmit(BytesView octets, const PinInput* pins) {
   auto& command = *parsed;
   const WipeOnExit wipe_data{command.data};
 
-  const auto class_byte = check_class(command.cla);
+  if (const auto settled = leave_what_is_gone(); !settled)
+    return only(settled.error(), {}, Effect::effectful);
+  const auto class_byte = check_class(command);
   if (!class_byte) {
     chain_.clear();
     pending_.clear();
     selected().begin_command(pins);
     return only(class_byte.error());
   }
-  if (command.ins == kGetResponse && class_byte->interindustry && !class_byte->chaining) {
+  if (command.ins == kGetResponse && class_byte->interindustry && !class_byte->chaining &&
+      class_byte->secure_messaging == apdu::SecureMessaging::none) {
     return get_response(command);
   }
   pending_.clear();  // ISO/IEC 7816-4, 5.3.4: only GET RESPONSE may follow
-  if (class_byte->chaining) return collect(command);
+  if (!class_byte->chaining) selected().begin_command(pins);
+  return protected_step(command, *class_byte);
+}
 
-  selected().begin_command(pins);
-  if (const auto whole = chain_.finish(command); !whole) return only(whole.error());
-  auto step = run(command);
-  if (!step.result) return only(step.result.error(), step.command, step.effect);
+/// In a secure channel: each command, also each part of a chain, loses its protection before anything else
+/// happens to it, and its answer gets one. All that goes on while there is a channel is for this session
+/// alone.
+Outcome Pipeline::protected_step(Command& command, const apdu::ClassByte& class_byte) {
+  constexpr std::string_view kName = "(secure channel)";
+  auto* const channel = protection_of(command, class_byte);
+  const bool secured = channel != nullptr || in_channel();
+  if (channel != nullptr) {
+    auto plain = channel->unwrap(command);
+    if (!plain) {
+      chain_.clear();
+      return only(plain.error(), kName, Effect::effectful);
+    }
+    wipe(command.data);
+    command = *std::move(plain);
+  }
+  auto step = class_byte.chaining ? collect(command) : complete(command);
+  if (secured) step.effect = Effect::effectful;
+  auto response = step.result ? apdu::Response{std::move(step.result->data), step.result->sw}
+                              : apdu::Response{{}, step.result.error()};
+  if (channel != nullptr) response = channel->wrap(std::move(response));
   pending_effect_ = step.effect;
-  return {pending_.begin(std::move(step.result->data), response_limit(command)), step.effect, step.command};
+  return {pending_.begin(std::move(response.data), response_limit(command), response.sw), step.effect,
+          step.command};
+}
+
+CardResult<apdu::ClassByte> Pipeline::check_class(const Command& command) {
+  const auto parsed = apdu::parse_class_byte(command.cla);
+  if (!parsed || !known_class(command.cla)) return refuse(sw::kClaNotSupported);
+  if (parsed->secure_messaging != apdu::SecureMessaging::none) {
+    const auto* const channel = selected().protection();
+    if (channel == nullptr || !(channel->expects(parsed->secure_messaging) || channel->opens(command)))
+      return refuse(sw::kSecureMessagingNotSupported);
+  }
+  if (parsed->channel != 0) return refuse(sw::kLogicalChannelNotSupported);
+  return *parsed;
+}
+
+/// The secure channel that the command has to come out of; null for what does not belong there.
+Protection* Pipeline::protection_of(const Command& command, const apdu::ClassByte& class_byte) {
+  auto* const channel = selected().protection();
+  if (channel == nullptr || channel->opens(command)) return nullptr;
+  if (class_byte.secure_messaging != apdu::SecureMessaging::none) return channel;
+  const bool selects = command.ins == kSelect && class_byte.interindustry && !class_byte.chaining;
+  return channel->active() && !selects ? channel : nullptr;
+}
+
+bool Pipeline::in_channel() const {
+  const auto* const channel = selected().protection();
+  return channel != nullptr && channel->active();
+}
+
+/// An application that was locked or deleted, from whichever session, goes on no longer.
+CardResult<void> Pipeline::leave_what_is_gone() {
+  if (manager_) CARDEA_CHECK(manager_->availability->look());
+  if (selectable(selected_)) return {};
+  change_to(manager_->applet);
+  chain_.clear();
+  pending_.clear();
+  return {};
+}
+
+bool Pipeline::selectable(std::size_t applet) const {
+  if (!manager_ || applet == manager_->applet) return true;
+  return manager_->availability->selectable(applets_[applet]->aid());
+}
+
+void Pipeline::change_to(std::size_t applet) {
+  if (applet == selected_) return;
+  selected().deselect();
+  selected_ = applet;
 }
 
 Outcome Pipeline::get_response(const Command& command) {
@@ -100,16 +162,19 @@ Outcome Pipeline::get_response(const Command& command) {
 }
 
 // The parts of a chain may carry key material, which no cache should hold: effectful.
-Outcome Pipeline::collect(const Command& part) {
-  const auto added = chain_.add(part);
-  return only(added ? sw::kOk : added.error(), "(part of a chain)", Effect::effectful);
+Step Pipeline::collect(const Command& part) {
+  constexpr std::string_view kName = "(part of a chain)";
+  if (const auto added = chain_.add(part); !added) return {refuse(added.error()), Effect::effectful, kName};
+  return {Reply{}, Effect::effectful, kName};
 }
 
-Step Pipeline::run(const Command& command) {
-  // Class 80 belongs to GlobalPlatform, of which this card has no command: INITIALIZE UPDATE is 6D00.
-  if ((command.cla & 0x80U) != 0) return {refuse(sw::kInsNotSupported), Effect::pure, {}};
-  if (command.ins == kSelect) return select(command);
-  if (command.ins == kManageChannel) return manage_channel(command);
+Step Pipeline::complete(Command& command) {
+  if (const auto whole = chain_.finish(command); !whole) return {refuse(whole.error()), Effect::pure, {}};
+  // Class 80 belongs to GlobalPlatform. To an application that does not know it INITIALIZE UPDATE is 6D00.
+  const bool class_80 = (command.cla & 0x80U) != 0;
+  if (class_80 && !selected().takes_class_80()) return {refuse(sw::kInsNotSupported), Effect::pure, {}};
+  if (!class_80 && command.ins == kSelect) return select(command);
+  if (!class_80 && command.ins == kManageChannel) return manage_channel(command);
   return selected().run(command);
 }
 
@@ -127,27 +192,27 @@ Step Pipeline::select(const Command& command) {
 
   const auto target = find(command.data, command.p2 & 0x03U);
   if (target == applets_.size()) return {refuse(sw::kNotFound), Effect::pure, kName};
-  if (target != selected_) {
-    selected().deselect();
-    selected_ = target;
-  }
+  change_to(target);
   auto reply = selected().select();
   if ((command.p2 & kNoData) == kNoData) reply.data.clear();
   return {std::move(reply), Effect::pure, kName};
 }
 
 /// The applet that the data field names: the first or last in order of installation, or the next or previous
-/// one as seen from the selected applet if that matches too. The number of applets when there is none.
+/// one as seen from the selected applet if that matches too. Without a name it is the card manager (Card
+/// Specification 2.3.1, 11.9). The number of applets when there is none.
 std::size_t Pipeline::find(BytesView aid, unsigned occurrence) const {
   constexpr unsigned kBackwardsBit = 1;  // 01 last, 03 previous
   constexpr unsigned kRelativeBit = 2;   // 02 next, 03 previous
   const bool backwards = (occurrence & kBackwardsBit) != 0;
+  const bool relative = (occurrence & kRelativeBit) != 0;
   const std::size_t count = applets_.size();
+  if (aid.empty()) return manager_ && !relative ? manager_->applet : count;
   const auto at = [&](std::size_t i) { return backwards ? count - 1 - i : i; };
 
-  bool searching = (occurrence & kRelativeBit) == 0 || !selected().aid().selected_by(aid);
+  bool searching = !relative || !selected().aid().selected_by(aid);
   for (std::size_t i = 0; i < count; ++i) {
-    if (searching && applets_[at(i)]->aid().selected_by(aid)) return at(i);
+    if (searching && selectable(at(i)) && applets_[at(i)]->aid().selected_by(aid)) return at(i);
     searching = searching || at(i) == selected_;
   }
   return count;

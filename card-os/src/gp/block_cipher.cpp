@@ -60,6 +60,20 @@ Result<SecretBytes> StaticKey::encrypt(BytesView initial, BytesView blocks) cons
   return out;
 }
 
+Result<SecretBytes> StaticKey::decrypt(BytesView initial, BytesView blocks) const {
+  const auto size = block_size();
+  SecretBytes out{blocks.size()};
+  BytesView chain{initial};
+  for (std::size_t at = 0; at < blocks.size(); at += size) {
+    const auto block = blocks.subspan(at, size);
+    CARDEA_TRY(auto plain, vault_.decrypt_block(key_, block));
+    add(plain.expose(), chain);
+    std::ranges::copy(std::as_const(plain).expose(), out.expose().subspan(at).begin());
+    chain = block;
+  }
+  return out;
+}
+
 // SP 800-38B, 6.2.
 Result<SecretBytes> cmac(const BlockCipher& key, BytesView message) {
   const bool whole = !message.empty() && message.size() % kAesBlock == 0;

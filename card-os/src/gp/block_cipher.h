@@ -36,6 +36,8 @@ class StaticKey final : public BlockCipher {
   using BlockCipher::encrypt;
   [[nodiscard]] std::size_t block_size() const override { return card::block_size(key_.algorithm); }
   Result<SecretBytes> encrypt(BytesView initial, BytesView blocks) const override;
+  /// CBC backwards.
+  [[nodiscard]] Result<SecretBytes> decrypt(BytesView initial, BytesView blocks) const;
 
  private:
   KeyVault& vault_;

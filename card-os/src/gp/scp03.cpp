@@ -73,7 +73,9 @@ class Scp03 final : public Session {
       : options_{opening.keys.options},
         encryption_{opening.ports.cipher, opening.keys.encryption.algorithm, std::move(keys.encryption)},
         mac_{opening.ports.cipher, opening.keys.mac.algorithm, std::move(keys.mac)},
-        response_mac_{opening.ports.cipher, opening.keys.mac.algorithm, std::move(keys.response_mac)} {}
+        response_mac_{opening.ports.cipher, opening.keys.mac.algorithm, std::move(keys.response_mac)},
+        vault_{opening.ports.vault},
+        sensitive_{opening.keys.sensitive} {}
 
   Result<void> begin(const Opening& opening, BytesView challenge);
 
@@ -84,9 +86,7 @@ class Scp03 final : public Session {
   }
   CardResult<Command> unwrap(const Command& wrapped, std::uint8_t security_level) override;
   CardResult<Response> wrap(const Response& response, std::uint8_t security_level) override;
-  CardResult<SecretBytes> decrypt_sensitive(BytesView /*blocks*/) override {
-    return refuse(sw::kFunctionNotSupported);
-  }
+  CardResult<SecretBytes> decrypt_sensitive(BytesView blocks) override;
 
  private:
   CardResult<SecretBytes> decrypt(BytesView body);
@@ -94,6 +94,8 @@ class Scp03 final : public Session {
 
   std::uint8_t options_;
   SessionKey encryption_, mac_, response_mac_;
+  KeyVault& vault_;
+  KeyHandle sensitive_;
   SecretBytes host_cryptogram_;
   SecretBytes chaining_{kBlock};  ///< MAC chaining value: the full MAC of the last command
   std::uint64_t counter_ = 0;     ///< of commands since EXTERNAL AUTHENTICATE, where they are encrypted
@@ -179,6 +181,12 @@ CardResult<Response> Scp03::wrap(const Response& response, std::uint8_t security
   CARDEA_TRY(const auto mac, lift(cmac(response_mac_, message.expose())));
   append(out.data, mac.expose().first(kMacSize));
   return out;
+}
+
+// Amendment D, 7.2: there is no session key for it; CBC from zeroes under the static one.
+CardResult<SecretBytes> Scp03::decrypt_sensitive(BytesView blocks) {
+  if (blocks.empty() || blocks.size() % kBlock != 0) return refuse(sw::kWrongData);
+  return lift(StaticKey{vault_, sensitive_}.decrypt(Bytes(kBlock), blocks));
 }
 
 bool suits(const KeySet& keys) {

@@ -40,6 +40,7 @@ void SecureChannel::close() noexcept {
   session_.reset();
   level_ = level::kNone;
   version_ = 0;
+  generation_ = 0;
   sequence_ = 0;
   commands_ = 0;
   answer_due_ = false;
@@ -64,6 +65,7 @@ CardResult<Bytes> SecureChannel::initialize_update(const Command& command) {
   const Opening opening{ports_, identity_, *keys, command.data, sequence};
   CARDEA_TRY(session_, keys->protocol == Protocol::scp02 ? open_scp02(opening) : open_scp03(opening));
   version_ = keys->version;
+  generation_ = keys->generation;
   numbered_ = numbered(*keys);
   sequence_ = sequence;
   stage_ = Stage::initialized;

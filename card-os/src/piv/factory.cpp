@@ -2,6 +2,7 @@
 
 #include "cardea/card/card.h"
 #include "cardea/hex.h"
+#include "gp/factory.h"
 #include "piv/card_record.h"
 #include "piv/objects.h"
 #include "piv/pin_format.h"
@@ -48,15 +49,25 @@ Result<void> make_factory_card(const Profile&, const FactorySettings& settings, 
     CARDEA_TRY(const auto ids, ports.store.list(space));
     if (!ids.empty()) return fail(Errc::conflict, "the card has been made already");
   }
-  CARDEA_CHECK(piv::set_factory_pins(ports.pins));
-  CARDEA_TRY(const auto key, piv::import_factory_management_key(ports.keys, 1));
-  auto records = piv::factory_records(key);
-  records.push_back({piv::kCardRecordId, encode(piv::CardRecord{settings.serial, 0})});
-  if (auto committed = ports.store.commit(records); !committed) {
-    (void)ports.keys.discard(key.handle);
-    return committed;
+  gp::ImportedKeySet domain;
+  if (settings.domain_keys) {
+    CARDEA_TRY(domain, gp::factory_key_set(ports.store, ports.keys, *settings.domain_keys));
   }
-  return {};
+  auto made = [&]() -> Result<void> {
+    CARDEA_CHECK(piv::set_factory_pins(ports.pins));
+    CARDEA_TRY(auto key, piv::import_factory_management_key(ports.keys, 1));
+    domain.handles.push_back(key.handle);
+    auto records = piv::factory_records(key);
+    records.push_back({piv::kCardRecordId, encode(piv::CardRecord{settings.serial, 0})});
+    for (auto& change : domain.changes)
+      records.push_back(std::move(change));
+    return ports.store.commit(records);
+  }();
+  if (!made) {
+    for (const auto& handle : domain.handles)
+      (void)ports.keys.discard(handle);
+  }
+  return made;
 }
 
 }  // namespace cardea::card

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cardea/hex.h"
+#include "cardea/pin_values.h"
 
 namespace cardea::card::piv {
 
@@ -31,6 +32,10 @@ bool is_decimal_pin(BytesView field) {
 
 bool is_padded_pin(BytesView field) {
   return field.size() == kPinSize && unpadded(field).size() >= kMinimum;
+}
+
+bool is_tried_first(BytesView field) {
+  return cardea::is_tried_first(unpadded(field));
 }
 
 BytesView factory_pin() {

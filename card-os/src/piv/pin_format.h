@@ -15,6 +15,9 @@ bool is_decimal_pin(BytesView field);
 /// Six to eight octets of any value, the last not FF, padded with FF: what Yubico's cards take.
 bool is_padded_pin(BytesView field);
 
+/// Whether a PIN field holds a value that everybody tries first.
+bool is_tried_first(BytesView field);
+
 /// What every Yubico card is delivered with, and this card too.
 BytesView factory_pin();
 BytesView factory_puk();

@@ -26,13 +26,24 @@ void append_optional(Bytes& out, const std::optional<Digest>& digest) {
 }  // namespace
 
 Piv::Piv(const Profile& profile, const Ports& ports)
-    : profile_{profile}, ports_{ports}, aid_{*apdu::Aid::from(kAid)} {}
+    : profile_{profile}, ports_{ports}, aid_{*apdu::Aid::from(kAid)} {
+  if (profile.global_platform) domain_.emplace(ports, kAid, gp::Domain::Kind::application);
+}
 
+// PIN and 9B status stay (SP 800-73-4 Part 2, 3.1.1); a secure channel does not (Card Specification 2.3.1,
+// 10.2.3).
 Reply Piv::select() {
+  close_channel();
   return {to_bytes(kPropertyTemplate)};
 }
 
+void Piv::close_channel() noexcept {
+  if (domain_) domain_->close();
+  state_.load.reset();
+}
+
 void Piv::deselect() noexcept {
+  close_channel();
   if (state_.verified) ports_.keys.end_session();
   state_ = State{};
   now_ = OneShot{};
@@ -47,7 +58,16 @@ void Piv::begin_command(const PinInput* pins) noexcept {
 
 Step Piv::run(const Command& command) {
   const auto yubico = profile_.yubico ? yubico_routes() : std::span<const Route<Piv>>{};
-  auto step = dispatch(*this, {piv_routes(), yubico}, command);
+  const bool channel = domain_ && domain_->authenticated();
+  if (!channel) state_.load.reset();
+  auto step = Step{refuse(sw::kInsNotSupported), Effect::pure, {}};
+  if (domain_ && domain_->opens(command)) {
+    step = dispatch(*this, {opening_routes()}, command);
+  } else if (channel) {
+    step = dispatch(*this, {channel_routes(), piv_routes(), yubico}, command);
+  } else if ((command.cla & 0x80U) == 0) {
+    step = dispatch(*this, {piv_routes(), yubico}, command);
+  }
   pins_ = nullptr;
   return step;
 }
@@ -55,7 +75,7 @@ Step Piv::run(const Command& command) {
 CardResult<void> Piv::allows(Access access) {
   if (access == Access::always) return {};
   CARDEA_TRY(const bool administrator, is_administrator());
-  if (!administrator) return refuse(sw::kSecurityNotSatisfied);
+  if (!administrator && !through_channel()) return refuse(sw::kSecurityNotSatisfied);
   if (access == Access::administrator) return {};
   CARDEA_TRY(const bool verified, pin_verified());
   if (!verified) return refuse(sw::kSecurityNotSatisfied);
@@ -63,6 +83,8 @@ CardResult<void> Piv::allows(Access access) {
 }
 
 void Piv::append_state(Bytes& out) const {
+  if (domain_) domain_->append_state(out);
+  append_be16(out, state_.load ? state_.load->present() : std::uint16_t{0});
   out.push_back(state_.verified ? 1 : 0);
   append_be64(out, state_.verified.value_or(0));
   append_optional(out, state_.administrator);
@@ -75,6 +97,7 @@ void Piv::append_state(Bytes& out) const {
 }
 
 bool Piv::has_security_status() const {
+  if (domain_ && domain_->has_security_status()) return true;
   return state_.verified || state_.administrator || state_.next.fresh_pin || state_.next.challenge;
 }
 

@@ -2,12 +2,17 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "cardea/card/ports.h"
 #include "cardea/card/profile.h"
 #include "engine/route.h"
+#include "gp/domain.h"
+#include "gp/managed_application.h"
+#include "piv/card_record.h"
 #include "piv/key_record.h"
 #include "piv/policy.h"
+#include "piv/put_request.h"
 #include "piv/state.h"
 
 namespace cardea::card::piv {
@@ -15,11 +20,13 @@ namespace cardea::card::piv {
 /// The PIV card application (SP 800-73-4 Part 2), with Yubico's commands where the profile says so.
 ///
 /// Start reading at routes.cpp. Each command has a file of its own.
-class Piv final : public Applet {
+class Piv final : public Applet, public gp::ManagedApplication {
  public:
   Piv(const Profile& profile, const Ports& ports);
 
   [[nodiscard]] const apdu::Aid& aid() const override { return aid_; }
+  [[nodiscard]] Protection* protection() override { return domain_ ? &*domain_ : nullptr; }
+  [[nodiscard]] bool takes_class_80() const override { return domain_.has_value(); }
   Reply select() override;
   void deselect() noexcept override;
   void begin_command(const PinInput* pins) noexcept override;
@@ -27,6 +34,12 @@ class Piv final : public Applet {
   void append_state(Bytes& out) const override;
   [[nodiscard]] bool has_security_status() const override;
   [[nodiscard]] bool holder_verified() const override { return state_.verified.has_value(); }
+
+  [[nodiscard]] const apdu::Aid& instance() const override { return aid_; }
+  CardResult<void> erase(const Condition& condition, const Change& also) override;
+  CardResult<void> make(const Condition& condition, const Change& also) override;
+  CardResult<void> store_objects(BytesView objects) override;
+  CardResult<void> store_group(std::uint16_t group, BytesView value, bool confidential) override;
 
   /// For `dispatch`.
   CardResult<void> allows(Access access);
@@ -37,10 +50,24 @@ class Piv final : public Applet {
     Digest fingerprint{};
   };
 
+  /// All that a card forgets of the application when it is wiped or deleted.
+  struct Erasure {
+    CardRecord card;  ///< with the highest key version among them
+    std::vector<Change> changes;
+    std::vector<KeyHandle> discarded;
+  };
+
+  static std::span<const Route<Piv>> opening_routes();
+  static std::span<const Route<Piv>> channel_routes();
   static std::span<const Route<Piv>> piv_routes();
   static std::span<const Route<Piv>> yubico_routes();
 
-  // Handlers, in the order of the table.
+  // Handlers, in the order of the tables.
+  CardResult<Reply> initialize_update(const Command& command);
+  CardResult<Reply> external_authenticate(const Command& command);
+  CardResult<Reply> set_pin_in_channel(const Command& command);
+  CardResult<Reply> load_key_element(const Command& command);
+  CardResult<Reply> create_in_channel(const Command& command);
   CardResult<Reply> pin_status(const Command& command);
   CardResult<Reply> verify(const Command& command);
   CardResult<Reply> log_out(const Command& command);
@@ -62,6 +89,21 @@ class Piv final : public Applet {
   CardResult<Reply> import_key(const Command& command);
   CardResult<Reply> set_management_key(const Command& command);
   CardResult<Reply> factory_reset(const Command& command);
+
+  // channel.cpp
+  [[nodiscard]] bool through_channel() const;
+  CardResult<void> set_issued_pin(PinRef reference, BytesView field);
+  [[nodiscard]] bool may_hold(std::uint8_t reference, Algorithm algorithm) const;
+  CardResult<void> finish_load(const KeyLoad& load, std::uint8_t reference);
+
+  void close_channel() noexcept;
+
+  // manage.cpp
+  CardResult<Erasure> erasure();
+  CardResult<void> store_key_group(std::uint8_t reference, BytesView value);
+
+  // put_data.cpp
+  CardResult<void> put(const std::vector<PutRequest>& requests);
 
   // pins.cpp
   CardResult<bool> pin_verified();
@@ -100,6 +142,7 @@ class Piv final : public Applet {
   const Profile& profile_;
   Ports ports_;
   apdu::Aid aid_;
+  std::optional<gp::Domain> domain_;  ///< where the profile lets hosts open channels to the application
   State state_;
 
   // Of the present command only.

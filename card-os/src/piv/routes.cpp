@@ -13,6 +13,9 @@ constexpr Match kPinRef{kApplicationPin};
 constexpr Match kPukRef{kPuk};
 constexpr Match kManagementRef{kManagementKey};
 constexpr Match kSetManagementKeyP2{[](std::uint8_t p) { return p == 0xFF || p == 0xFE; }};
+constexpr Match kPinOrPuk{[](std::uint8_t p) { return p == kApplicationPin || p == kPuk; }};
+constexpr Match kAlgorithm{[](std::uint8_t p) { return algorithm_of(p).has_value(); }};
+constexpr Match kKey{&is_key};
 constexpr Match kTries{[](std::uint8_t p) { return p != 0; }};
 
 constexpr auto kPure = Effect::pure;
@@ -23,6 +26,26 @@ constexpr auto kAdmin = Access::administrator;
 }  // namespace
 
 // clang-format off
+std::span<const Route<Piv>> Piv::opening_routes() {
+  static constexpr Route<Piv> kRoutes[] = {
+    // INS   P1           P2              data           access   effect   handler                           for the log               Card Specification 2.3.1
+    {0x50, kAny,        kAny,           Body::any,     kAlways, kEffect, &Piv::initialize_update,          "PIV INITIALIZE UPDATE",     "GP-2.3.1#E.5.1"},
+    {0x82, kAny,        kAny,           Body::any,     kAlways, kEffect, &Piv::external_authenticate,      "PIV EXTERNAL AUTHENTICATE", "GP-2.3.1#E.5.2"},
+  };
+  return kRoutes;
+}
+
+// Only in a secure channel; before the application's own table, which has some of the instructions too.
+std::span<const Route<Piv>> Piv::channel_routes() {
+  static constexpr Route<Piv> kRoutes[] = {
+    // INS   P1           P2              data           access   effect   handler                           for the log               OpenFIPS201
+    {0x24, kOnes,       kPinOrPuk,      Body::any,     kAdmin,  kEffect, &Piv::set_pin_in_channel,         "PIV SET PIN",            "OPENFIPS201#24"},
+    {0x24, kAlgorithm,  kKey,           Body::any,     kAdmin,  kEffect, &Piv::load_key_element,           "PIV LOAD KEY",           "OPENFIPS201#24"},
+    {0xDB, Match{0x3F}, kZero,          Body::any,     kAdmin,  kEffect, &Piv::create_in_channel,          "PIV CREATE",             "OPENFIPS201#DB"},
+  };
+  return kRoutes;
+}
+
 std::span<const Route<Piv>> Piv::piv_routes() {
   static constexpr Route<Piv> kRoutes[] = {
     // INS   P1           P2              data           access   effect   handler                           for the log               SP 800-73-4 Part 2

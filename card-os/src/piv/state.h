@@ -6,6 +6,7 @@
 
 #include "cardea/card/ports/crypto.h"
 #include "cardea/secret.h"
+#include "piv/key_load.h"
 
 namespace cardea::card::piv {
 
@@ -31,6 +32,9 @@ struct State {
 
   /// The 9B record that the administrator has proved to know. The same rule.
   std::optional<Digest> administrator;
+
+  /// A key that comes element by element through the secure channel.
+  std::optional<KeyLoad> load;
 
   OneShot next;
 };

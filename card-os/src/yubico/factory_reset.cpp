@@ -4,7 +4,6 @@
 #include "piv/card_record.h"
 #include "piv/factory.h"
 #include "piv/piv.h"
-#include "piv/references.h"
 
 namespace cardea::card::piv {
 
@@ -20,35 +19,21 @@ CardResult<Reply> Piv::factory_reset(const Command& command) {
     if (status.tries_left > 0) return refuse(sw::kConditionsNotSatisfied);
   }
 
-  CARDEA_TRY(auto card, lift(load_card_record(ports_.store)));
-  std::vector<Change> changes;
-  std::vector<KeyHandle> discarded;
-  CARDEA_TRY(const auto references, lift(ports_.store.list(RecordSpace::key)));
-  for (const auto reference : references) {
-    changes.push_back({{RecordSpace::key, reference}, std::nullopt});
-    CARDEA_TRY(const auto octets, lift(ports_.store.get({RecordSpace::key, reference})));
-    const auto key = decode_key_record(octets.value_or(Bytes{}));
-    if (!key) continue;  // damaged, which is no reason to keep it
-    card.key_versions = std::max(card.key_versions, key->handle.slot.version);
-    discarded.push_back(key->handle);
-  }
-  CARDEA_TRY(const auto tags, lift(ports_.store.list(RecordSpace::object)));
-  for (const auto tag : tags)
-    changes.push_back({{RecordSpace::object, tag}, std::nullopt});
-
-  CARDEA_TRY(const auto key, lift(import_factory_management_key(ports_.keys, card.key_versions + 1)));
+  CARDEA_TRY(auto erased, erasure());
+  auto& changes = erased.changes;
+  CARDEA_TRY(const auto key, lift(import_factory_management_key(ports_.keys, erased.card.key_versions + 1)));
   for (auto& record : factory_records(key)) {
     std::erase_if(changes, [&](const Change& change) { return change.id == record.id; });
     changes.push_back(std::move(record));
   }
-  changes.push_back({kCardRecordId, encode(card)});
+  changes.push_back({kCardRecordId, encode(erased.card)});
 
   state_ = State{};
   if (auto committed = lift(ports_.store.commit(changes)); !committed) {
     (void)ports_.keys.discard(key.handle);
     return refuse(committed.error());
   }
-  for (const auto& handle : discarded)
+  for (const auto& handle : erased.discarded)
     (void)ports_.keys.discard(handle);
   CARDEA_CHECK(lift(ports_.audit.record(CardWiped{})));
   CARDEA_CHECK(lift(set_factory_pins(ports_.pins)));

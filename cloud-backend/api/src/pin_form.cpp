@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "cardea/pin_values.h"
+
 namespace cardea::api {
 namespace {
 
@@ -30,25 +32,6 @@ bool is_padded(BytesView field) {
 }
 bool is_decimal(BytesView field) {
   return is_padded(field) && std::ranges::all_of(unpadded(field), is_digit);
-}
-
-/// One character over and over, or each one next to the one before it: 000000, 12345678, 876543, aaaaaaaa.
-bool is_straight(BytesView value) {
-  for (const int step : {-1, 0, 1}) {
-    const auto next = [step](std::uint8_t a, std::uint8_t b) { return b - a != step; };
-    if (std::ranges::adjacent_find(value, next) == value.end()) return true;
-  }
-  return false;
-}
-
-/// What is tried first: SP 800-63B-4, 3.1.1.2, wants such values refused when they are chosen.
-bool is_blocked(BytesView value) {
-  static constexpr std::string_view kKnown[] = {"112233",   "121212",   "123123",   "123321",  "159753",
-                                                "147258",   "789456",   "456789",   "654321",  "11223344",
-                                                "12341234", "12344321", "13371337", "69696969"};
-  if (is_straight(value)) return true;
-  return std::ranges::any_of(kKnown,
-                             [value](std::string_view known) { return equal(value, as_bytes(known)); });
 }
 
 bool is_blocked_passcode(BytesView value) {
@@ -93,7 +76,7 @@ bool can_be_pin(PinForm form, BytesView field) {
 bool may_become_pin(PinForm form, BytesView field) {
   switch (form) {
     case PinForm::decimal:
-      return is_decimal(field) && !is_blocked(unpadded(field));
+      return is_decimal(field) && !is_tried_first(unpadded(field));
     case PinForm::padded:
       return is_padded(field);
     case PinForm::passcode:

@@ -68,6 +68,28 @@ Line line(const card::ObjectWritten& e) {
 Line line(const card::CardWiped&) {
   return {"card.wipe", true, "{}"};
 }
+Line line(const card::ChannelTried& e) {
+  return {"channel.try", e.match,
+          fmt::format(R"({{"key_version":"{:02X}","level":"{:02X}"}})", e.key_version, e.level)};
+}
+Line line(const card::KeySetReplaced& e) {
+  return {"keyset.replace", true,
+          fmt::format(R"({{"key_version":"{:02X}","replaced":"{:02X}","algorithm":"{}"}})", e.version,
+                      e.replaced, card::name(e.algorithm))};
+}
+Line line(const card::KeySetDeleted& e) {
+  return {"keyset.delete", true, fmt::format(R"({{"key_version":"{:02X}"}})", e.version)};
+}
+Line line(const card::CardStateChanged& e) {
+  return {"card.lifecycle", true, fmt::format(R"({{"from":"{:02X}","to":"{:02X}"}})", e.from, e.to)};
+}
+Line line(const card::ApplicationStateChanged& e) {
+  return {"application.lifecycle", true, fmt::format(R"({{"from":"{:02X}","to":"{:02X}"}})", e.from, e.to)};
+}
+Line line(const card::DomainDataWritten& e) {
+  return {e.size == 0 ? "domain.delete" : "domain.write", true,
+          fmt::format(R"({{"tag":"{:X}","size":{}}})", e.tag, e.size)};
+}
 
 }  // namespace
 

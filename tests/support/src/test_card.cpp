@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "cardea/apdu/command.h"
 #include "cardea/hex.h"
@@ -20,6 +21,18 @@ const card::Profile& profile_named(std::string_view name) {
   return *profile;
 }
 
+std::optional<card::gp::SecurityDomainKeys> keys_of(const std::optional<DomainSetup>& domain,
+                                                    card::KeyVault& vault) {
+  if (!domain) return std::nullopt;
+  SecretBytes key{domain->algorithm == card::Algorithm::tdes ? 16 : card::key_size(domain->algorithm)};
+  for (std::size_t i = 0; i < key.size(); ++i)
+    key.expose()[i] = static_cast<std::uint8_t>(0x40 + i);
+  auto out = card::gp::imported_keys(vault, domain->protocol, domain->options, key.clone(), key.clone(),
+                                     key.clone());
+  out.diversification = {0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09};
+  return out;
+}
+
 void check_pin(World& world, card::PinRef ref, const char* name) {
   const auto status = world.pins.status(ref);
   if (!status) broken(world, std::string{name} + " is not set");
@@ -31,10 +44,11 @@ void check_pin(World& world, card::PinRef ref, const char* name) {
 
 }  // namespace
 
-TestCard::TestCard(std::string_view profile, std::uint64_t seed)
+TestCard::TestCard(std::string_view profile, std::uint64_t seed, std::optional<DomainSetup> domain)
     : TestCard{std::make_shared<World>(seed), profile_named(profile)} {
   // The factory state must exist before the session that sees it.
-  const auto made = card::make_factory_card(*profile_, {kTestSerial}, world_->ports());
+  const auto made =
+      card::make_factory_card(*profile_, {kTestSerial, keys_of(domain, world_->keys)}, world_->ports());
   if (!made) throw std::runtime_error{"cannot make a factory card: " + made.error().what};
   world_->audit.clear();
   card_->reset();

@@ -1,5 +1,7 @@
 #include "functions.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -153,6 +155,20 @@ Bytes lcx(const Arguments& a) {
   append(out, data);
   return out;
 }
+Bytes cmac(const Arguments& a) {
+  const auto key = a.octets(0);
+  const auto message = a.octets(1);
+  const auto* const cipher = key.size() == 32   ? "AES-256-CBC"
+                             : key.size() == 24 ? "AES-192-CBC"
+                                                : "AES-128-CBC";
+  Bytes out(16);
+  std::size_t size = 0;
+  if (EVP_Q_mac(nullptr, "CMAC", nullptr, cipher, nullptr, key.data(), key.size(), message.data(),
+                message.size(), out.data(), out.size(), &size) == nullptr) {
+    throw Mismatch{"cmac: wrong sizes"};
+  }
+  return out;
+}
 Bytes sha256(const Arguments& a) {
   const auto digest = test::OpenSslCrypto{}.sha256(a.octets(0));
   return to_bytes(digest);
@@ -172,6 +188,7 @@ constexpr Function kFunctions[] = {
     {"fill", fill},         {"slice", slice},
     {"tlv", tlv},           {"lc", lc},
     {"lcx", lcx},           {"sha256", sha256},
+    {"cmac", cmac},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "cardea/apdu/command.h"
 #include "cardea/apdu/response.h"
 #include "cardea/hex.h"
 #include "functions.h"
@@ -22,6 +23,11 @@ std::string described(const std::string& wanted) {
   const auto octets = from_hex(wanted);
   if (!octets || octets->size() != 2) return wanted;
   return apdu::describe(apdu::StatusWord{(*octets)[0], (*octets)[1]});
+}
+
+card::Algorithm aes_named(const std::string& name) {
+  if (name == "aes256") return card::Algorithm::aes256;
+  return name == "aes192" ? card::Algorithm::aes192 : card::Algorithm::aes128;
 }
 
 bool is_on(const std::string& word) {
@@ -73,6 +79,9 @@ void Player::run(const Line& line) {
   if (line.word == "effect") return effect(line.rest);
   if (!answered_) throw Mismatch{"the command before has no answer in the transcript"};
   if (line.word == ">") return command(line.rest);
+  if (line.word == ">>") return secured_command(line.rest);
+  if (line.word == "domain") return domain(line.rest);
+  if (line.word == "channel") return channel(line.rest);
   if (line.word == "let") return let(line.rest);
   if (line.word == "expect") return expect(line.rest);
   if (line.word == "session") return session(line.rest);
@@ -105,13 +114,88 @@ test::TestCard& Player::card() {
 
 void Player::command(const std::string& rest) {
   ++step_;
-  const auto octets = evaluate(rest, variables_);
+  plain_.reset();
+  (void)transmit(evaluate(rest, variables_));
+  answered_ = false;
+}
+
+apdu::Response Player::transmit(BytesView octets) {
   auto& target = card();
   recording_.command(octets);
   outcome_ = target.transmit(octets);
   answers_.push_back(outcome_->response);
-  answered_ = false;
   if (trace_ != nullptr) trace_("  = " + to_hex(octets) + " -> " + to_hex(outcome_->response));
+  return apdu::parse_response(outcome_->response).value();
+}
+
+/// Through the channel that the host has opened; `$sent` is what went to the card.
+void Player::secured_command(const std::string& rest) {
+  const auto open = channels_.find(current_);
+  if (open == channels_.end()) throw Mismatch{"there is no channel: channel LEVEL"};
+  auto& channel = open->second;
+  ++step_;
+  const auto octets = evaluate(rest, variables_);
+  const auto plain = apdu::parse_command(octets);
+  if (!plain) throw Mismatch{"not a command"};
+  const auto wrapped = channel.wrap(*plain);
+  if (!wrapped) throw Mismatch{wrapped.error().what};
+  const auto sent = apdu::encode(*wrapped);
+  variables_["sent"] = sent;
+  auto response = transmit(sent);
+  while (response.sw.sw1() == 0x61) {
+    auto more = transmit(Bytes{0x00, 0xC0, 0x00, 0x00, 0x00});
+    append(response.data, more.data);
+    response.sw = more.sw;
+  }
+  const auto got = channel.unwrap(response);
+  if (!got) throw Mismatch{got.error().what};
+  plain_ = *got;
+  answered_ = false;
+}
+
+/// `domain scp03 60 aes256`, `domain scp02 15`, `domain none`: what the card is made with.
+void Player::domain(const std::string& rest) {
+  if (!sessions_.empty()) throw Mismatch{"the domain comes before the first command"};
+  const auto words = split(rest, ' ');
+  std::optional<test::DomainSetup> setup;
+  if (words[0] != "none") {
+    const auto options = words.size() > 1 ? from_hex(words[1]) : std::nullopt;
+    if (!options || options->size() != 1) throw Mismatch{"domain scp03|scp02 OPTIONS [AES], or domain none"};
+    const bool scp02 = words[0] == "scp02";
+    setup.emplace(
+        test::DomainSetup{scp02 ? card::gp::Protocol::scp02 : card::gp::Protocol::scp03, options->front(),
+                          scp02 ? card::Algorithm::tdes : aes_named(words.size() > 2 ? words[2] : "aes128")});
+  }
+  sessions_[1] = std::make_unique<test::TestCard>(profile_, 1, setup);
+}
+
+/// `channel LEVEL [VERSION [KEY]] [tdes]`: INITIALIZE UPDATE and EXTERNAL AUTHENTICATE to the selected
+/// application, by a host that shares nothing with the card. The key is one for all three; without it, 40 41
+/// ..
+void Player::channel(const std::string& rest) {
+  auto words = split(rest, ' ');
+  const auto type = words.back() == "tdes" ? cms::gp::KeyType::tdes : cms::gp::KeyType::aes;
+  if (words.back() == "tdes") words.pop_back();
+  if (words.empty()) throw Mismatch{"channel LEVEL [VERSION [KEY]] [tdes]"};
+  const auto level = evaluate(words[0], variables_);
+  const auto version = words.size() > 1 ? evaluate(words[1], variables_) : Bytes{0};
+  const auto key = evaluate(words.size() > 2 ? words[2] : "404142434445464748494A4B4C4D4E4F", variables_);
+  if (level.size() != 1 || version.size() != 1) throw Mismatch{"channel LEVEL [VERSION [KEY]]"};
+  const auto to_card = [this](const apdu::Command& command) -> Result<apdu::Response> {
+    return transmit(apdu::encode(command));
+  };
+  cms::gp::Options options;
+  options.level = static_cast<cms::gp::SecurityLevel>(level[0]);
+  options.random = [this](std::size_t size) -> Result<Bytes> {
+    Bytes out(size);
+    for (auto& octet : out)
+      octet = static_cast<std::uint8_t>(++step_);  // the same in each run
+    return out;
+  };
+  auto opened = cms::gp::SecureChannel::open(
+      to_card, cms::gp::Keyset::same(type, SecretBytes{key}, version[0]), options);
+  if (!opened) throw Mismatch{"no channel: " + opened.error().what};
+  channels_.insert_or_assign(current_, *std::move(opened));
 }
 
 void Player::answer(const std::string& rest) {
@@ -119,7 +203,7 @@ void Player::answer(const std::string& rest) {
   answered_ = true;
   const auto end = rest.find_last_of(" \t");
   const auto wanted = end == std::string::npos ? rest : rest.substr(end + 1);
-  const auto response = apdu::parse_response(outcome_->response).value();
+  const auto response = plain_ ? *plain_ : apdu::parse_response(outcome_->response).value();
   const Pattern pattern{end == std::string::npos ? std::string{} : rest.substr(0, end), variables_};
   const std::array word{response.sw.sw1(), response.sw.sw2()};
   if (!status_matches(wanted, to_hex(word))) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cardea/cms/gp/secure_channel.h"
 #include "cardea/test/fuzz_input.h"
 #include "cardea/test/test_card.h"
 #include "expression.h"
@@ -39,7 +40,11 @@ class Player {
   void run(const Line& line);
   void include(const std::string& name);
   void command(const std::string& rest);
+  void secured_command(const std::string& rest);
+  apdu::Response transmit(BytesView octets);
   void answer(const std::string& rest);
+  void domain(const std::string& rest);
+  void channel(const std::string& rest);
   void effect(const std::string& rest);
   void let(const std::string& rest);
   void expect(const std::string& rest);
@@ -55,6 +60,8 @@ class Player {
   std::size_t current_ = 1;
   Variables variables_;
   std::optional<card::Outcome> outcome_;  // of the last command
+  std::optional<apdu::Response> plain_;   // what the host makes of its answer, where it was protected
+  std::map<std::size_t, cms::gp::SecureChannel> channels_;  // by session
   bool answered_ = true;
   int step_ = 0;
   test::FuzzInput recording_;

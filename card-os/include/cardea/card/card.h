@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "cardea/bytes.h"
+#include "cardea/card/gp/domain_keys.h"
 #include "cardea/card/ports.h"
 #include "cardea/card/profile.h"
 #include "cardea/result.h"
@@ -70,11 +72,15 @@ class Card {
 /// What is decided when a card is made.
 struct FactorySettings {
   std::uint32_t serial = 0;  ///< Yubico serial number
+  /// The keys of the issuer security domain. Without any, no secure channel can be opened: keys that
+  /// everybody knows would let everybody set PINs.
+  std::optional<gp::SecurityDomainKeys> domain_keys = std::nullopt;
 };
 
 /// Brings an empty store to the factory state of the profile: PIN 123456, PUK 12345678 (both marked as
-/// factory values), card management key 01..08 three times, discovery object. Errors: those of the ports, and
-/// `conflict` when the store has records already.
+/// factory values), card management key 01..08 three times, discovery object, and the keys of the security
+/// domain. Errors: those of the ports, `invalid` for such keys as no protocol takes, and `conflict` when the
+/// store has records already.
 Result<void> make_factory_card(const Profile& profile, const FactorySettings& settings, Ports ports);
 
 }  // namespace cardea::card

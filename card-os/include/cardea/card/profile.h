@@ -16,6 +16,9 @@ struct Profile {
   std::string_view title;  ///< for people
   BytesView atr;           ///< answer to reset
   bool yubico = false;     ///< Yubico's commands and the management applet
+  /// GlobalPlatform channels may be opened to the application itself, and make their host its administrator;
+  /// the card manager may delete, make and fill it. The card manager is on every card.
+  bool global_platform = false;
 };
 
 /// All profiles, in the order in which they are listed to people.

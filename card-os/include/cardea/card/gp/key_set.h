@@ -32,6 +32,9 @@ struct KeySet {
   KeyHandle encryption;         ///< identifier 01, ENC
   KeyHandle mac;                ///< identifier 02, MAC
   KeyHandle sensitive;          ///< identifier 03, DEK
+  /// Another number whenever the keys under this version are other ones: a session lives no longer than the
+  /// set it was opened with.
+  std::uint64_t generation = 0;
 };
 
 /// Whether the challenge of the card follows from the sequence counter instead of chance.

@@ -81,8 +81,8 @@ class SecureChannel {
   /// command, ends the session and is 6F00, since it would use an initial value twice.
   apdu::Response wrap(apdu::Response response);
 
-  /// Sensitive data (keys) inside a command, decrypted with the data encryption key of the session: whole
-  /// blocks, ECB. SCP02 only; 6A81 in SCP03, whose DEK is a static key. Errors: 6985 without a session, 6A80.
+  /// Sensitive data (keys) inside a command, decrypted with the data encryption key, whole blocks: in SCP02
+  /// the session's, ECB; in SCP03 the static one, CBC from zeroes. Errors: 6985 without a session, 6A80.
   CardResult<SecretBytes> decrypt_sensitive(BytesView blocks);
 
   /// Ends the session: another application was selected, or the card was reset.
@@ -92,6 +92,21 @@ class SecureChannel {
   [[nodiscard]] bool authenticated() const { return stage_ == Stage::open; }
   /// Of the session; 00 when there is none.
   [[nodiscard]] std::uint8_t security_level() const { return level_; }
+  /// The diversification data to introduce itself with from now on.
+  void identify(const std::array<std::uint8_t, 10>& diversification) {
+    identity_.diversification = diversification;
+  }
+
+  /// Between INITIALIZE UPDATE and EXTERNAL AUTHENTICATE: whose keys the host is about to prove. 00
+  /// otherwise.
+  [[nodiscard]] std::uint8_t pending_version() const {
+    return stage_ == Stage::initialized ? version_ : std::uint8_t{0};
+  }
+  /// Whether there is neither a session nor one about to be opened.
+  [[nodiscard]] bool closed() const { return stage_ == Stage::closed; }
+  /// KeySet::generation of the keys of the session, or of the one about to be opened.
+  [[nodiscard]] std::uint64_t key_generation() const { return generation_; }
+
   /// Key version number of the session; 00 when there is none.
   [[nodiscard]] std::uint8_t key_version() const { return authenticated() ? version_ : std::uint8_t{0}; }
 
@@ -110,6 +125,7 @@ class SecureChannel {
   std::unique_ptr<Session> session_;
   std::uint8_t level_ = level::kNone;
   std::uint8_t version_ = 0;
+  std::uint64_t generation_ = 0;
   bool numbered_ = false;
   std::uint32_t sequence_ = 0;
   std::uint32_t commands_ = 0;

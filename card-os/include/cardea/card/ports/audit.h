@@ -50,9 +50,41 @@ struct ObjectWritten {
 };
 /// Back to the factory state.
 struct CardWiped {};
+/// GlobalPlatform: somebody tried to open a secure channel with the keys of the security domain.
+struct ChannelTried {
+  std::uint8_t key_version = 0;
+  std::uint8_t level = 0;  ///< security level that was asked for
+  bool match = false;
+};
+/// PUT KEY.
+struct KeySetReplaced {
+  std::uint8_t version = 0;
+  std::uint8_t replaced = 0;  ///< the version that went away for it; 00: none
+  Algorithm algorithm = Algorithm::aes128;
+};
+struct KeySetDeleted {
+  std::uint8_t version = 0;
+};
+/// SET STATUS of the card, in GlobalPlatform's numbers.
+struct CardStateChanged {
+  std::uint8_t from = 0;
+  std::uint8_t to = 0;
+};
+/// The same of the application: locked, unlocked, installed, deleted (00).
+struct ApplicationStateChanged {
+  std::uint8_t from = 0;
+  std::uint8_t to = 0;
+};
+/// STORE DATA to the security domain.
+struct DomainDataWritten {
+  std::uint32_t tag = 0;
+  std::uint32_t size = 0;  ///< 0: deleted
+};
 
-using AuditEvent = std::variant<PinTried, PinChallenged, PinReplaced, AdministratorTried, KeyUsed,
-                                KeyReplaced, KeyDeleted, ObjectWritten, CardWiped>;
+using AuditEvent =
+    std::variant<PinTried, PinChallenged, PinReplaced, AdministratorTried, KeyUsed, KeyReplaced, KeyDeleted,
+                 ObjectWritten, CardWiped, ChannelTried, KeySetReplaced, KeySetDeleted, CardStateChanged,
+                 ApplicationStateChanged, DomainDataWritten>;
 
 /// Law: `record` returns success only once the event is durable. The card withholds the result of a key
 /// operation whose event could not be recorded.

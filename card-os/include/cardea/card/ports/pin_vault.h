@@ -18,6 +18,8 @@ enum class PinRef : std::uint8_t { application = 0x80, puk = 0x81 };
 /// values).
 struct PlainPin {
   SecretBytes value;  ///< the raw reference data field, padding included
+  /// It came encrypted through a secure channel that ends in this card: nobody on the way has read it.
+  bool through_channel = false;
 };
 
 /// The first message of a PIN login. The vault spends the try that it is, and keeps its answer for whoever

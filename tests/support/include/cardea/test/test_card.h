@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "cardea/apdu/response.h"
@@ -35,12 +36,21 @@ inline constexpr std::string_view kNist = "piv-nist";
 inline constexpr std::string_view kYubikey5 = "piv-yubikey5";
 inline constexpr std::uint32_t kTestSerial = 0x00C0FFEE;
 
+/// The key set FF of a test card's security domain: 40 41 42 .. three times, with diversification data 00 to
+/// 09.
+struct DomainSetup {
+  card::gp::Protocol protocol = card::gp::Protocol::scp03;
+  std::uint8_t options = 0x70;
+  card::Algorithm algorithm = card::Algorithm::aes128;
+};
+
 /// A card of a profile in its factory state, with one session to it. Throws std::runtime_error when the card
 /// cannot be made, and std::logic_error when an invariant of every card is broken: both end a test with the
 /// reason.
 class TestCard {
  public:
-  explicit TestCard(std::string_view profile = kYubikey5, std::uint64_t seed = 1);
+  explicit TestCard(std::string_view profile = kYubikey5, std::uint64_t seed = 1,
+                    std::optional<DomainSetup> domain = DomainSetup{});
 
   /// A command in hexadecimal ("00 20 00 80 08 313233343536FFFF"), any octets at all.
   apdu::Response send(std::string_view hex);

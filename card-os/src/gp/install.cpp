@@ -1,0 +1,93 @@
+#include <array>
+
+#include "engine/error_map.h"
+#include "gp/content.h"
+#include "gp/issuer.h"
+
+namespace cardea::card::gp {
+
+namespace {
+
+constexpr std::array<std::uint8_t, 1> kNoReceipt{0x00};
+
+Reply without_receipt() {
+  return Reply{to_bytes(kNoReceipt)};
+}
+
+constexpr std::uint8_t kInstallBit = 0x04;
+constexpr std::uint8_t kSelectableBit = 0x08;
+
+}  // namespace
+
+// Card Specification 2.3.1, 11.5 INSTALL [for load]: what can be loaded is built in. Its fields are package,
+// security domain, hash, parameters and token.
+CardResult<Reply> Issuer::install_for_load(const Command& command) {
+  CARDEA_CHECK(registry_for_change());
+  const auto fields = read_fields(command.data, 5);
+  if (!fields) return refuse(sw::kWrongData);
+  return refuse(equal(fields->front(), kPackage) ? sw::kConditionsNotSatisfied : sw::kWrongData);
+}
+
+// 11.6 LOAD: applications of a virtual card are the server's.
+CardResult<Reply> Issuer::load(const Command&) {
+  return refuse(sw::kFunctionNotSupported);
+}
+
+// 11.5 INSTALL [for install], [for make selectable] and both. Fields: package, module, instance, privileges,
+// parameters, token.
+CardResult<Reply> Issuer::install(const Command& command) {
+  enum Field : std::size_t { package, module, instance, privileges, parameters, token };
+  const auto fields = read_fields(command.data, 6);
+  if (!fields) return refuse(sw::kWrongData);
+  const auto field = [&](Field which) { return fields->at(which); };
+  // A token is of delegated management, which nobody has here.
+  if (!is_piv(field(instance)) || !field(token).empty()) return refuse(sw::kWrongData);
+  const auto size = field(privileges).size();
+  if (size > 3 || size == 2) return refuse(sw::kWrongData);
+  if ((command.p1 & kInstallBit) == 0) {
+    CARDEA_CHECK(make_selectable());
+    return without_receipt();
+  }
+  if (!equal(field(package), kPackage) || !equal(field(module), kModule))
+    return refuse(sw::kReferencedDataNotFound);
+  CARDEA_CHECK(make_application((command.p1 & kSelectableBit) != 0));
+  return without_receipt();
+}
+
+CardResult<void> Issuer::make_application(bool selectable) {
+  CARDEA_TRY(const auto stored, registry_for_change());
+  if (managed_ == nullptr || stored.registry.piv != application::kDeleted)
+    return refuse(sw::kConditionsNotSatisfied);
+  auto after = stored.registry;
+  after.piv = selectable ? application::kSelectable : application::kInstalled;
+  CARDEA_CHECK(managed_->make({kRegistryId, stored.octets}, {kRegistryId, encode(after)}));
+  return lift(ports_.audit.record(ApplicationStateChanged{application::kDeleted, after.piv}));
+}
+
+CardResult<void> Issuer::make_selectable() {
+  CARDEA_TRY(const auto stored, registry_for_change());
+  if (stored.registry.piv == application::kDeleted) return refuse(sw::kReferencedDataNotFound);
+  if (stored.registry.piv != application::kInstalled) return refuse(sw::kConditionsNotSatisfied);
+  return change_application(stored, application::kSelectable);
+}
+
+// 11.5 INSTALL [for personalization]: STORE DATA goes to the application until the channel ends.
+CardResult<Reply> Issuer::install_for_personalization(const Command& command) {
+  CARDEA_TRY(const auto stored, registry_for_change());
+  const auto fields = read_fields(command.data, 6);
+  if (!fields) return refuse(sw::kWrongData);
+  const auto state = stored.registry.piv;
+  if (!is_piv(fields->at(2)) || state == application::kDeleted) return refuse(sw::kReferencedDataNotFound);
+  const bool ready = (state & application::kLockedBit) == 0 && state != application::kInstalled;
+  if (managed_ == nullptr || !ready) return refuse(sw::kConditionsNotSatisfied);
+  collection_.clear();
+  personalizing_ = true;
+  return without_receipt();
+}
+
+// 11.5 INSTALL [for extradition]: there is no other security domain to go to.
+CardResult<Reply> Issuer::extradite(const Command&) {
+  return refuse(sw::kFunctionNotSupported);
+}
+
+}  // namespace cardea::card::gp
