@@ -34,7 +34,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(cardea_build_flags INTERFACE
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread>)
   target_compile_options(cardea_build_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
-  if(NOT WIN32)
+  if(WIN32)
+    target_link_options(cardea_build_flags INTERFACE -fstack-protector-strong)  # mingw has it in a library
+  else()
     target_link_options(cardea_build_flags INTERFACE -Wl,-z,relro,-z,now)
   endif()
 endif()

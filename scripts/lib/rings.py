@@ -201,6 +201,27 @@ def tidy():
     return Count(passed=len(sources) - bad, failed=bad)
 
 
+def windows():
+    """What runs on workstations with Windows: cross-built, and run under Wine; 64 and 32 bit."""
+    total = Count()
+    no_x86 = ROOT / "build" / "deps" / "no-wine32"
+    for kind in ("x64", "x86"):
+        status, text = run(["bash", "-c", '. scripts/lib/common.sh; . scripts/lib/windows.sh; build_windows "$1"', "build", kind],
+                           f"build-windows-{kind}", timeout=2400)
+        if status != 0:
+            print(f"  build for Windows {kind} failed\n{tail(text, 60)}")
+            total += Count(failed=1)
+            continue
+        for program in ("apdu_test", "api_test"):
+            if kind == "x86" and no_x86.exists():
+                print(f"  SKIP {program} {kind}: {no_x86.read_text(encoding='utf-8').strip()}")
+                total += Count(skipped=1)
+                continue
+            status, text = run(["scripts/dev", "wine", kind, f"build/windows-{kind}/bin/{program}.exe"], f"windows-{kind}-{program}", timeout=600)
+            total += summary(f"{program} {kind}", status, text)
+    return total + pytest("windows")
+
+
 RINGS = {
     "lint": (True, "layers, known mistakes, specification matrix, format", checks),
     "unit": (True, "types, functions, tables", lambda: native(["unit"])),
@@ -211,6 +232,7 @@ RINGS = {
     "integration": (True, "pcscd, driver, agent, server, SoftHSM", lambda: pytest("integration", apart=True)),
     "interop": (True, "unmodified third-party programs", lambda: pytest("interop")),
     "faults": (True, "kills, stops, full disks", lambda: pytest("faults", apart=True)),
+    "windows": (True, "the workstation's part for Windows, cross-built, under Wine", windows),
     "fuzz": (True, "each fuzz target for some seconds", fuzz),
     "asan": (True, "unit, transcripts, contract and model under address and undefined-behaviour sanitizers",
              lambda: sanitized("asan", ["unit", "transcript", "transcripts", "vector", "vectors", "contract", "model"])),

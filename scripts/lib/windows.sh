@@ -23,25 +23,26 @@ install_windows_packages() {
   install_packages "$cardea_root/scripts/lib/packages-windows.txt"
   mkdir -p "$windows_deps"
   rm -f "$windows_no_x86"
-  dpkg-query -W -f '${db:Status-Abbrev}\n' wine32:i386 2>/dev/null | grep -q '^ii' && return 0
-  command -v apt-get >/dev/null || die "wine32:i386 is needed, to run 32-bit programs"
-  say "installing wine32:i386"
-  local log=$windows_deps/wine32.log
+  [ "$(dpkg-query -W -f '${db:Status-Abbrev}' wine wine64 wine32:i386 2>/dev/null)" = 'ii ii ii ' ] && return 0
+  command -v apt-get >/dev/null || die "these Debian packages are needed: wine wine64 wine32:i386"
+  say "installing Wine: wine wine64 wine32:i386"
+  local log=$windows_deps/wine.log
   windows_as_root dpkg --add-architecture i386
   # Ends with 100 when one of several indices is out of step on the mirror; the others will do.
   windows_as_root apt-get update -qq >"$log" 2>&1 || say "apt-get update reported errors; going on"
-  windows_install_wine32 >>"$log" 2>&1 && return 0
+  windows_apt_install wine wine64 wine32:i386 >>"$log" 2>&1 && return 0
   # Libraries of both architectures must have the same version. Where the mirror has the security updates of one only, the
   # versions of the last point release fit together.
   printf 'Package: *\nPin: release n=%s-security\nPin-Priority: 50\n' "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
     >"$windows_deps/preferences"
-  windows_install_wine32 -o Dir::Etc::preferences="$windows_deps/preferences" >>"$log" 2>&1 && return 0
-  echo "wine32:i386 cannot be installed; apt's reasons are in build/deps/wine32.log" >"$windows_no_x86"
+  windows_apt_install -o Dir::Etc::preferences="$windows_deps/preferences" wine wine64 wine32:i386 >>"$log" 2>&1 && return 0
+  echo "wine32:i386 cannot be installed; apt's reasons are in build/deps/wine.log" >"$windows_no_x86"
   say "$(cat "$windows_no_x86")"
+  windows_apt_install wine wine64 >>"$log" 2>&1 || die "Wine cannot be installed; apt's reasons are in build/deps/wine.log"
 }
 
-windows_install_wine32() {
-  windows_as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@" -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends wine32:i386
+windows_apt_install() {
+  windows_as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@" </dev/null
 }
 
 # Debian's sources of packages, unpacked into build/deps/src. With an apt configuration of its own: the machine's has no

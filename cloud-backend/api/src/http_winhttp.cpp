@@ -81,6 +81,7 @@ class WinHttpConnection final : public HttpConnection {
     std::string as_sent;
     CARDEA_CHECK(append_request(as_sent, request, server_));  // for what it refuses
     CARDEA_CHECK(set_up());
+    if (authorities_ && trusted_.empty()) CARDEA_CHECK(introduce());
     CARDEA_CHECK(begin(request));
     CARDEA_CHECK(send_head(request));
     CARDEA_CHECK(send_body(request.body));
@@ -107,6 +108,17 @@ class WinHttpConnection final : public HttpConnection {
           "this Windows knows no TLS 1.3, which the server asks for; Windows 11 and Windows Server 2022 do");
     connection_.reset(::WinHttpConnect(session_.get(), widened(address_.host).c_str(), address_.port, 0));
     if (!connection_) return fail(Errc::invalid, "this is no name of a server: " + address_.host);
+    return {};
+  }
+
+  /// A request that says nothing, so that the server is judged before it hears anything of worth: Windows
+  /// stops a request whose handle is closed by `on_status`, Wine sends its head all the same.
+  Result<void> introduce() {
+    const HttpRequest nothing{"GET", "/", {}, {}, {}};
+    CARDEA_CHECK(begin(nothing));
+    CARDEA_CHECK(send_head(nothing));
+    if (::WinHttpReceiveResponse(request_.get(), nullptr) == 0) return failed(::GetLastError());
+    CARDEA_CHECK(read_reply(false));  // to its end, so that the connection can be used again
     return {};
   }
 

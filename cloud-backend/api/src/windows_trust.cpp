@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -150,7 +151,8 @@ Result<PinnedAuthorities> PinnedAuthorities::read(const std::string& pem_file) {
   if (!any) return unreadable;
 
   CERT_CHAIN_ENGINE_CONFIG settings{};
-  settings.cbSize = sizeof settings;
+  // As it was when the exclusive root came (Windows 7): Wine knows nothing later.
+  settings.cbSize = offsetof(CERT_CHAIN_ENGINE_CONFIG, dwExclusiveFlags);
   settings.hExclusiveRoot = out.store_.get();
   HCERTCHAINENGINE engine = nullptr;
   if (::CertCreateCertificateChainEngine(&settings, &engine) == 0)
