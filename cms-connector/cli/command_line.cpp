@@ -27,14 +27,36 @@ void add_secret_options(CLI::App& command, Options& options) {
                      "File with the card's management key; default: the factory's");
 }
 
+void add_remote_options(CLI::App& command, Options& options) {
+  auto& ca = options.ca;
+  command.add_option("--ca-cert", ca.certificate, "EST, CMP: this host's certificate (PEM)");
+  command.add_option("--ca-key", ca.key, "EST, CMP: the key of --ca-cert (PEM)");
+  command.add_option("--ca-key-pass-file", ca.key_passphrase_file,
+                     "EST, CMP: file with the passphrase of --ca-key");
+  command.add_option("--ca-basic-file", ca.basic_file, "EST: file with user:password");
+  command.add_option("--ca-ref", ca.reference, "CMP: reference of the shared secret");
+  command.add_option("--ca-secret-file", ca.secret_file, "CMP: file with the shared secret");
+  command.add_option("--ca-trust", ca.trust, "EST, CMP: certificates (PEM) that the server's has to lead to");
+  command.add_option("--ca-server-cert", ca.server_certificate,
+                     "CMP: the certificate that signs the server's answers");
+}
+
 void add_authority_options(CLI::App& command, Options& options) {
-  auto* directory =
-      command.add_option("--ca", options.ca_directory, "Directory of a local authority (see: ca init)");
-  command
-      .add_option("--ca-command", options.ca_command,
-                  "Shell command: request on its input, certificate on its output")
-      ->excludes(directory);
-  command.add_option("--ca-timeout", options.ca_timeout_seconds, "Seconds the command may take")
+  auto& ca = options.ca;
+  auto* directory = command.add_option("--ca", ca.directory, "Directory of a local authority (see: ca init)");
+  auto* line = command
+                   .add_option("--ca-command", ca.command,
+                               "Shell command: request on its input, certificate on its output")
+                   ->excludes(directory);
+  auto* est = command.add_option("--ca-est", ca.est, "URL of an EST server (RFC 7030)")
+                  ->excludes(directory)
+                  ->excludes(line);
+  command.add_option("--ca-cmp", ca.cmp, "URL of a CMP server (RFC 4210); asked by openssl cmp")
+      ->excludes(directory)
+      ->excludes(line)
+      ->excludes(est);
+  add_remote_options(command, options);
+  command.add_option("--ca-timeout", ca.timeout_seconds, "Seconds that one certificate may take")
       ->capture_default_str();
 }
 

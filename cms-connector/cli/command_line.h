@@ -9,6 +9,8 @@ namespace cardea::cms::cli {
 
 void add_card_options(CLI::App& command, Options& options);
 void add_secret_options(CLI::App& command, Options& options);
+/// What an authority on the network needs.
+void add_remote_options(CLI::App& command, Options& options);
 void add_authority_options(CLI::App& command, Options& options);
 
 void add_batch_command(CLI::App& app, Options& options, int& exit);

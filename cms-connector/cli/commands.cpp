@@ -2,7 +2,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "authority_options.h"
 #include "cardea/cms/ca/authority.h"
+#include "cardea/cms/ca/files.h"
 #include "cardea/cms/pcsc.h"
 #include "cardea/cms/perso/issue.h"
 #include "cardea/hex.h"
@@ -120,6 +122,37 @@ int make_authority(const Options& options) {
   } else {
     std::cout << "certificate authority made: " << options.ca_directory << "/ca.pem\n";
   }
+  return kOk;
+}
+
+int sign_crl(const Options& options) {
+  const auto signed_list = ca::sign_local_crl(options.ca_directory, options.crl_days);
+  if (!signed_list) {
+    complain(signed_list.error().what);
+    return kCaFailed;
+  }
+  std::cout << "revocation list signed: " << options.ca_directory << "/ca.crl\n";
+  return kOk;
+}
+
+int show_authorities(const Options& options) {
+  const auto certificates = ca::est_ca_certificates(remote_settings(options));
+  if (!certificates) {
+    complain(certificates.error().what);
+    return certificates.error().code == Errc::invalid ? kUsage : kCaFailed;
+  }
+  std::string text;
+  for (const auto& der : *certificates)
+    text += ca::certificate_pem(der).value_or("");
+  if (options.out_file.empty()) {
+    std::cout << text;
+    return kOk;
+  }
+  if (const auto written = ca::replace_file(options.out_file, text, 0644); !written) {
+    complain(written.error().what);
+    return kUsage;
+  }
+  std::cout << certificates->size() << " certificates written to " << options.out_file << "\n";
   return kOk;
 }
 

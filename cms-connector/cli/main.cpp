@@ -43,6 +43,19 @@ int parse_and_run(int argc, char** argv) {
   init->add_flag("--json", options.json, "As JSON");
   init->callback([&] { exit = make_authority(options); });
 
+  auto* crl = ca->add_subcommand("crl", "Sign a new revocation list: ca.crl");
+  crl->add_option("directory", options.ca_directory, "Where the authority is")->required();
+  crl->add_option("--days", options.crl_days, "How long it is valid")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3660));
+  crl->callback([&] { exit = sign_crl(options); });
+  auto* certificates =
+      ca->add_subcommand("certificates", "Fetch the authorities' certificates from an EST server");
+  certificates->add_option("--ca-est", options.ca.est, "URL of the EST server")->required();
+  add_remote_options(*certificates, options);
+  certificates->add_option("--out", options.out_file, "File for them (PEM); default: standard output");
+  certificates->callback([&] { exit = show_authorities(options); });
+
   auto* issue = app.add_subcommand("issue", "Issue a card");
   add_card_options(*issue, options);
   issue->add_option("--plan", options.plan, "File, or name of an installed plan")->required();

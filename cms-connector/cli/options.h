@@ -17,20 +17,30 @@ struct BatchOptions {
   bool give_up_interrupted = false;
 };
 
+/// Who makes the certificates.
+struct AuthorityOptions {
+  std::string directory, command, est, cmp;
+  std::string certificate, key, key_passphrase_file, basic_file, reference, secret_file, trust,
+      server_certificate;
+  unsigned timeout_seconds = 120;
+};
+
 /// What was said on the command line; texts are empty where nothing was said.
 struct Options {
-  std::string reader, plan, ca_directory, ca_command, subject, upn, email, state;
+  std::string reader, plan, ca_directory, subject, upn, email, state;
   std::string pin_file, puk_file, management_key_file, secrets_file, generate_secrets;
   std::string current_pin_file, current_puk_file, current_management_key_file;
+  std::string out_file;
   std::string ca_subject = "CN=Cardea local CA";
   int ca_days = 3650;
+  int crl_days = 30;
   unsigned wait_seconds = 15;
-  unsigned ca_timeout_seconds = 120;
   bool pin_prompt = false;
   bool keep_secrets = false;
   bool replace = false;
   bool execute = false;
   bool json = false;
+  AuthorityOptions ca;
   BatchOptions batch;
 };
 
@@ -40,6 +50,9 @@ enum class Verb : std::uint8_t { issue, resume, roll_back };
 int show_readers(const Options& options);
 int show_plan(const Options& options);
 int make_authority(const Options& options);
+/// ca crl, ca certificates
+int sign_crl(const Options& options);
+int show_authorities(const Options& options);
 /// issue, resume and rollback.
 int run(Verb verb, const Options& options);
 int run_batch(const Options& options);

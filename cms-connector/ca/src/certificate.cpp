@@ -1,4 +1,5 @@
 #include <openssl/bn.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include <ctime>
@@ -34,6 +35,20 @@ Result<CertificateInfo> describe_certificate(BytesView der) {
   return CertificateInfo{name_text(X509_get_subject_name(certificate.get())),
                          name_text(X509_get_issuer_name(certificate.get())), serial_text(certificate.get()),
                          time_text(X509_get0_notAfter(certificate.get()))};
+}
+
+Result<std::string> certificate_pem(BytesView der) {
+  CARDEA_TRY(const auto certificate, parse_certificate_der(der));
+  const Bio out{BIO_new(BIO_s_mem())};
+  PEM_write_bio_X509(out.get(), certificate.get());
+  return bio_text(out.get());
+}
+
+Result<Bytes> certificate_from_pem(std::string_view text) {
+  const Certificate certificate{PEM_read_bio_X509(read_bio(as_bytes(text)).get(), nullptr, nullptr, nullptr)};
+  if (certificate == nullptr)
+    return tl::unexpected{openssl_error(Errc::corrupt, "there is no certificate (PEM)")};
+  return certificate_der(certificate.get());
 }
 
 Result<void> check_certificate(BytesView der, const piv::PublicKey& key) {

@@ -22,6 +22,7 @@ class CommandAuthority final : public Authority {
     process.environment.push_back("CARDEA_EMAIL=" +
                                   (order.profile.email ? order.holder.email : std::string{}));
     process.environment.push_back("CARDEA_VALID_DAYS=" + std::to_string(order.profile.valid_days));
+    process.environment.push_back(std::string{"CARDEA_RENEWAL="} + (order.renewal ? "1" : "0"));
     CARDEA_TRY(const auto text, run(process));
     const Certificate certificate{
         PEM_read_bio_X509(read_bio(as_bytes(text)).get(), nullptr, nullptr, nullptr)};
@@ -30,6 +31,16 @@ class CommandAuthority final : public Authority {
           Errc::corrupt, "the CA command did not write a certificate (PEM) to its standard output")};
     }
     return certificate_der(certificate.get());
+  }
+
+  Result<void> revoke(BytesView certificate, Reason reason) override {
+    CARDEA_TRY(const auto about, describe_certificate(certificate));
+    Process process = prepared("revoke");
+    CARDEA_TRY(process.input, certificate_pem(certificate));
+    process.environment.push_back("CARDEA_SERIAL=" + about.serial);
+    process.environment.push_back("CARDEA_REASON=" + std::string{name(reason)});
+    CARDEA_CHECK(run(process));
+    return {};
   }
 
  private:

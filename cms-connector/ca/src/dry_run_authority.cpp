@@ -21,6 +21,13 @@ class DryRunAuthority final : public Authority {
     return certificate_der(certificate.get());
   }
 
+  Result<void> revoke(BytesView certificate, Reason reason) override {
+    CARDEA_TRY(const auto about, describe_certificate(certificate));
+    out_ << "        tell " << name_ << " to revoke certificate " << about.serial << " of " << about.subject
+         << " (" << name(reason) << ")\n";
+    return {};
+  }
+
  private:
   std::string name_;
   std::ostream& out_;

@@ -3,7 +3,6 @@
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <ctime>
 
 #include "cardea/cms/ca/authority.h"
@@ -11,6 +10,7 @@
 #include "cardea/cms/piv/admin_key.h"
 #include "cardea/hex.h"
 #include "issue_certificate.h"
+#include "revocation.h"
 
 namespace cardea::cms::ca {
 
@@ -18,15 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kCrlDays = 30;
+
 std::string key_pem(EVP_PKEY* key) {
   const Bio out{BIO_new(BIO_s_secmem())};
   PEM_write_bio_PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
-  return bio_text(out.get());
-}
-
-std::string certificate_pem(X509* certificate) {
-  const Bio out{BIO_new(BIO_s_mem())};
-  PEM_write_bio_X509(out.get(), certificate);
   return bio_text(out.get());
 }
 
@@ -51,16 +47,6 @@ Result<Bytes> next_serial(const fs::path& file) {
   return *std::move(serial);
 }
 
-std::string index_line(X509* certificate, const std::string& serial) {
-  tm parts{};
-  ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts);
-  char expiry[32] = {};
-  (void)std::strftime(expiry, sizeof expiry, "%y%m%d%H%M%SZ", &parts);
-  std::string subject = name_text(X509_get_subject_name(certificate));
-  std::replace(subject.begin(), subject.end(), '\t', ' ');
-  return std::string{"V\t"} + expiry + "\t\t" + serial + "\tcerts/" + serial + ".pem\t" + subject + "\n";
-}
-
 class LocalAuthority final : public Authority {
  public:
   LocalAuthority(fs::path directory, Key key, Certificate certificate)
@@ -72,9 +58,33 @@ class LocalAuthority final : public Authority {
     CARDEA_TRY(const auto certificate, issue_certificate(order, key_.get(), certificate_.get(), serial));
     const std::string number = to_hex(serial);
     CARDEA_CHECK(append_file(directory_ / "index.txt", index_line(certificate.get(), number)));
-    CARDEA_CHECK(
-        create_file(directory_ / "certs" / (number + ".pem"), certificate_pem(certificate.get()), 0644));
-    return certificate_der(certificate.get());
+    CARDEA_TRY(Bytes der, certificate_der(certificate.get()));
+    CARDEA_TRY(const auto pem, certificate_pem(der));
+    CARDEA_CHECK(create_file(directory_ / "certs" / (number + ".pem"), pem, 0644));
+    return der;
+  }
+
+  Result<void> revoke(BytesView certificate, Reason reason) override {
+    CARDEA_TRY(const auto lock, FileLock::take(directory_ / "lock"));
+    CARDEA_TRY(const auto parsed, parse_certificate_der(certificate));
+    if (X509_verify(parsed.get(), key_.get()) != 1)
+      return fail(Errc::not_found, "the certificate is not by the authority in " + directory_.string());
+    CARDEA_TRY(const auto about, describe_certificate(certificate));
+    CARDEA_CHECK(mark_revoked(directory_ / "index.txt", about.serial, reason, std::time(nullptr)));
+    return sign_crl(kCrlDays);
+  }
+
+  /// The lock is held.
+  Result<void> sign_crl(int days) {
+    CARDEA_TRY(const auto revoked, read_revoked(directory_ / "index.txt"));
+    Bytes number{0};
+    if (fs::exists(directory_ / "crlnumber")) {
+      CARDEA_TRY(number, next_serial(directory_ / "crlnumber"));
+    } else {
+      CARDEA_CHECK(create_file(directory_ / "crlnumber", "01\n", 0644));
+    }
+    CARDEA_TRY(const auto crl, make_crl(revoked, key_.get(), certificate_.get(), number, days));
+    return replace_file(directory_ / "ca.crl", crl, 0644);
   }
 
  private:
@@ -102,12 +112,16 @@ Result<void> make_local_authority(const fs::path& directory, const LocalAuthorit
   CARDEA_TRY(const auto certificate, self_issue_authority(key.get(), settings, serial));
   count_up(serial);
   CARDEA_CHECK(create_file(directory / "ca.key", key_pem(key.get()), 0600));
-  CARDEA_CHECK(create_file(directory / "ca.pem", certificate_pem(certificate.get()), 0644));
+  CARDEA_TRY(const Bytes der, certificate_der(certificate.get()));
+  CARDEA_TRY(const auto pem, certificate_pem(der));
+  CARDEA_CHECK(create_file(directory / "ca.pem", pem, 0644));
   CARDEA_CHECK(create_file(directory / "serial", to_hex(serial) + "\n", 0644));
   return create_file(directory / "index.txt", "", 0644);
 }
 
-Result<std::unique_ptr<Authority>> open_local_authority(const fs::path& directory) {
+namespace {
+
+Result<std::unique_ptr<LocalAuthority>> open(const fs::path& directory) {
   const fs::path key_file = directory / "ca.key";
   struct stat status {};
   if (::stat(key_file.c_str(), &status) != 0) {
@@ -126,6 +140,19 @@ Result<std::unique_ptr<Authority>> open_local_authority(const fs::path& director
         Errc::corrupt, "ca.key and ca.pem in " + directory.string() + " do not belong together")};
   }
   return std::make_unique<LocalAuthority>(directory, std::move(key), std::move(certificate));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Authority>> open_local_authority(const fs::path& directory) {
+  CARDEA_TRY(auto authority, open(directory));
+  return authority;
+}
+
+Result<void> sign_local_crl(const fs::path& directory, int days) {
+  CARDEA_TRY(const auto authority, open(directory));
+  CARDEA_TRY(const auto lock, FileLock::take(directory / "lock"));
+  return authority->sign_crl(days);
 }
 
 }  // namespace cardea::cms::ca

@@ -2,8 +2,10 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "cardea/cms/ca/authority.h"
+#include "cardea/cms/ca/process.h"
 #include "folder.h"
 #include "software_key.h"
 
@@ -100,4 +102,73 @@ TEST_CASE("a CA command that fails, says nothing useful or hangs is an error wit
   CHECK(ca::make_command_authority("exec sleep 30", std::chrono::milliseconds{100})
             ->issue(order(key))
             .error() == Error{Errc::unavailable, "the CA command did not answer in time"});
+}
+
+TEST_CASE(
+    "a local authority revokes: index, revocation list with reason and number, and nothing twice "
+    "[RFC5280#5]") {
+  const Folder folder;
+  REQUIRE(ca::make_local_authority(folder / "ca", {}));
+  const SoftwareKey key{KeyAlgorithm::p256};
+  const auto authority = ca::open_local_authority(folder / "ca").value();
+  const Bytes first = authority->issue(order(key)).value();
+  const Bytes second = authority->issue(order(key)).value();
+  REQUIRE(authority->revoke(first, ca::Reason::key_compromise));
+  REQUIRE(authority->revoke(first, ca::Reason::superseded));
+  const auto index = content(folder / "ca" / "index.txt");
+  CHECK(index.substr(0, 2) == "R\t");
+  CHECK(index.find(",keyCompromise\t") != std::string::npos);
+  CHECK(index.find("superseded") == std::string::npos);
+  CHECK(index.find("\nV\t") != std::string::npos);
+
+  // OpenSSL is the judge: with the list the first certificate is revoked, the second good.
+  const auto verdict = [&](const Bytes& certificate) {
+    std::ofstream{folder / "one.pem"} << ca::certificate_pem(certificate).value();
+    const std::string line = "openssl verify -crl_check -CAfile " + (folder / "ca" / "ca.pem").string() +
+                             " -CRLfile " + (folder / "ca" / "ca.crl").string() + " " +
+                             (folder / "one.pem").string() + " 2>&1";
+    ca::Process process;
+    process.name = "openssl";
+    process.arguments = ca::shell(line);
+    return ca::run_process(process).value().output;
+  };
+  CHECK(verdict(first).find("certificate revoked") != std::string::npos);
+  CHECK(verdict(second).find(": OK") != std::string::npos);
+  REQUIRE(ca::sign_local_crl(folder / "ca", 1));
+  CHECK(verdict(second).find(": OK") != std::string::npos);
+  CHECK(content(folder / "ca" / "crlnumber") == "03\n");
+
+  REQUIRE(ca::make_local_authority(folder / "other", {}));
+  const auto other = ca::open_local_authority(folder / "other").value();
+  const auto refused = other->revoke(first, ca::Reason::unspecified);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::not_found);
+  std::ofstream{folder / "ca" / "index.txt"} << "nonsense\n";
+  CHECK(authority->revoke(second, ca::Reason::unspecified).error().code == Errc::corrupt);
+}
+
+TEST_CASE("a command authority is told what to revoke, and why [A2]") {
+  const Folder folder;
+  REQUIRE(ca::make_local_authority(folder / "ca", {}));
+  const SoftwareKey key{KeyAlgorithm::p256};
+  const Bytes certificate = ca::open_local_authority(folder / "ca").value()->issue(order(key)).value();
+  const auto tell = [&](const std::string& line) {
+    return ca::make_command_authority(line, std::chrono::seconds{20})
+        ->revoke(certificate, ca::Reason::privilege_withdrawn);
+  };
+  REQUIRE(tell("echo $CARDEA_ACTION $CARDEA_REASON $CARDEA_SERIAL > " + (folder / "said").string() +
+               "; cat > " + (folder / "given.pem").string()));
+  CHECK(content(folder / "said") ==
+        "revoke privilegeWithdrawn " + ca::describe_certificate(certificate).value().serial + "\n");
+  CHECK(ca::certificate_from_pem(content(folder / "given.pem")).value() == certificate);
+  CHECK(tell("exit 9").error().what == "the CA command ended with exit code 9");
+}
+
+TEST_CASE("reasons are spelt as RFC 5280 does [RFC5280#5.3.1]") {
+  for (const auto* name : {"unspecified", "keyCompromise", "affiliationChanged", "superseded",
+                           "cessationOfOperation", "certificateHold", "privilegeWithdrawn"}) {
+    REQUIRE(ca::reason_named(name));
+    CHECK(ca::name(*ca::reason_named(name)) == name);
+  }
+  CHECK_FALSE(ca::reason_named("lost"));
 }

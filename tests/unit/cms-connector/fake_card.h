@@ -197,8 +197,14 @@ class CountingAuthority final : public ca::Authority {
     slots.push_back(order.slot);
     return real_->issue(order);
   }
+  Result<void> revoke(BytesView certificate, ca::Reason reason) override {
+    if (broken) return fail(Errc::denied, "the CA command ended with exit code 3");
+    CARDEA_TRY(const auto about, ca::describe_certificate(certificate));
+    revoked.push_back(about.subject + " " + std::string{ca::name(reason)});
+    return {};
+  }
   bool broken = false;
-  std::vector<std::string> slots;
+  std::vector<std::string> slots, revoked;
 
  private:
   std::ostringstream nowhere_;

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
+#include <string_view>
 
 #include "cardea/cms/ca/request.h"
 
@@ -16,9 +19,24 @@ struct Order {
   Bytes request;     ///< PKCS#10, DER, already checked
   Holder holder;
   CertificateProfile profile;
+  bool renewal = false;  ///< the holder has a certificate with this subject already
 };
 
-/// Whoever makes certificates. Errors of `issue`: any; the sentence says what the authority said.
+/// Why a certificate is revoked; the value is the CRL's (RFC 5280, 5.3.1).
+enum class Reason : std::uint8_t {
+  unspecified = 0,
+  key_compromise = 1,
+  affiliation_changed = 3,
+  superseded = 4,
+  cessation_of_operation = 5,
+  certificate_hold = 6,
+  privilege_withdrawn = 9
+};
+/// "keyCompromise", as RFC 5280 spells it.
+std::string_view name(Reason reason);
+std::optional<Reason> reason_named(std::string_view name);
+
+/// Whoever makes certificates. Errors: any; the sentence says what the authority said.
 class Authority {
  public:
   Authority() = default;
@@ -30,6 +48,10 @@ class Authority {
 
   /// The certificate, DER.
   virtual Result<Bytes> issue(const Order& order) = 0;
+
+  /// A certificate (DER) is not to be trusted any more. One that is revoked already is no error. Errors also:
+  /// `unsupported` when this authority has no way of being told.
+  virtual Result<void> revoke(BytesView certificate, Reason reason) = 0;
 };
 
 /// How a local authority is made.
@@ -46,9 +68,15 @@ Result<void> make_local_authority(const std::filesystem::path& directory,
 /// Opens it. Errors: `not_found`; `denied` when others than the owner may read its key; `corrupt`.
 Result<std::unique_ptr<Authority>> open_local_authority(const std::filesystem::path& directory);
 
-/// A shell command: request on its standard input (PEM), certificate on its standard output (PEM), and in its
-/// environment CARDEA_SLOT, CARDEA_SUBJECT, CARDEA_UPN, CARDEA_EMAIL, CARDEA_VALID_DAYS. What it writes to
-/// standard error is passed on.
+/// Signs a new certificate revocation list over what index.txt says is revoked: ca.crl, valid for `days`. It
+/// is signed after each revocation, too. Errors: as for opening; `corrupt` when index.txt is.
+Result<void> sign_local_crl(const std::filesystem::path& directory, int days);
+
+/// A shell command. CARDEA_ACTION=issue: request on its standard input (PEM), certificate on its standard
+/// output (PEM), and in its environment CARDEA_SLOT, CARDEA_SUBJECT, CARDEA_UPN, CARDEA_EMAIL,
+/// CARDEA_VALID_DAYS and CARDEA_RENEWAL (1 or 0). CARDEA_ACTION=revoke: certificate on its standard input,
+/// CARDEA_SERIAL and CARDEA_REASON (as RFC 5280 spells it) in its environment. What it writes to standard
+/// error is passed on.
 std::unique_ptr<Authority> make_command_authority(std::string command, std::chrono::milliseconds deadline);
 
 /// Says what it would ask for, and makes throw-away certificates so that the steps after it can be shown.

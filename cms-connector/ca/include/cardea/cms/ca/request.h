@@ -58,6 +58,11 @@ struct CertificateInfo {
 
 Result<CertificateInfo> describe_certificate(BytesView der);
 
+/// Errors: `corrupt`.
+Result<std::string> certificate_pem(BytesView der);
+/// The first certificate of a PEM text, DER. Errors: `corrupt`.
+Result<Bytes> certificate_from_pem(std::string_view text);
+
 /// Errors: `corrupt` when it is no certificate, not valid now, or for another key than `key`.
 Result<void> check_certificate(BytesView der, const piv::PublicKey& key);
 

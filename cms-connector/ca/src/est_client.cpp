@@ -1,0 +1,161 @@
+#include "est_client.h"
+
+#include <httplib.h>
+#include <openssl/pem.h>
+
+#include "cardea/cms/ca/files.h"
+#include "cardea/secret.h"
+
+namespace cardea::cms::ca {
+
+namespace {
+
+constexpr int kConnectSeconds = 20;
+
+/// Wipes a text that held a secret.
+class WipeText {
+ public:
+  explicit WipeText(std::string& text) : text_{text} {}
+  WipeText(const WipeText&) = delete;
+  WipeText& operator=(const WipeText&) = delete;
+  WipeText(WipeText&&) = delete;
+  WipeText& operator=(WipeText&&) = delete;
+  ~WipeText() {
+    wipe({reinterpret_cast<std::uint8_t*>(text_.data()),
+          text_.size()});  // NOLINT(*-reinterpret-cast): char to octet
+  }
+
+ private:
+  std::string& text_;
+};
+
+Result<std::string> first_line(const std::string& file) {
+  CARDEA_TRY(auto text, read_file(file));
+  text.resize(std::min(text.size(), text.find_first_of("\r\n")));
+  return text;
+}
+
+Result<X509_STORE*> trust_store(const std::string& file) {
+  CARDEA_TRY(const auto text, read_file(file));
+  std::unique_ptr<X509_STORE, Freer<X509_STORE_free>> store{X509_STORE_new()};
+  const Bio in = read_bio(as_bytes(text));
+  int count = 0;
+  for (;; ++count) {
+    const Certificate certificate{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)};
+    if (certificate == nullptr) break;
+    X509_STORE_add_cert(store.get(), certificate.get());
+  }
+  if (count == 0) return tl::unexpected{openssl_error(Errc::invalid, file + " holds no certificate (PEM)")};
+  return store.release();
+}
+
+Error tls_error(httplib::Error error, const std::string& where, long verdict) {
+  switch (error) {
+    case httplib::Error::SSLServerVerification:
+      return {Errc::denied,
+              "the certificate of the EST server " + where + " is not to be trusted (" +
+                  (verdict == X509_V_OK ? "it is for another host" : X509_verify_cert_error_string(verdict)) +
+                  "); --ca-trust names what it has to lead to"};
+    case httplib::Error::SSLConnection:
+      return {
+          Errc::denied,
+          "no TLS connection with the EST server " + where +
+              ": one side does not accept the other; it may want a client certificate (--ca-cert, --ca-key)"};
+    case httplib::Error::Connection:
+    case httplib::Error::ConnectionTimeout:
+      return {Errc::unavailable, "the EST server " + where + " does not answer"};
+    default:
+      return {Errc::unavailable,
+              "the EST server " + where + " broke off (" + httplib::to_string(error) + ")"};
+  }
+}
+
+}  // namespace
+
+Result<std::optional<ClientIdentity>> read_identity(const RemoteSettings& settings) {
+  if (settings.certificate.empty() != settings.key.empty())
+    return fail(Errc::invalid, "--ca-cert and --ca-key go together");
+  if (settings.certificate.empty()) return std::optional<ClientIdentity>{};
+  CARDEA_TRY(const auto certificate_text, read_file(settings.certificate));
+  CARDEA_TRY(auto key_text, read_file(settings.key));
+  const WipeText wipe_key{key_text};
+  std::string passphrase;
+  if (!settings.key_passphrase.empty()) {
+    CARDEA_TRY(passphrase, first_line(settings.key_passphrase));
+  }
+  const WipeText wipe_passphrase{passphrase};
+  ClientIdentity out;
+  out.certificate.reset(
+      PEM_read_bio_X509(read_bio(as_bytes(certificate_text)).get(), nullptr, nullptr, nullptr));
+  // Without a callback OpenSSL would ask on the terminal; the text itself is the passphrase, empty or not.
+  out.key.reset(
+      PEM_read_bio_PrivateKey(read_bio(as_bytes(key_text)).get(), nullptr, nullptr, passphrase.data()));
+  if (out.certificate == nullptr)
+    return tl::unexpected{openssl_error(Errc::invalid, settings.certificate + " holds no certificate (PEM)")};
+  if (out.key == nullptr)
+    return tl::unexpected{openssl_error(Errc::invalid, settings.key + " holds no key (PEM) that opens")};
+  if (X509_check_private_key(out.certificate.get(), out.key.get()) != 1)
+    return tl::unexpected{openssl_error(
+        Errc::invalid, settings.certificate + " and " + settings.key + " do not belong together")};
+  return std::optional<ClientIdentity>{std::move(out)};
+}
+
+Result<EstClient> EstClient::make(const RemoteSettings& settings) {
+  CARDEA_TRY(auto url, parse_est_url(settings.url));
+  if (settings.trust.empty())
+    return fail(Errc::invalid,
+                "name the certificates that the EST server's certificate has to lead to with --ca-trust");
+  CARDEA_TRY(X509_STORE* const store, trust_store(settings.trust));
+  X509_STORE_free(store);
+  CARDEA_CHECK(read_identity(settings));
+  if (!settings.basic.empty()) {
+    CARDEA_TRY(auto line, first_line(settings.basic));
+    const WipeText wipe_line{line};
+    if (line.find(':') == std::string::npos)
+      return fail(Errc::invalid, settings.basic + " does not begin with a line user:password");
+  }
+  return EstClient{settings, std::move(url)};
+}
+
+template <class Ask>
+Result<HttpAnswer> EstClient::with_connection(Ask ask) const {
+  CARDEA_TRY(const auto identity, read_identity(settings_));
+  httplib::SSLClient client{url_.host, url_.port, identity ? identity->certificate.get() : nullptr,
+                            identity ? identity->key.get() : nullptr};
+  CARDEA_TRY(X509_STORE* const store, trust_store(settings_.trust));
+  client.set_ca_cert_store(store);  // the client's from here on
+  client.enable_server_certificate_verification(true);
+  SSL_CTX_set_min_proto_version(client.ssl_context(), TLS1_2_VERSION);
+  client.set_connection_timeout(kConnectSeconds);
+  client.set_read_timeout(settings_.deadline);
+  client.set_keep_alive(false);
+  if (!settings_.basic.empty()) {
+    CARDEA_TRY(auto line, first_line(settings_.basic));
+    const WipeText wipe_line{line};
+    const auto colon = line.find(':');
+    std::string user = line.substr(0, colon);
+    std::string password = line.substr(colon + 1);
+    const WipeText wipe_password{password};
+    client.set_basic_auth(user, password);
+  }
+  const httplib::Result result = ask(client);
+  if (!result) {
+    return tl::unexpected{tls_error(result.error(), url_.host + ":" + std::to_string(url_.port),
+                                    client.get_openssl_verify_result())};
+  }
+  return HttpAnswer{result->status, result->body, result->get_header_value("Content-Type"),
+                    result->get_header_value("Retry-After")};
+}
+
+Result<HttpAnswer> EstClient::get(const std::string& operation) const {
+  return with_connection([&](httplib::SSLClient& client) { return client.Get(url_.path + operation); });
+}
+
+Result<HttpAnswer> EstClient::post(const std::string& operation, const std::string& body) const {
+  return with_connection([&](httplib::SSLClient& client) {
+    return client.Post(url_.path + operation, {{"Content-Transfer-Encoding", "base64"}}, body,
+                       "application/pkcs10");
+  });
+}
+
+}  // namespace cardea::cms::ca
