@@ -49,6 +49,13 @@ void write_seeds(const fs::path& folder, const fs::path& file, const std::string
                  const cardea::transcript::Player& player) {
   const auto stem = file.parent_path().filename().string() + "-" + file.stem().string() + "-" + profile;
   write_file(folder / "card_fuzz" / stem, player.recording().octets());
+  if (!player.secured().empty()) {
+    // With encryption and response MACs, to the card manager and to PIV.
+    for (const std::uint8_t how : {std::uint8_t{0x06}, std::uint8_t{0x07}}) {
+      write_file(folder / "gp_card_fuzz" / (stem + "-" + std::to_string(how)),
+                 cardea::concat({cardea::Bytes{how}, player.secured()}));
+    }
+  }
   int n = 0;
   for (const auto& command : player.recording().commands()) {
     write_file(folder / "command_fuzz" / (stem + "-" + std::to_string(n)), command);

@@ -137,6 +137,8 @@ void Player::secured_command(const std::string& rest) {
   const auto octets = evaluate(rest, variables_);
   const auto plain = apdu::parse_command(octets);
   if (!plain) throw Mismatch{"not a command"};
+  append_be16(secured_, static_cast<std::uint16_t>(octets.size()));
+  append(secured_, octets);
   const auto wrapped = channel.wrap(*plain);
   if (!wrapped) throw Mismatch{wrapped.error().what};
   const auto sent = apdu::encode(*wrapped);

@@ -29,6 +29,9 @@ class Player {
 
   /// What was done to the card, as input for the fuzz target of the whole card.
   [[nodiscard]] const test::FuzzInput& recording() const { return recording_; }
+  /// What went through secure channels, before it was protected: commands with 16-bit lengths, as their fuzz
+  /// target has them after its first octet.
+  [[nodiscard]] const Bytes& secured() const { return secured_; }
   /// All answers.
   [[nodiscard]] const std::vector<Bytes>& answers() const { return answers_; }
   [[nodiscard]] int steps() const { return step_; }
@@ -65,6 +68,7 @@ class Player {
   bool answered_ = true;
   int step_ = 0;
   test::FuzzInput recording_;
+  Bytes secured_;
   std::vector<Bytes> answers_;
   void (*trace_)(const std::string&) = nullptr;
 };
