@@ -155,6 +155,14 @@ Bytes lcx(const Arguments& a) {
   append(out, data);
   return out;
 }
+Bytes exclusive_or(const Arguments& a) {
+  auto out = a.octets(0);
+  const auto other = a.octets(1);
+  if (out.size() != other.size()) throw Mismatch{"xor: as many octets on both sides"};
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<std::uint8_t>(out[i] ^ other[i]);
+  return out;
+}
 Bytes cmac(const Arguments& a) {
   const auto key = a.octets(0);
   const auto message = a.octets(1);
@@ -188,7 +196,7 @@ constexpr Function kFunctions[] = {
     {"fill", fill},         {"slice", slice},
     {"tlv", tlv},           {"lc", lc},
     {"lcx", lcx},           {"sha256", sha256},
-    {"cmac", cmac},
+    {"cmac", cmac},         {"xor", exclusive_or},
 };
 
 }  // namespace
