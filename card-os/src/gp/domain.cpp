@@ -45,9 +45,8 @@ CardResult<Bytes> Domain::start(const apdu::Command& command) {
   if (stored.registry.card == CardState::terminated) return refuse(apdu::sw::kConditionsNotSatisfied);
   std::array<std::uint8_t, 10> diversification{};
   CARDEA_TRY(const auto data, lift(ports_.store.get(domain_data_id(kDiversificationData))));
-  if (data)
-    std::ranges::copy_n(data->begin(), std::min(data->size(), diversification.size()),
-                        diversification.begin());
+  // What STORE DATA writes has that size; anything else says nothing.
+  if (data && data->size() == diversification.size()) std::ranges::copy(*data, diversification.begin());
   channel_.identify(diversification);
   CARDEA_TRY(auto answer, channel_.initialize_update(command));
   lives_with_ = channel_.pending_version();
