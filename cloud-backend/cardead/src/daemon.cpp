@@ -288,6 +288,7 @@ class RunningDaemon final : public Daemon {
                       service::RecoveryLimits{recovery.link_life, recovery.attempts, recovery.links_a_day});
     directory_.emplace(world, *sessions_, *enrolment_);
     key_care_.emplace(world, *vault_);
+    card_keys_.emplace(world);
     CARDEA_TRY(auto witnesses, witnesses_of(settings_, *connector_));
     integrity_.emplace(world, *sessions_, std::move(witnesses),
                        [this](std::string_view event, const std::string& what) {
@@ -316,10 +317,13 @@ class RunningDaemon final : public Daemon {
     options.idle = limits.connection_idle;
     options.request = limits.request;
     const http::Application application{
-        *sessions_, *cards_,         *directory_,
-        *key_care_, *authenticator_, *database_,
-        *vault_,    *keeper_,        [this](const unseal::UnsealKey& key) { return keep_in_tpm(key); },
-        metrics_,   *recovery_,      &*integrity_};
+        *sessions_,  *cards_,
+        *directory_, *key_care_,
+        *card_keys_, *authenticator_,
+        *database_,  *vault_,
+        *keeper_,    [this](const unseal::UnsealKey& key) { return keep_in_tpm(key); },
+        metrics_,    *recovery_,
+        &*integrity_};
 
     auto open = options;
     open.address = settings_.server.address;
@@ -340,8 +344,9 @@ class RunningDaemon final : public Daemon {
                http::Server::start(
                    local, http::make_router(
                               {http::admin_routes(application), http::key_routes(application),
-                               http::unseal_routes(application), http::recovery_admin_routes(application),
-                               http::integrity_routes(application), http::public_routes(application)})));
+                               http::card_key_routes(application), http::unseal_routes(application),
+                               http::recovery_admin_routes(application), http::integrity_routes(application),
+                               http::public_routes(application)})));
     return {};
   }
 
@@ -478,6 +483,7 @@ class RunningDaemon final : public Daemon {
   std::optional<service::Directory> directory_;
   std::optional<service::Integrity> integrity_;
   std::optional<service::KeyCare> key_care_;
+  std::optional<service::CardKeys> card_keys_;
   std::filesystem::path ca_file_;
   std::unique_ptr<http::Server> public_;
   std::unique_ptr<http::Server> admin_;

@@ -294,6 +294,7 @@ void declare_commands(CLI::App& app, Call& out, bool& execute) {
   declare_audit(app, out);
   declare_thaw(app, out);
   declare_keys(app, out);
+  declare_card_keys(app, out, execute);
   declare_unseal(app, out);
   declare_escrow(app, out);
 }

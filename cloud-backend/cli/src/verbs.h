@@ -21,6 +21,9 @@ void declare_thaw(CLI::App& app, Call& out);
 /// Shares and PINs. After the keys.
 void declare_unseal(CLI::App& app, Call& out);
 
+/// Master keys of cards' keys. After the organisations.
+void declare_card_keys(CLI::App& app, Call& out, bool& execute);
+
 /// A tenant's escrow key and its use.
 void declare_escrow(CLI::App& app, Call& out);
 

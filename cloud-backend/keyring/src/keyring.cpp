@@ -91,6 +91,30 @@ Result<card::PublicKey> Keyring::manifest_key(const std::string& organisation) {
   return vault->manifest_key(organisation);
 }
 
+Result<card::KeyHandle> Keyring::make_master(const std::string& organisation, card::KeySlot slot,
+                                             card::Algorithm algorithm, unsigned parts) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->make_master(organisation, slot, algorithm, parts);
+}
+
+Result<card::KeyHandle> Keyring::import_master(const std::string& organisation, card::KeySlot slot,
+                                               card::Algorithm algorithm, const SecretBytes& key) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->import_master(organisation, slot, algorithm, key);
+}
+
+Result<Bytes> Keyring::check_value(const std::string& organisation, const card::KeyHandle& master) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->check_value(organisation, master);
+}
+
+Result<card::KeyHandle> Keyring::derive(const std::string& organisation, const std::string& card,
+                                        card::KeySlot slot, card::Algorithm algorithm,
+                                        const card::KeyHandle& master, const vault::Derivation& how) {
+  CARDEA_TRY(auto* vault, this->vault());
+  return vault->derive(organisation, card, slot, algorithm, master, how);
+}
+
 std::unique_ptr<card::KeyVault> Keyring::keys_of(const std::string& organisation, const std::string& card) {
   return std::make_unique<CardKeys>(*this, organisation, card);
 }

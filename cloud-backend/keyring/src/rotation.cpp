@@ -5,6 +5,7 @@
 
 #include "cardea/card/stored_key.h"
 #include "cardea/keyring/keyring.h"
+#include "cardea/keyring/masters.h"
 #include "cardea/vault/passcode_key.h"
 #include "cardea/vault/sealed_key.h"
 #include "spare_box.h"
@@ -120,6 +121,8 @@ Result<bool> Keyring::wrap_cards(const store::KekVersionRow& version, vault::Vau
         spare.number, box_spare(options_.pool_key, organisation, {spare.public_key, std::move(fresh)}, rng_));
   }
 
+  CARDEA_CHECK(wrap_masters(version, vault));
+
   // Keys that were being made when the version changed may have got the earlier one.
   CARDEA_TRY(const auto tally, count(organisation, version.version));
   const bool rest = tally.left > tally.waiting;
@@ -134,6 +137,31 @@ Result<bool> Keyring::wrap_cards(const store::KekVersionRow& version, vault::Vau
              " keys wrapped by version " + std::to_string(version.version) + ", " +
              std::to_string(tally.left) + " left");
   return false;
+}
+
+/// Master keys of the cards' keys. Those that are retired meanwhile need nothing any more.
+Result<void> Keyring::wrap_masters(const store::KekVersionRow& version, vault::Vault& vault) {
+  CARDEA_TRY(const auto sets, ledger_.card_keys(version.organisation));
+  for (const auto& set : sets) {
+    std::vector<Bytes> fresh;
+    bool changed = false;
+    for (const auto& handle : masters_of(set)) {
+      fresh.push_back(handle.sealed);
+      const auto named = naming(handle.sealed);
+      if (named && named->version >= version.version) continue;
+      auto sealed = named ? vault.rewrap(version.organisation, vault::kMasterCard, handle)
+                          : Result<Bytes>{fail(Errc::corrupt, "its handle is damaged")};
+      if (!sealed && sealed.error().code != Errc::corrupt) return tl::unexpected{std::move(sealed).error()};
+      if (!sealed) {
+        report(false, "hsm.rotate", "a master key of cards cannot be wrapped anew: " + sealed.error().what);
+        continue;
+      }
+      fresh.back() = *std::move(sealed);
+      changed = true;
+    }
+    if (changed) CARDEA_CHECK(ledger_.replace_masters(set, fresh));
+  }
+  return {};
 }
 
 Result<Keyring::Tally> Keyring::count(const std::string& organisation, std::uint32_t below) {
@@ -156,6 +184,13 @@ Result<Keyring::Tally> Keyring::count(const std::string& organisation, std::uint
     const auto handle = open_spare(options_.pool_key, organisation, spare.public_key, spare.sealed);
     const auto named = handle ? naming(*handle) : std::nullopt;
     if (named && named->version < below) ++tally.left;
+  }
+  CARDEA_TRY(const auto sets, ledger_.card_keys(organisation));
+  for (const auto& set : sets) {
+    for (const auto& sealed : set.masters) {
+      const auto named = naming(sealed);
+      if (!named || named->version < below) ++tally.left;
+    }
   }
   return tally;
 }

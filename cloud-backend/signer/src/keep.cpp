@@ -85,9 +85,9 @@ Result<Worker::Reply> Worker::rewrap(const Request& request) {
     return reply;
   }
   auto trial = block_of(request, reply.sealed);
-  CARDEA_TRY(const auto now, encrypt_block(trial));
+  CARDEA_TRY(const auto now, encipher(trial));
   trial.sealed = request.sealed;
-  CARDEA_TRY(const auto before, encrypt_block(trial));
+  CARDEA_TRY(const auto before, encipher(trial));
   if (!constant_time_equal(now.output.expose(), before.output.expose())) {
     return fail(Errc::corrupt, "the HSM wrapped another key than it unwrapped");
   }
@@ -116,7 +116,7 @@ Result<Worker::Reply> Worker::settle(const Request& request) {
   reply.public_key = request.public_key;
   CARDEA_TRY(reply.sealed, tagged(handle));
   const auto works = card::is_symmetric(request.algorithm)
-                         ? encrypt_block(block_of(request, reply.sealed)).map([](const Reply&) {})
+                         ? encipher(block_of(request, reply.sealed)).map([](const Reply&) {})
                          : try_out(about_the_same_key(request, reply.sealed));
   if (!works) {
     session_.module()->C_DestroyObject(session_.handle(), object);

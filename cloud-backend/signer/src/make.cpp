@@ -4,6 +4,7 @@
 #include "cardea/signer/worker.h"
 #include "checks.h"
 #include "curves.h"
+#include "diversify.h"
 
 namespace cardea::signer {
 
@@ -55,6 +56,14 @@ Result<std::array<BytesView, 5>> five_parts(const vault::wire::Request& request)
   std::ranges::transform(request.fields, out.begin(),
                          [](const SecretBytes& field) { return field.expose(); });
   return out;
+}
+
+Result<std::size_t> des_parts(const vault::wire::Request& request) {
+  const auto refused = fail(Errc::invalid, "a triple DES key has two or three parts");
+  if (request.fields.size() != 1 || request.fields.front().size() != 1) return refused;
+  const std::size_t parts = request.fields.front().expose().front();
+  if (parts != 2 && parts != 3) return refused;
+  return parts;
 }
 
 }  // namespace
@@ -204,19 +213,51 @@ Result<Worker::Reply> Worker::import_symmetric(const Request& request) {
   if (value.size() != card::key_size(request.algorithm)) {
     return fail(Errc::invalid, "the key does not have the size of its algorithm");
   }
-  CARDEA_TRY(const auto key,
-             create(with_wrap_rules({
-                 attribute(CKA_CLASS, kSecretKey),
-                 attribute(CKA_KEY_TYPE, request.algorithm == Algorithm::tdes ? kTripleDes : kAes),
-                 attribute(CKA_ENCRYPT, kYes),
-                 attribute(CKA_VALUE, value),
-             })));
+  CARDEA_TRY(const auto key, create_symmetric(request.algorithm, value));
+  return sealed_symmetric(request, key, KeyMaking::imported);
+}
+
+Result<Ephemeral> Worker::create_symmetric(Algorithm algorithm, BytesView value) {
+  return create(with_wrap_rules({
+      attribute(CKA_CLASS, kSecretKey),
+      attribute(CKA_KEY_TYPE, algorithm == Algorithm::tdes ? kTripleDes : kAes),
+      attribute(CKA_ENCRYPT, kYes),
+      attribute(CKA_VALUE, value),
+  }));
+}
+
+Result<Worker::Reply> Worker::sealed_symmetric(const Request& request, const Ephemeral& key,
+                                               KeyMaking origin) {
   Reply reply;
-  card::PublicKey none;
-  none.algorithm = request.algorithm;
-  CARDEA_TRY(reply.sealed, seal(request, none, key, KeyMaking::imported));
-  reply.public_key = none;
+  reply.public_key.algorithm = request.algorithm;
+  CARDEA_TRY(reply.sealed, seal(request, reply.public_key, key, origin));
   return reply;
+}
+
+// Triple DES of two parts is no key type that the three-part ones could be unwrapped as: its octets come from
+// the HSM's generator and are put together here.
+Result<Worker::Reply> Worker::make_symmetric(const Request& request) {
+  if (!card::is_symmetric(request.algorithm)) return fail(Errc::invalid, "the algorithm is not symmetric");
+  const CK_ULONG size = card::key_size(request.algorithm);
+  if (request.algorithm == Algorithm::tdes) {
+    CARDEA_TRY(const auto parts, des_parts(request));
+    SecretBytes value{size};
+    const auto octets = value.expose();
+    const auto code = session_.module()->C_GenerateRandom(session_.handle(), octets.data(), parts * 8);
+    if (code != CKR_OK) return refuse("C_GenerateRandom", code);
+    if (parts == 2) std::ranges::copy(octets.first(8), octets.last(8).begin());
+    set_odd_parity(octets);
+    CARDEA_TRY(const auto key, create_symmetric(request.algorithm, octets));
+    return sealed_symmetric(request, key, KeyMaking::generated);
+  }
+  auto attributes = with_wrap_rules({attribute(CKA_CLASS, kSecretKey), attribute(CKA_KEY_TYPE, kAes),
+                                     attribute(CKA_ENCRYPT, kYes), attribute(CKA_VALUE_LEN, size)});
+  CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  const auto code = session_.module()->C_GenerateKey(session_.handle(), &mechanism, attributes.data(),
+                                                     attributes.size(), &handle);
+  if (code != CKR_OK) return refuse("C_GenerateKey", code);
+  return sealed_symmetric(request, Ephemeral{session_, handle}, KeyMaking::generated);
 }
 
 }  // namespace cardea::signer

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cardea/signer/worker.h"
+#include "cardea/vault/diversification.h"
 #include "checks.h"
 
 namespace cardea::signer {
@@ -115,23 +116,35 @@ Result<Worker::Reply> Worker::ecdh(const Request& request) {
   return reply;
 }
 
+// A master key makes cards' keys, in here. To whoever could have it encrypt blocks it would give them all.
 Result<Worker::Reply> Worker::encrypt_block(const Request& request) {
+  if (request.card == vault::kMasterCard) return fail(Errc::denied, "master keys only make keys of cards");
+  return encipher(request);
+}
+
+Result<Worker::Reply> Worker::encipher(const Request& request) {
   CARDEA_TRY(const auto block, one_block(request));
   CARDEA_TRY(const auto key, unseal(request));
-  auto mechanism = ecb(request.algorithm);
-  auto code = session_.module()->C_EncryptInit(session_.handle(), &mechanism, key.handle());
-  if (code != CKR_OK) return refuse("C_EncryptInit", code);
   Reply reply;
-  reply.output = SecretBytes{block.size()};
-  CK_ULONG size = block.size();
-  code = session_.module()->C_Encrypt(session_.handle(), octets(block), block.size(),
-                                      reply.output.expose().data(), &size);
-  if (code != CKR_OK) return refuse("C_Encrypt", code);
-  if (size != block.size()) return fail(Errc::corrupt, "the HSM's result has the wrong length");
+  CARDEA_TRY(reply.output, encrypt(key, request.algorithm, block));
   return reply;
 }
 
+Result<SecretBytes> Worker::encrypt(const Ephemeral& key, card::Algorithm algorithm, BytesView blocks) {
+  auto mechanism = ecb(algorithm);
+  auto code = session_.module()->C_EncryptInit(session_.handle(), &mechanism, key.handle());
+  if (code != CKR_OK) return refuse("C_EncryptInit", code);
+  SecretBytes out{blocks.size()};
+  CK_ULONG size = blocks.size();
+  code = session_.module()->C_Encrypt(session_.handle(), octets(blocks), blocks.size(), out.expose().data(),
+                                      &size);
+  if (code != CKR_OK) return refuse("C_Encrypt", code);
+  if (size != blocks.size()) return fail(Errc::corrupt, "the HSM's result has the wrong length");
+  return out;
+}
+
 Result<Worker::Reply> Worker::decrypt_block(const Request& request) {
+  if (request.card == vault::kMasterCard) return fail(Errc::denied, "master keys only make keys of cards");
   CARDEA_TRY(const auto block, one_block(request));
   CARDEA_TRY(const auto key, unseal(request));
   auto mechanism = ecb(request.algorithm);

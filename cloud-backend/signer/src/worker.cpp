@@ -49,6 +49,12 @@ Result<Worker::Reply> Worker::run(const Request& request) {
       return encrypt_block(request);
     case Op::decrypt_block:
       return decrypt_block(request);
+    case Op::make_symmetric:
+      return make_symmetric(request);
+    case Op::derive_symmetric:
+      return derive_symmetric(request);
+    case Op::check_value:
+      return check_value(request);
     case Op::tenant_secret:
       return tenant_secret(request);
     case Op::adopt:

@@ -29,6 +29,11 @@ class SqliteKeyLedger final : public KeyLedger {
                                                 std::size_t cards) override;
   Result<bool> replace_key_record(const KeyRecordRow& expected, const Bytes& value) override;
 
+  Result<void> add(const CardKeysRow& row) override;
+  Result<std::vector<CardKeysRow>> card_keys(const std::string& organisation) override;
+  Result<bool> replace_masters(const CardKeysRow& expected, const std::vector<Bytes>& masters) override;
+  Result<void> retire_card_keys(const std::string& organisation, Time at) override;
+
   Result<void> reserve(const ResidentKeyRow& row, std::size_t cap) override;
   Result<void> release(const std::array<std::uint8_t, 16>& id) override;
   Result<std::vector<ResidentKeyRow>> resident_keys() override;

@@ -16,9 +16,8 @@ namespace {
 /// The log proves itself, by tags and checkpoints.
 constexpr std::array<std::string_view, 3> kNotLogged{"change_log", "checkpoints", "probe"};
 
-/// Not of a card, but what a card's keys hang on: a version that is missing is as wrong as one that was
-/// changed.
-constexpr std::string_view kVersions = "kek_versions";
+/// Not of a card, but what a card's keys hang on: a row that is missing is as wrong as one that was changed.
+constexpr std::array<std::string_view, 2> kOfOrganisation{"kek_versions", "card_keys"};
 constexpr std::string_view kOrganisation = "organisation";
 
 std::string in_quotes(const std::string& name) {
@@ -67,7 +66,7 @@ Table read_table(Connection& db, const std::string& name) {
   table.by_id = table.all + " WHERE id = ?";
   const auto key = std::ranges::find(table.columns, true, &Table::Column::key);
   if (key != table.columns.end()) table.by_key = table.all + " WHERE " + in_quotes(key->name) + " = ?";
-  if (name == kVersions) {
+  if (std::ranges::find(kOfOrganisation, name) != kOfOrganisation.end()) {
     const auto column = std::ranges::find(table.columns, kOrganisation, &Table::Column::name);
     table.together = static_cast<std::size_t>(column - table.columns.begin());
     table.of_together = table.all + " WHERE " + in_quotes(column->name) + " = ?";
@@ -151,9 +150,10 @@ std::string group_of_value(const std::string& table, const std::string& value) {
 
 std::string group_of_key(const std::string& key) {
   // Of the many keys, only those that may need it are taken apart.
-  if (key.find(kVersions) == std::string::npos) return key;
+  const auto named = [&key](std::string_view table) { return key.find(table) != std::string::npos; };
+  if (std::ranges::none_of(kOfOrganisation, named)) return key;
   const auto row = audit::decode(as_bytes(key));
-  if (!row || row->table != kVersions) return key;
+  if (!row || std::ranges::find(kOfOrganisation, row->table) == kOfOrganisation.end()) return key;
   const auto column = std::ranges::find(row->columns, kOrganisation, &audit::Column::name);
   const auto* value = column != row->columns.end() ? std::get_if<std::string>(&column->value) : nullptr;
   return value != nullptr ? group_of_value(row->table, *value) : key;

@@ -115,6 +115,44 @@ class PooledVault final : public Vault {
     return {};
   }
 
+  Result<card::KeyHandle> make_master(const std::string& organisation, card::KeySlot slot,
+                                      card::Algorithm algorithm, unsigned parts) override {
+    auto request = about_new(organisation, kMasterCard, slot, algorithm);
+    request.op = wire::Op::make_symmetric;
+    const std::array<std::uint8_t, 1> octet{static_cast<std::uint8_t>(parts)};
+    if (algorithm == card::Algorithm::tdes) request.fields.emplace_back(BytesView{octet});
+    return sealed(request);
+  }
+
+  Result<card::KeyHandle> import_master(const std::string& organisation, card::KeySlot slot,
+                                        card::Algorithm algorithm, const SecretBytes& key) override {
+    auto request = about_new(organisation, kMasterCard, slot, algorithm);
+    request.op = wire::Op::import_symmetric;
+    request.fields.push_back(key.clone());
+    return sealed(request);
+  }
+
+  Result<Bytes> check_value(const std::string& organisation, const card::KeyHandle& master) override {
+    auto request = about(organisation, kMasterCard, master);
+    request.op = wire::Op::check_value;
+    CARDEA_TRY(const auto reply, ask(request));
+    return to_bytes(reply.output.expose());
+  }
+
+  Result<card::KeyHandle> derive(const std::string& organisation, const std::string& card, card::KeySlot slot,
+                                 card::Algorithm algorithm, const card::KeyHandle& master,
+                                 const Derivation& how) override {
+    auto request = about_new(organisation, card, slot, algorithm);
+    request.op = wire::Op::derive_symmetric;
+    request.sealed = master.sealed;
+    Bytes parameters{static_cast<std::uint8_t>(master.algorithm), master.slot.reference};
+    append_be64(parameters, master.slot.version);
+    append(parameters, std::array{static_cast<std::uint8_t>(how.scheme), how.identifier});
+    request.fields.emplace_back(BytesView{parameters});
+    request.fields.emplace_back(BytesView{how.data});
+    return sealed(request);
+  }
+
   [[nodiscard]] bool busy() const override { return pool_.busy(); }
 
   Result<SecretBytes> tenant_secret(const std::string& organisation, std::string_view label,
@@ -187,6 +225,21 @@ class PooledVault final : public Vault {
     request.public_key = key.public_key;
     request.sealed = key.sealed;
     return request;
+  }
+
+  /// For a key that is yet to be sealed.
+  [[nodiscard]] wire::Request about_new(const std::string& organisation, const std::string& card,
+                                        card::KeySlot slot, card::Algorithm algorithm) const {
+    auto request = about(organisation, card);
+    request.slot = slot;
+    request.algorithm = algorithm;
+    request.kek_version = versions_.of(organisation).current;
+    return request;
+  }
+  Result<card::KeyHandle> sealed(const wire::Request& request) {
+    CARDEA_TRY(auto reply, ask(request));
+    return card::KeyHandle{request.algorithm, request.slot, std::move(reply.sealed),
+                           std::move(reply.public_key)};
   }
 
   /// Makes whatever the tenant lacks of a version, in a process of its own. Under `provisioning_`.
@@ -265,6 +318,21 @@ class PooledVault final : public Vault {
 
 Result<SecretBytes> Vault::tenant_secret(const std::string&, std::string_view, std::size_t) {
   return fail(Errc::unsupported, "this vault makes no secrets for tenants");
+}
+
+Result<card::KeyHandle> Vault::make_master(const std::string&, card::KeySlot, card::Algorithm, unsigned) {
+  return fail(Errc::unsupported, "this vault has no master keys");
+}
+Result<card::KeyHandle> Vault::import_master(const std::string&, card::KeySlot, card::Algorithm,
+                                             const SecretBytes&) {
+  return fail(Errc::unsupported, "this vault has no master keys");
+}
+Result<Bytes> Vault::check_value(const std::string&, const card::KeyHandle&) {
+  return fail(Errc::unsupported, "this vault has no master keys");
+}
+Result<card::KeyHandle> Vault::derive(const std::string&, const std::string&, card::KeySlot, card::Algorithm,
+                                      const card::KeyHandle&, const Derivation&) {
+  return fail(Errc::unsupported, "this vault has no master keys");
 }
 
 Result<SpareKey> Vault::make_spare(const std::string&, card::Algorithm) {

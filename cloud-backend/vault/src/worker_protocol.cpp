@@ -85,7 +85,7 @@ Result<Request> decode_request(BytesView message) {
   if (read.number(1) != kVersion)
     return fail(Errc::corrupt, "the server speaks another version of the signer protocol");
   const auto op = read.number(1);
-  if (op < 1 || op > static_cast<std::uint8_t>(Op::decrypt_block)) return damaged;
+  if (op < 1 || op > static_cast<std::uint8_t>(Op::check_value)) return damaged;
   Request out;
   out.op = static_cast<Op>(op);
   out.tenant = read.text8();

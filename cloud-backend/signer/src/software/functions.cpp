@@ -1,6 +1,8 @@
 // The functions of PKCS#11 that the signer calls, over one Token. Parameters come from our own code: lengths
 // are looked at where a mistake could write beyond a buffer, nothing else is.
 
+#include <openssl/rand.h>
+
 #include <algorithm>
 #include <exception>
 #include <memory>
@@ -274,6 +276,10 @@ CK_RV decrypt(CK_SESSION_HANDLE /*session*/, CK_BYTE* data, CK_ULONG size, CK_BY
   });
 }
 
+CK_RV generate_random(CK_SESSION_HANDLE /*session*/, CK_BYTE* out, CK_ULONG size) {
+  return RAND_bytes(out, static_cast<int>(size)) == 1 ? CKR_OK : CKR_FUNCTION_FAILED;
+}
+
 CK_FUNCTION_LIST functions() {
   CK_FUNCTION_LIST out{};
   out.version = {2, 40};
@@ -307,6 +313,7 @@ CK_FUNCTION_LIST functions() {
   out.C_Encrypt = &encrypt;
   out.C_DecryptInit = &decrypt_init;
   out.C_Decrypt = &decrypt;
+  out.C_GenerateRandom = &generate_random;
   return out;
 }
 

@@ -57,6 +57,40 @@ TEST_CASE("cli: verbs about keys and shares [B2] [B6] [B10] [B11]") {
   CHECK(client.sent.empty());
 }
 
+TEST_CASE("cli: card keys of an organisation are described, never named [A6]") {
+  auto call = parse({"org", "card-keys", "create", "A Trust", "--algorithm", "tdes-2key", "--three",
+                     "--key-version", "48", "--protocol", "scp03", "--i", "60", "--diversification", "emv"})
+                  .call;
+  CHECK(call.method == "POST");
+  CHECK(call.path == "/v1/admin/organisations/A%20Trust/card-keys");
+  CHECK(call.body == Json{{"algorithm", "tdes-2key"},
+                          {"three", true},
+                          {"key_version", 48},
+                          {"protocol", "scp03"},
+                          {"i", "60"},
+                          {"diversification", "emv"}});
+  call = parse({"org", "card-keys", "create", "x"}).call;
+  CHECK(call.body == Json{{"algorithm", "aes-256"}, {"three", false}, {"key_version", 1}});
+  call = parse({"org", "card-keys", "show", "x"}).call;
+  CHECK(call.method == "GET");
+  CHECK(call.list);
+  auto line = parse({"org", "card-keys", "retire", "x"});
+  CHECK(line.call.method == "DELETE");
+  CHECK(line.call.destructive);
+  CHECK_FALSE(line.execute);
+  CHECK(parse({"org", "card-keys", "retire", "x", "--execute"}).execute);
+  CHECK_THROWS_AS(parse({"org", "card-keys", "create", "x", "--algorithm", "des"}), CLI::ValidationError);
+  CHECK_THROWS_AS(parse({"org", "card-keys", "create", "x", "--key-version", "128"}), CLI::ValidationError);
+  CHECK_THROWS_AS(parse({"org", "card-keys", "import", "x"}), CLI::ValidationError);
+  CHECK_THROWS_AS(parse({"org", "card-keys", "import", "x", "--components", "1"}), CLI::ValidationError);
+  CHECK_THROWS_AS(parse({"org", "card-keys", "import", "x", "--components", "2", "--file", "f"}),
+                  CLI::ValidationError);
+  FakeClient client;
+  CHECK(parse({"org", "card-keys", "import", "x", "--file", "/nonexistent/key"}).call.act(client, false) ==
+        1);
+  CHECK(client.sent.empty());
+}
+
 TEST_CASE("cli: each verb is one request") {
   auto call =
       parse({"card", "create", "--org", "A Trust", "--user", "a@b", "--profile", "piv-nist", "--label", "L"})

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "cardea/card/stored_key.h"
+#include "cardea/keyring/masters.h"
 #include "cardea/vault/passcode_key.h"
 #include "cardea/vault/sealed_key.h"
 #include "ring_bench.h"
@@ -82,6 +83,46 @@ TEST_CASE("every key is wrapped anew in the background, and only then can the ol
   REQUIRE(bench.ring->rotate("acme").has_value());
   bench.wait_for("hsm.rotate", 2);
   CHECK(version_of(bench.load_key("card", 0x9A)) == 3);
+}
+
+TEST_CASE("master keys of cards' keys are wrapped anew with all others [B10][A6]") {
+  RingBench bench;
+  store::CardKeysRow set;
+  set.organisation = "acme";
+  set.number = 1;
+  set.check_values = Bytes(9);
+  for (const std::uint8_t identifier : {std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{3}}) {
+    set.masters.push_back(bench.ring
+                              ->import_master("acme", keyring::master_slot(identifier, 1), Algorithm::aes256,
+                                              SecretBytes{BytesView{Bytes(32, identifier)}})
+                              .value()
+                              .sealed);
+  }
+  auto& ledger = bench.database->key_ledger();
+  REQUIRE(ledger.add(set).has_value());
+  const auto before = bench.ring->check_value("acme", keyring::masters_of(set)[2]).value();
+
+  REQUIRE(bench.ring->rotate("acme").has_value());
+  bench.wait_for("hsm.rotate");
+  CHECK(bench.ring->rotation("acme").value().left == 0);
+  const auto masters = keyring::masters_of(ledger.card_keys("acme").value().front());
+  REQUIRE(masters.size() == 3);
+  for (const auto& master : masters)
+    CHECK(version_of(master) == 2);
+  CHECK(bench.ring->check_value("acme", masters[2]).value() == before);
+
+  // A damaged one is reported, and keeps the old version from being retired.
+  auto damaged = masters;
+  damaged[1].sealed[damaged[1].sealed.size() / 2] ^= 1U;
+  REQUIRE(ledger.replace_masters(ledger.card_keys("acme").value().front(),
+                                 {masters[0].sealed, damaged[1].sealed, masters[2].sealed}));
+  REQUIRE(bench.ring->rotate("acme").has_value());
+  bench.wait_for("bad hsm.rotate", 4);  // in each of three passes, and at the end
+  CHECK(bench.ring->rotation("acme").value().left == 1);
+  CHECK(bench.ring->retire("acme").error().code == Errc::conflict);
+  REQUIRE(ledger.retire_card_keys("acme", bench.clock.now()).has_value());
+  CHECK(bench.ring->rotation("acme").value().left == 0);
+  CHECK(bench.ring->retire("acme").has_value());
 }
 
 TEST_CASE("a rotation that was cut off goes on at the next start [B10]") {

@@ -10,6 +10,7 @@
 #include "cardea/hex.h"
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/cards.h"
+#include "cardea/test/block_cipher.h"
 #include "cardea/test/ports.h"
 #include "cardea/test/session_cipher.h"
 #include "cardea/test/software_key_vault.h"
@@ -55,11 +56,32 @@ class MemoryVault final : public vault::Vault {
     return vault::TenantSignature{std::move(signature), manifest_.public_key};
   }
   Result<card::PublicKey> manifest_key(const std::string&) override { return manifest_.public_key; }
+  Result<card::KeyHandle> make_master(const std::string& organisation, card::KeySlot slot,
+                                      card::Algorithm algorithm, unsigned parts) override {
+    SecretBytes key{card::key_size(algorithm)};
+    std::ranges::fill(key.expose(), static_cast<std::uint8_t>(slot.reference + parts));
+    return import_master(organisation, slot, algorithm, key);
+  }
+  Result<card::KeyHandle> import_master(const std::string& organisation, card::KeySlot slot,
+                                        card::Algorithm algorithm, const SecretBytes& key) override {
+    if (!available) return fail(Errc::unavailable, "the HSM has gone");
+    masters.emplace_back(key.expose());
+    return card::KeyHandle{
+        algorithm, slot, to_bytes(as_bytes(organisation + std::to_string(masters.size()))), {}};
+  }
+  Result<Bytes> check_value(const std::string&, const card::KeyHandle& master) override {
+    const bool des = master.algorithm == card::Algorithm::tdes;
+    const Bytes block(card::block_size(master.algorithm), des ? std::uint8_t{0} : std::uint8_t{1});
+    auto out = ecb_encrypt(master.algorithm, masters.back().expose(), block).value();
+    out.resize(vault::kCheckValueSize);
+    return out;
+  }
   Result<void> check() override { return {}; }
   [[nodiscard]] vault::Stats stats() const override { return {}; }
 
   bool available = true;
   unsigned uses = 0;  ///< of cards' keys
+  std::vector<SecretBytes> masters;
 
  private:
   SoftwareKeyVault manifest_keys_{99};

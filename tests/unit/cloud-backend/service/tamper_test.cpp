@@ -69,6 +69,34 @@ struct Attacked : Furnished {
     must(cards.block(card.id, "administrator"));
   }
 
+  static store::CardKeysRow card_keys(const char* organisation, std::uint64_t number, store::Time made) {
+    const auto mark = static_cast<std::uint8_t>(organisation[1]);
+    store::CardKeysRow row;
+    row.organisation = organisation;
+    row.number = number;
+    row.key_version = mark & 0x7FU;
+    row.check_values = Bytes(9, mark);
+    row.masters = {Bytes(70, mark), Bytes(71, mark), Bytes(72, mark)};
+    row.made_at = made;
+    return row;
+  }
+  /// One organisation uses its set, the other has retired one and uses another.
+  void add_card_keys() {
+    auto& ledger = database->key_ledger();
+    must(ledger.add(card_keys("org", 1, clock.now())));
+    must(ledger.add(card_keys("other", 5, clock.now())));
+    clock.advance(1s);
+    must(ledger.retire_card_keys("other", clock.now()));
+    auto row = card_keys("other", 6, clock.now());
+    row.protocol = 2;
+    row.options = 0x55;
+    row.scheme = 2;
+    row.algorithm = card::Algorithm::tdes;
+    row.parts = 2;
+    row.imported = true;
+    must(ledger.add(row));
+  }
+
   void first_life() {
     auto& ledger = database->key_ledger();
     for (const auto* organisation : {"org", "other"}) {
@@ -76,6 +104,7 @@ struct Attacked : Furnished {
       must(database->set_escrow_key(organisation, Bytes(32, organisation[1])));
       clock.advance(1s);
     }
+    add_card_keys();
     for (std::uint8_t n = 1; n < 3; ++n) {
       const auto& card = n == 1 ? victim : twin;
       must(database->set(card.id, store::RecoveryAnswers{Bytes(16, n),
@@ -118,6 +147,8 @@ struct Attacked : Furnished {
     const auto record = must(ledger.key_records("org", 0, 1)).at(0);
     CHECK(must(ledger.replace_key_record(record, record.value)));
     must(ledger.set_key_mode("org", store::KeyMode::resident));
+    CHECK(must(ledger.replace_masters(must(ledger.card_keys("org")).front(),
+                                      {Bytes(70, 9), Bytes(70, 8), Bytes(70, 7)})));
     must(database->set_escrow_key("org", Bytes(32, 0x77)));
     must(database->revoke_device("bobs", clock.now()));
     must(database->set_half(victim.id, "anns", Bytes(90, 9)));
@@ -169,7 +200,7 @@ struct Attacked : Furnished {
     if (table == "organisations") return "id = 'org'";
     if (table == "people") return "id = 'ann'";
     if (table == "devices") return "id = 'anns'";
-    if (table == "kek_versions") return "organisation = 'org'";
+    if (table == "kek_versions" || table == "card_keys") return "organisation = 'org'";
     if (table == "cards") return "number = " + std::to_string(number);
     if (std::ranges::find(columns, "card", &Intruder::Column::name) != columns.end())
       return "card = " + std::to_string(number);
@@ -213,7 +244,7 @@ Trial trial_of(const Attacked& f, const Attack& attack) {
     trial.card = std::get<std::string>(row[1]);
   } else if (part.table == "devices") {
     trial.device = std::get<std::string>(row[0]);
-  } else if (part.table == "kek_versions") {
+  } else if (part.table == "kek_versions" || part.table == "card_keys") {
     trial.idle = row[0] != audit::Value{std::string{"org"}};
   } else if (part.table == "organisations" || part.table == "people") {
     trial.idle = true;

@@ -8,6 +8,7 @@
 #include "cardea/http/router.h"
 #include "cardea/identity/authenticator.h"
 #include "cardea/keyring/keyring.h"
+#include "cardea/service/card_keys.h"
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/cards.h"
 #include "cardea/service/directory.h"
@@ -26,6 +27,7 @@ struct Application {
   service::Cards& cards;
   service::Directory& directory;
   service::KeyCare& key_care;
+  service::CardKeys& card_keys;
   identity::Authenticator& authenticator;
   store::Database& database;
   keyring::Keyring& vault;
@@ -44,6 +46,9 @@ std::vector<Route> admin_routes(const Application& application);
 
 /// The part of it that is about keys: pool, versions, modes.
 std::vector<Route> key_routes(const Application& application);
+
+/// The part about the master keys of cards' keys.
+std::vector<Route> card_key_routes(const Application& application);
 
 /// The part about shares and PINs.
 std::vector<Route> unseal_routes(const Application& application);

@@ -94,6 +94,14 @@ class Keyring final : public vault::Vault {
                                     std::size_t size) override;
   Result<vault::TenantSignature> sign_manifest(const std::string& organisation, BytesView digest) override;
   Result<card::PublicKey> manifest_key(const std::string& organisation) override;
+  Result<card::KeyHandle> make_master(const std::string& organisation, card::KeySlot slot,
+                                      card::Algorithm algorithm, unsigned parts) override;
+  Result<card::KeyHandle> import_master(const std::string& organisation, card::KeySlot slot,
+                                        card::Algorithm algorithm, const SecretBytes& key) override;
+  Result<Bytes> check_value(const std::string& organisation, const card::KeyHandle& master) override;
+  Result<card::KeyHandle> derive(const std::string& organisation, const std::string& card, card::KeySlot slot,
+                                 card::Algorithm algorithm, const card::KeyHandle& master,
+                                 const vault::Derivation& how) override;
   std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation, const std::string& card) override;
   Result<Bytes> rewrap(const std::string& organisation, const std::string& card,
                        const card::KeyHandle& key) override;
@@ -126,6 +134,7 @@ class Keyring final : public vault::Vault {
   Result<bool> fill(const std::stop_token& stop);
   Result<bool> wrap_some_of(const std::stop_token& stop);
   Result<bool> wrap_cards(const store::KekVersionRow& version, vault::Vault& vault);
+  Result<void> wrap_masters(const store::KekVersionRow& version, vault::Vault& vault);
   Result<Tally> count(const std::string& organisation, std::uint32_t below);
   void wait_for_quiet(const std::stop_token& stop) const;
 

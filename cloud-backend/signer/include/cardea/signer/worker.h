@@ -50,6 +50,9 @@ class Worker {
   Result<Reply> ecdh(const Request& request);
   Result<Reply> encrypt_block(const Request& request);
   Result<Reply> decrypt_block(const Request& request);
+  Result<Reply> make_symmetric(const Request& request);
+  Result<Reply> derive_symmetric(const Request& request);
+  Result<Reply> check_value(const Request& request);
   Result<Reply> tenant_secret(const Request& request);
   Result<Reply> adopt(const Request& request);
   Result<Reply> rewrap(const Request& request);
@@ -93,8 +96,15 @@ class Worker {
                       vault::KeyMaking origin);
   /// Uses a new key once, for a known answer or one that is checked.
   Result<void> try_out(Request trial);
+  Result<Reply> sealed_symmetric(const Request& request, const Ephemeral& key, vault::KeyMaking origin);
   /// Creates an imported key as a session object.
   Result<Ephemeral> create(std::vector<CK_ATTRIBUTE> attributes);
+  /// A symmetric key as a session object that can be wrapped.
+  Result<Ephemeral> create_symmetric(card::Algorithm algorithm, BytesView value);
+  /// Whole blocks in ECB mode with a key that was unsealed for it.
+  Result<SecretBytes> encrypt(const Ephemeral& key, card::Algorithm algorithm, BytesView blocks);
+  /// `encrypt_block` for keys of all kinds: what leaves it here must not leave the worker for a master key.
+  Result<Reply> encipher(const Request& request);
   Result<SecretBytes> sign(CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE mechanism, BytesView data,
                            std::size_t size);
   /// Remembers whether the HSM session is over.

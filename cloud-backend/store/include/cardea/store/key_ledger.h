@@ -57,6 +57,23 @@ struct ResidentKeyRow {
   Time made_at;
 };
 
+/// Master keys for the GlobalPlatform keys of an organisation's cards, and how those are made and used.
+struct CardKeysRow {
+  std::string organisation;
+  std::uint64_t number = 0;                             ///< tells the organisation's sets apart, from 1 on
+  std::uint8_t key_version = 1;                         ///< under which cards get the keys, 01 to 7F
+  std::uint8_t protocol = 3;                            ///< SCP02 or SCP03
+  std::uint8_t options = 0x70;                          ///< its parameter "i"
+  std::uint8_t scheme = 1;                              ///< vault::Diversification
+  card::Algorithm algorithm = card::Algorithm::aes256;  ///< of the master keys
+  unsigned parts = 0;                                   ///< of triple DES: 2 or 3
+  bool imported = false;
+  Bytes check_values;          ///< three octets for each master key
+  std::vector<Bytes> masters;  ///< sealed: one, or three for ENC, MAC, DEK; none once they are retired
+  Time made_at;
+  std::optional<Time> retired_at;
+};
+
 /// Lists of keys besides the cards' own records. Laws as Database.
 class KeyLedger {
  public:
@@ -96,6 +113,16 @@ class KeyLedger {
   /// Puts `value` in the place of `expected`, and counts it to the organisation's newest version. False, and
   /// nothing changed, when the record is another one now.
   virtual Result<bool> replace_key_record(const KeyRecordRow& expected, const Bytes& value) = 0;
+
+  // Master keys of cards' keys. An organisation uses one set at a time.
+  /// Errors: `conflict` when the organisation has a set in use, or one of that number.
+  virtual Result<void> add(const CardKeysRow& row) = 0;
+  /// The latest first.
+  virtual Result<std::vector<CardKeysRow>> card_keys(const std::string& organisation) = 0;
+  /// The same keys, sealed anew. False, and nothing changed, when they are others now.
+  virtual Result<bool> replace_masters(const CardKeysRow& expected, const std::vector<Bytes>& masters) = 0;
+  /// The set in use loses its keys. Errors: `not_found` when there is none.
+  virtual Result<void> retire_card_keys(const std::string& organisation, Time at) = 0;
 
   // Resident keys.
   /// Errors: `exhausted` when there are `cap` of them.

@@ -12,6 +12,7 @@
 #include "cardea/card/ports/key_vault.h"
 #include "cardea/result.h"
 #include "cardea/secret.h"
+#include "cardea/vault/diversification.h"
 
 namespace cardea::vault {
 
@@ -99,6 +100,24 @@ class Vault {
   /// The card-os port for one card; the vault outlives it.
   virtual std::unique_ptr<card::KeyVault> keys_of(const std::string& organisation,
                                                   const std::string& card) = 0;
+
+  // Master keys, from which the GlobalPlatform keys of an organisation's cards are made. Neither they nor
+  // what is made of them leave the signers in the clear, and a master key does nothing else: `denied` from
+  // KeyVault::encrypt_block. `slot` tells an organisation's master keys apart. `rewrap` takes them as keys of
+  // the card kMasterCard.
+  /// Made in the HSM. `parts`: 2 or 3, of triple DES; means nothing for AES. Errors: `invalid`, those of
+  /// KeyVault.
+  virtual Result<card::KeyHandle> make_master(const std::string& organisation, card::KeySlot slot,
+                                              card::Algorithm algorithm, unsigned parts);
+  virtual Result<card::KeyHandle> import_master(const std::string& organisation, card::KeySlot slot,
+                                                card::Algorithm algorithm, const SecretBytes& key);
+  /// The key check value, kCheckValueSize octets; public by design.
+  virtual Result<Bytes> check_value(const std::string& organisation, const card::KeyHandle& master);
+  /// A key of `card`, sealed as KeyVault::import_symmetric would. Errors: `invalid` for masters that do not
+  /// make keys of this kind (`makes`), `corrupt` for a master key of another organisation.
+  virtual Result<card::KeyHandle> derive(const std::string& organisation, const std::string& card,
+                                         card::KeySlot slot, card::Algorithm algorithm,
+                                         const card::KeyHandle& master, const Derivation& how);
 
   // Keys made ahead. `make_spare` is for one thread that lives as long as the vault: the key is made by a
   // signer of its own, of the lowest priority. `rest`, from any thread, ends that, in the middle of a key

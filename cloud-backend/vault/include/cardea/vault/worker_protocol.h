@@ -47,6 +47,10 @@ enum class Op : std::uint8_t {
   attest = 23,         ///< fields: facts (10 octets) → output (a certificate about the handle's key)
   attestation_certificate = 24,  ///< → output
   decrypt_block = 25,            ///< fields: block → output
+  make_symmetric = 26,    ///< fields: for triple DES how many parts it has (one octet, 2 or 3) → sealed
+  derive_symmetric = 27,  ///< sealed of a master key; fields: its algorithm (1), reference (1) and version
+                          ///< (8), scheme (1), key identifier (1); diversification data (10) → sealed
+  check_value = 28,       ///< → output (3 octets)
 };
 
 struct Request {
