@@ -153,6 +153,10 @@ bool Core::is_context(Handle context) const {
   return find_context(context) != nullptr;
 }
 
+bool Core::is_card(Handle card) const {
+  return find_card(card).context != nullptr;
+}
+
 Code Core::list_readers(Handle context, std::vector<std::string>& names) {
   const auto found = find_context(context);
   if (!found) return code::kInvalidHandle;

@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace cardea::agent {
 
@@ -15,12 +16,12 @@ bool named(const api::CardSummary& card, const std::string& id_or_label) {
 
 }  // namespace
 
-Agent::Agent(State::Device device, std::string ifd_socket)
-    : Agent{std::move(device), std::move(ifd_socket), api::make_system_connector()} {}
+Agent::Agent(State::Device device, Readers readers)
+    : Agent{std::move(device), std::move(readers), api::make_system_connector()} {}
 
-Agent::Agent(State::Device device, std::string ifd_socket, std::unique_ptr<api::HttpConnector> connector)
+Agent::Agent(State::Device device, Readers readers, std::unique_ptr<api::HttpConnector> connector)
     : device_{std::make_shared<const State::Device>(std::move(device))},
-      ifd_socket_{std::move(ifd_socket)},
+      readers_{std::move(readers)},
       connector_{std::move(connector)} {}
 
 api::Client Agent::new_client() const {
@@ -40,44 +41,64 @@ Result<api::CardSummary> Agent::find(const std::string& id_or_label) {
   return std::move(all.front());
 }
 
+/// Into the readers that it is in no more, or never was in.
+void Agent::put_everywhere(const api::CardSummary& card, Everywhere& place) const {
+  place.resize(readers_.size());
+  for (std::size_t i = 0; i < readers_.size(); ++i) {
+    if (place[i] && place[i]->status().phase != Phase::refused) continue;
+    // Each session owes proofs of its own.
+    const auto proofs_of = i == 0 ? card.id : card.id + '-' + std::string{readers_[i]->kind()};
+    place[i] = std::make_shared<InsertedCard>(card, new_client(), device_, readers_[i],
+                                              std::make_unique<LateProofs>(device_->proofs, proofs_of));
+  }
+}
+
 Result<InsertedCard::Status> Agent::insert(const std::string& id_or_label) {
   CARDEA_TRY(const auto card, find(id_or_label));
-  std::shared_ptr<InsertedCard> inserted;
+  Everywhere inserted;
   {
     const std::lock_guard lock{mutex_};
     if (stopped_) return fail(Errc::unavailable, "the agent is stopping");
     auto& place = inserted_[card.id];
-    if (!place || place->status().phase == Phase::refused) {
-      place = std::make_shared<InsertedCard>(card, new_client(), device_, ifd_socket_, device_->proofs);
-    }
+    put_everywhere(card, place);
     inserted = place;
   }
-  auto status = inserted->wait_until_settled(kSettleLimit);
-  if (status.phase == Phase::refused) {
-    forget(card.id, inserted);
-    return fail(Errc::denied, status.detail);
+  const auto end = std::chrono::steady_clock::now() + kSettleLimit;
+  std::optional<InsertedCard::Status> worst;
+  for (const auto& one : inserted) {
+    const auto left =
+        std::max(end - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration{0});
+    auto status = one->wait_until_settled(std::chrono::duration_cast<std::chrono::milliseconds>(left));
+    if (status.phase == Phase::refused) {
+      forget(card.id, inserted);
+      return fail(Errc::denied, status.detail);
+    }
+    if (!worst || worst->phase == Phase::inserted) worst = std::move(status);
   }
-  return status;
+  return *worst;
 }
 
 Result<void> Agent::eject(const std::string& id_or_label) {
-  std::shared_ptr<InsertedCard> ejected;
+  Everywhere ejected;
   {
     const std::lock_guard lock{mutex_};
     const auto at = std::find_if(inserted_.begin(), inserted_.end(), [&](const auto& entry) {
-      return named(entry.second->status().card, id_or_label);
+      return named(entry.second.front()->status().card, id_or_label);
     });
     if (at == inserted_.end()) return fail(Errc::not_found, id_or_label + ": no such card is inserted");
     ejected = std::move(at->second);
     inserted_.erase(at);
   }
-  ejected->eject();
-  (void)ejected->wait_until_over(std::chrono::steady_clock::now() + kFarewell);
+  for (const auto& one : ejected)
+    one->eject();
+  const auto end = std::chrono::steady_clock::now() + kFarewell;
+  for (const auto& one : ejected)
+    (void)one->wait_until_over(end);
   return {};
 }
 
 /// Unless another one has taken its place meanwhile.
-void Agent::forget(const std::string& id, const std::shared_ptr<InsertedCard>& card) {
+void Agent::forget(const std::string& id, const Everywhere& card) {
   const std::lock_guard lock{mutex_};
   const auto at = inserted_.find(id);
   if (at != inserted_.end() && at->second == card) inserted_.erase(at);
@@ -97,20 +118,25 @@ bool Agent::stop() {
     all.swap(inserted_);
   }
   stopping_.notify_all();
-  for (const auto& [id, card] : all)
-    card->eject();
+  for (const auto& [id, card] : all) {
+    for (const auto& one : card)
+      one->eject();
+  }
   bool over = true;
-  for (const auto& [id, card] : all)
-    over = card->wait_until_over(end) && over;
+  for (const auto& [id, card] : all) {
+    for (const auto& one : card)
+      over = one->wait_until_over(end) && over;
+  }
   return over;
 }
 
 std::vector<InsertedCard::Status> Agent::status() const {
   const std::lock_guard lock{mutex_};
   std::vector<InsertedCard::Status> out;
-  out.reserve(inserted_.size());
-  for (const auto& [id, card] : inserted_)
-    out.push_back(card->status());
+  for (const auto& [id, card] : inserted_) {
+    for (const auto& one : card)
+      out.push_back(one->status());
+  }
   return out;
 }
 

@@ -16,10 +16,13 @@ namespace cardea::agent {
 /// The daemon's cards: which are inserted, and the way to the server for each. Thread-safe.
 class Agent {
  public:
-  Agent(State::Device device, std::string ifd_socket);
+  using Readers = std::vector<std::shared_ptr<ReaderPort>>;
+
+  /// A card is put into each of `readers` (one at least), by a session of its own.
+  Agent(State::Device device, Readers readers);
 
   /// As above, with connections of another kind.
-  Agent(State::Device device, std::string ifd_socket, std::unique_ptr<api::HttpConnector> connector);
+  Agent(State::Device device, Readers readers, std::unique_ptr<api::HttpConnector> connector);
 
   /// What the server lets this workstation open.
   Result<std::vector<api::CardSummary>> cards();
@@ -30,7 +33,8 @@ class Agent {
   /// A connection of its own to the server, in the name of this workstation.
   [[nodiscard]] api::Client new_client() const;
 
-  /// By id or label. Returns where the card stands; an inserted one stays as it is. Errors: `not_found`,
+  /// By id or label. Returns where the card stands, of several readers in the first one where it is not
+  /// inserted; an inserted one stays as it is. Errors: `not_found`,
   /// `denied` with the server's sentence, `conflict` when a label fits several cards, `unavailable`.
   Result<InsertedCard::Status> insert(const std::string& id_or_label);
 
@@ -47,19 +51,24 @@ class Agent {
   /// How long the server may take to hear that a card was ejected.
   static constexpr std::chrono::milliseconds kFarewell{1500};
 
+  /// A card in several readers is there several times.
   [[nodiscard]] std::vector<InsertedCard::Status> status() const;
   [[nodiscard]] const State::Device& device() const { return *device_; }
 
  private:
-  void forget(const std::string& id, const std::shared_ptr<InsertedCard>& card);
+  /// One card, in each of the readers.
+  using Everywhere = std::vector<std::shared_ptr<InsertedCard>>;
+
+  void put_everywhere(const api::CardSummary& card, Everywhere& place) const;
+  void forget(const std::string& id, const Everywhere& card);
 
   const std::shared_ptr<const State::Device> device_;
-  const std::string ifd_socket_;
+  const Readers readers_;
   const std::unique_ptr<api::HttpConnector> connector_;
   mutable std::mutex mutex_;
   mutable std::condition_variable stopping_;
-  bool stopped_ = false;                                           // guarded by mutex_
-  std::map<std::string, std::shared_ptr<InsertedCard>> inserted_;  // by card id; guarded by mutex_
+  bool stopped_ = false;                        // guarded by mutex_
+  std::map<std::string, Everywhere> inserted_;  // by card id; guarded by mutex_
 };
 
 }  // namespace cardea::agent

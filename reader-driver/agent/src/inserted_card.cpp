@@ -9,9 +9,7 @@
 #include <thread>
 
 #include "cardea/api/remote_card.h"
-#include "cardea/link/socket.h"
 #include "cardea/secret.h"
-#include "late_proofs.h"
 
 namespace cardea::agent {
 
@@ -24,7 +22,6 @@ constexpr std::chrono::milliseconds kLongestPause{1000};
 /// An exchange that failed faster than this was cut off, not slow: asking again costs little, and the server
 /// runs it once.
 constexpr std::chrono::seconds kQuickFailure{3};
-constexpr std::chrono::seconds kHelloLimit{5};
 /// After a pause like this the server may have ended the session as idle.
 constexpr std::chrono::seconds kMayHaveEnded{1};
 /// How long the proof of a right PIN waits for a command to travel with.
@@ -52,12 +49,12 @@ std::string_view name(Phase phase) {
 class InsertedCard::Worker {
  public:
   Worker(api::CardSummary card, api::Client client, std::shared_ptr<const void> client_needs,
-         std::string ifd_socket, std::filesystem::path proofs)
+         std::shared_ptr<ReaderPort> reader, std::unique_ptr<LateProofs> proofs)
       : card_{std::move(card)},
         client_needs_{std::move(client_needs)},
         client_{std::move(client)},
-        ifd_socket_{std::move(ifd_socket)},
-        proofs_{std::move(proofs), card_.id} {}
+        reader_{std::move(reader)},
+        proofs_{std::move(proofs)} {}
 
   /// The thread.
   void run() noexcept;
@@ -70,16 +67,16 @@ class InsertedCard::Worker {
  private:
   void insert_again_and_again();
   void serve_one_insertion();
-  void serve(link::Channel& channel);
+  void serve(Stay& stay);
   Result<void> ensure_session();
   Result<void> show_late_proofs();
   void give_session_up(Errc why);
   void close_abandoned();
-  Result<std::shared_ptr<link::Channel>> put_into_reader();
+  Result<std::shared_ptr<Stay>> put_into_reader();
   Result<void> settle_reset();
   Result<Bytes> answer(Bytes command);
   void reset_at_power_off();
-  Result<void> settle_proof(link::Channel& channel);
+  Result<void> settle_proof(Stay& stay);
   Result<api::RemoteCard::Sent> send(BytesView octets);
   void enter(Phase phase, std::string detail);
   void pause();
@@ -88,10 +85,10 @@ class InsertedCard::Worker {
   const api::CardSummary card_;
   const std::shared_ptr<const void> client_needs_;  // before the client: outlives it
   api::Client client_;
-  const std::string ifd_socket_;
+  const std::shared_ptr<ReaderPort> reader_;
 
   // Used by the card's thread only.
-  LateProofs proofs_;
+  const std::unique_ptr<LateProofs> proofs_;
   std::optional<api::RemoteCard> remote_;  // while there is a session
   std::vector<api::CardSession> abandoned_;
   Clock::time_point last_exchange_;
@@ -103,14 +100,14 @@ class InsertedCard::Worker {
   std::string detail_;                       // guarded by mutex_
   bool stop_ = false;                        // guarded by mutex_
   bool over_ = false;                        // guarded by mutex_
-  std::shared_ptr<link::Channel> channel_;   // guarded by mutex_
+  std::shared_ptr<Stay> stay_;               // guarded by mutex_
 };
 
 InsertedCard::InsertedCard(api::CardSummary card, api::Client client,
-                           std::shared_ptr<const void> client_needs, std::string ifd_socket,
-                           std::filesystem::path proofs)
+                           std::shared_ptr<const void> client_needs, std::shared_ptr<ReaderPort> reader,
+                           std::unique_ptr<LateProofs> proofs)
     : worker_{std::make_shared<Worker>(std::move(card), std::move(client), std::move(client_needs),
-                                       std::move(ifd_socket), std::move(proofs))} {
+                                       std::move(reader), std::move(proofs))} {
   std::thread{[worker = worker_] { worker->run(); }}.detach();
 }
 
@@ -136,7 +133,7 @@ bool InsertedCard::wait_until_over(Clock::time_point end) const {
 
 InsertedCard::Status InsertedCard::Worker::status() const {
   const std::lock_guard lock{mutex_};
-  return {card_, phase_, detail_};
+  return {card_, phase_, detail_, std::string{reader_->kind()}};
 }
 
 InsertedCard::Status InsertedCard::Worker::wait_until_settled(std::chrono::milliseconds limit) const {
@@ -144,7 +141,7 @@ InsertedCard::Status InsertedCard::Worker::wait_until_settled(std::chrono::milli
   changed_.wait_for(lock, limit, [this] {
     return phase_ != Phase::waiting_for_server && phase_ != Phase::waiting_for_reader;
   });
-  return {card_, phase_, detail_};
+  return {card_, phase_, detail_, std::string{reader_->kind()}};
 }
 
 bool InsertedCard::Worker::wait_until_over(Clock::time_point end) const {
@@ -157,7 +154,7 @@ void InsertedCard::Worker::eject() {
     const std::lock_guard lock{mutex_};
     if (stop_) return;
     stop_ = true;
-    if (channel_) channel_->shut_down();
+    if (stay_) stay_->end();
     if (phase_ != Phase::refused) {
       phase_ = Phase::ejected;
       detail_.clear();
@@ -228,7 +225,7 @@ Result<void> InsertedCard::Worker::ensure_session() {
   if (remote_) return {};
   CARDEA_TRY(auto session, client_.open_session(card_.id));
   remote_.emplace(
-      std::move(session), [this](BytesView octets) { return send(octets); }, &proofs_);
+      std::move(session), [this](BytesView octets) { return send(octets); }, proofs_.get());
   last_exchange_ = Clock::now();
   close_abandoned();  // the server is there again
   return show_late_proofs();
@@ -243,7 +240,7 @@ Result<void> InsertedCard::Worker::show_late_proofs() {
   const auto code = shown.error().code;
   if (code != Errc::unavailable && code != Errc::not_found && code != Errc::denied) {
     for (const auto reference : api::kPinReferences)
-      proofs_.forget(reference);
+      proofs_->forget(reference);
   }
   give_session_up(code);
   return fail(Errc::unavailable, shown.error().what);
@@ -262,72 +259,61 @@ void InsertedCard::Worker::close_abandoned() {
   abandoned_.clear();
 }
 
-Result<std::shared_ptr<link::Channel>> InsertedCard::Worker::put_into_reader() {
-  CARDEA_TRY(auto socket, link::connect_to(ifd_socket_));
-  auto channel = std::make_shared<link::Channel>(std::move(socket));
-  CARDEA_CHECK(channel->set_deadline(kHelloLimit));
-  const link::Hello hello{link::kProtocolVersion, remote_->session().atr,
-                          card_.label.substr(0, link::kMaxLabel)};
-  CARDEA_CHECK(channel->send(link::FrameType::hello, link::encode(hello)));
-  CARDEA_TRY(const auto reply, channel->receive());
-  if (reply.type != link::FrameType::welcome) {
-    return fail(Errc::unavailable,
-                "the reader refuses: " + std::string{reply.payload.begin(), reply.payload.end()});
-  }
-  CARDEA_CHECK(channel->set_deadline(std::chrono::milliseconds{0}));  // pcscd may be silent for hours
+Result<std::shared_ptr<Stay>> InsertedCard::Worker::put_into_reader() {
+  CARDEA_TRY(auto stay, reader_->insert(remote_->session().atr, card_.label));
   const std::lock_guard lock{mutex_};
-  if (stop_) return fail(Errc::unavailable, "ejected");
-  channel_ = channel;
-  return channel;
+  if (stop_) {
+    stay->end();
+    return fail(Errc::unavailable, "ejected");
+  }
+  stay_ = stay;
+  return stay;
 }
 
 /// From insertion to removal.
 void InsertedCard::Worker::serve_one_insertion() {
-  const auto channel = put_into_reader();
-  if (!channel) {
-    enter(Phase::waiting_for_reader, channel.error().what);
+  const auto stay = put_into_reader();
+  if (!stay) {
+    enter(Phase::waiting_for_reader, stay.error().what);
     pause();
     return;
   }
   enter(Phase::inserted, "");
   remote_->owe_reset();
-  serve(**channel);
-  (*channel)->shut_down();
+  serve(**stay);
+  (*stay)->end();
   const std::lock_guard lock{mutex_};
-  channel_.reset();
+  stay_.reset();
 }
 
-void InsertedCard::Worker::serve(link::Channel& channel) {
+void InsertedCard::Worker::serve(Stay& stay) {
   while (true) {
-    auto frame = channel.receive();
-    if (!frame) {  // pcscd has gone, or the card was ejected
+    auto request = stay.next();
+    if (!request) {  // pcscd has gone, or the card was ejected
       enter(Phase::waiting_for_reader, "the reader has let the card go");
       pause();
       return;
     }
-    switch (frame->type) {
-      case link::FrameType::power_on:
-      case link::FrameType::reset:
+    switch (request->what) {
+      case Stay::Ask::power_on:
+      case Stay::Ask::reset:
         remote_->owe_reset();
         continue;
-      case link::FrameType::power_off:
+      case Stay::Ask::power_off:
         reset_at_power_off();
         continue;
-      case link::FrameType::transmit:
+      case Stay::Ask::transmit:
         break;
-      default:
-        continue;
     }
-    auto response = answer(std::move(frame->payload));
+    auto response = answer(std::move(request->command));
     if (response) {
       patience_ = std::chrono::milliseconds{0};
-      if (!channel.send(link::FrameType::response, *response, frame->number)) return;
-      if (auto settled = settle_proof(channel); !settled)
-        response = tl::unexpected{std::move(settled).error()};
+      if (!stay.respond(*request, *response)) return;
+      if (auto settled = settle_proof(stay); !settled) response = tl::unexpected{std::move(settled).error()};
     }
     if (!response) {
       // The card is taken out, for the application too, and at once; a new session brings it back.
-      channel.shut_down();
+      stay.end();
       give_session_up(response.error().code);
       enter(Phase::waiting_for_server, response.error().what);
       pause();
@@ -362,8 +348,8 @@ Result<Bytes> InsertedCard::Worker::answer(Bytes command) {
 
 /// After a right PIN: whoever logs in mostly wants something at once, and the proof travels with that. Where
 /// nothing comes, it goes by itself, for until it arrives the PIN has cost a try.
-Result<void> InsertedCard::Worker::settle_proof(link::Channel& channel) {
-  if (!remote_->owes_proof() || channel.wait_readable(kProofWaits)) return {};
+Result<void> InsertedCard::Worker::settle_proof(Stay& stay) {
+  if (!remote_->owes_proof() || stay.next_within(kProofWaits)) return {};
   auto settled = remote_->settle();
   // Not heard of: again in front of the next command, which will tell whether the server is there.
   if (!settled && settled.error().code == Errc::unavailable) return {};

@@ -1,19 +1,20 @@
 #pragma once
 
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "cardea/api/client.h"
+#include "late_proofs.h"
+#include "reader_port.h"
 
 namespace cardea::agent {
 
 /// Where an inserted card stands.
 enum class Phase : std::uint8_t {
   waiting_for_server,  ///< the server cannot be reached; tried again and again
-  waiting_for_reader,  ///< the driver is not there or its slots are taken; tried again and again
+  waiting_for_reader,  ///< the reader is not there or its slots are taken; tried again and again
   inserted,            ///< in the reader
   refused,             ///< the server will not have it; over
   ejected,             ///< taken out by its user; over
@@ -22,7 +23,7 @@ enum class Phase : std::uint8_t {
 std::string_view name(Phase phase);
 
 /// One card that is to be in a reader: a thread of its own opens a session at the server, puts the card into
-/// a slot of the driver and answers each command by one exchange, inline, with nothing in between. Whatever
+/// a reader and answers each command by one exchange, inline, with nothing in between. Whatever
 /// breaks is built again until the card is ejected: a lost server or session takes the card out, which
 /// applications understand, and brings it back.
 ///
@@ -33,13 +34,14 @@ class InsertedCard {
     api::CardSummary card;
     Phase phase = Phase::waiting_for_server;
     std::string detail;  ///< why it is where it is; empty when inserted
+    std::string reader;  ///< which kind of reader it is meant for (ReaderPort::kind)
   };
 
   /// `client` is this card's alone; what it refers to (its key) is kept alive by `client_needs`. Proofs of
-  /// PINs that are on their way are kept in `proofs` (late_proofs.h); where that is empty, a right PIN is
-  /// answered when its proof has arrived.
+  /// PINs that are on their way are kept in `proofs`; where that keeps nothing, a right PIN is answered when
+  /// its proof has arrived.
   InsertedCard(api::CardSummary card, api::Client client, std::shared_ptr<const void> client_needs,
-               std::string ifd_socket, std::filesystem::path proofs = {});
+               std::shared_ptr<ReaderPort> reader, std::unique_ptr<LateProofs> proofs);
   InsertedCard(const InsertedCard&) = delete;
   InsertedCard& operator=(const InsertedCard&) = delete;
   /// Ejects, and waits for nothing.

@@ -9,7 +9,10 @@
 #include <thread>
 
 #include "agent.h"
+#include "cardea/pcsc_link/unix_transport.h"
+#include "cardea/resource/server.h"
 #include "control.h"
+#include "manager_port.h"
 #include "platform/process.h"
 #include "recovery.h"
 #include "state.h"
@@ -38,6 +41,7 @@ json to_json(const agent::InsertedCard::Status& status) {
   auto out = to_json(status.card);
   out["phase"] = agent::name(status.phase);
   out["detail"] = status.detail;
+  out["reader"] = status.reader;
   return out;
 }
 
@@ -45,7 +49,7 @@ void print_cards(const json& cards, bool with_phase) {
   for (const auto& card : cards) {
     std::cout << card.value("id", "") << "  " << card.value("profile", "") << "  " << card.value("label", "");
     if (with_phase) {
-      std::cout << "  " << card.value("phase", "");
+      std::cout << "  " << card.value("reader", "") << ": " << card.value("phase", "");
       if (const auto detail = card.value("detail", ""); !detail.empty()) std::cout << " (" << detail << ')';
     }
     std::cout << '\n';
@@ -165,20 +169,49 @@ bool left_alone(const std::shared_ptr<agent::Agent>& daemon) {
   return daemon.use_count() == 1;
 }
 
-int run(const agent::State& state, const std::string& ifd_socket, const std::vector<std::string>& wanted,
-        const std::string& level) {
+struct RunOptions {
+  std::string readers = "pcscd";
+  std::string ifd_socket = "/run/cardea/ifd.sock";
+  std::string pcsc_socket = pcsc_link::unix_socket_path();
+  std::vector<std::string> wanted;
+  std::string level = "info";
+};
+
+/// Where cards are shown: the driver in pcscd, and the resource manager that connectors ask.
+struct Places {
+  agent::Agent::Readers ports;
+  std::shared_ptr<resource::Manager> manager;
+  std::unique_ptr<resource::Server> server;  // ends before the manager
+};
+
+Result<Places> open_places(const RunOptions& options) {
+  Places out;
+  if (options.readers != "connector") out.ports.push_back(agent::make_driver_port(options.ifd_socket));
+  if (options.readers == "pcscd") return out;
+  CARDEA_TRY(auto listener, pcsc_link::listen_unix(options.pcsc_socket));
+  out.manager = std::make_shared<resource::Manager>();
+  out.ports.push_back(agent::make_manager_port(out.manager));
+  out.server = std::make_unique<resource::Server>(*out.manager, std::move(listener),
+                                                  [](const std::string& line) { spdlog::info("{}", line); });
+  return out;
+}
+
+int run(const agent::State& state, const RunOptions& options) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("cardea-agent"));
-  spdlog::set_level(spdlog::level::from_str(level));
+  spdlog::set_level(spdlog::level::from_str(options.level));
   agent::guard_memory();
   agent::StopSignal stop_signal;  // before there are threads
 
   if (auto prepared = state.prepare(); !prepared) return explain(prepared.error());
   auto device = state.load();
   if (!device) return explain(device.error());
+  auto places = open_places(options);
+  if (!places) return explain(places.error());
   // Shared with threads that a server which does not answer may keep busy for longer than we wait for them.
-  auto daemon = std::make_shared<agent::Agent>(std::move(*device), ifd_socket);
-  spdlog::info("device={} server={} reader={}", daemon->device().device, daemon->device().server.text,
-               ifd_socket);
+  auto daemon = std::make_shared<agent::Agent>(std::move(*device), places->ports);
+  spdlog::info("device={} server={}", daemon->device().device, daemon->device().server.text);
+  if (options.readers != "connector") spdlog::info("reader=pcscd socket={}", options.ifd_socket);
+  if (options.readers != "pcscd") spdlog::info("reader=connector socket={}", options.pcsc_socket);
 
   Result<void> served;
   std::jthread control{[&](const std::stop_token& stop) {
@@ -187,10 +220,11 @@ int run(const agent::State& state, const std::string& ifd_socket, const std::vec
     // Without its control socket the daemon is of no use: end the process the way a signal would.
     if (!served) stop_signal.raise();
   }};
-  std::thread{[daemon, wanted] { insert_at_start(*daemon, wanted); }}.detach();
+  std::thread{[daemon, wanted = options.wanted] { insert_at_start(*daemon, wanted); }}.detach();
   spdlog::info("stopping on {}", stop_signal.wait());
   control.request_stop();
   const bool quiet = daemon->stop();
+  places->server.reset();
   control.join();
   const int code = served ? kDone : explain(served.error());
   // What is still waiting for the server would meet a process that takes itself apart.
@@ -255,13 +289,22 @@ int main_with(const std::vector<std::string>& arguments) {
   enrol_verb->add_option("--name", enrolment.device_name,
                          "how the server lists this workstation; default: its host name");
 
-  std::string ifd_socket = "/run/cardea/ifd.sock";
-  std::string level = "info";
-  std::vector<std::string> wanted;
+  RunOptions running;
   auto* run_verb = app.add_subcommand("run", "run the daemon in the foreground");
-  run_verb->add_option("--ifd-socket", ifd_socket, "where the reader driver listens")->capture_default_str();
-  run_verb->add_option("--insert", wanted, "cards to insert at once, by id or label, or 'all'");
-  run_verb->add_option("--log-level", level, "debug, info, warning or error")
+  run_verb
+      ->add_option("--readers", running.readers,
+                   "who shows the cards to programs: pcscd (the driver), connector (the WINSCARD connector, "
+                   "without pcscd), or both, each with a session of its own")
+      ->check(CLI::IsMember({"pcscd", "connector", "both"}))
+      ->capture_default_str();
+  run_verb->add_option("--ifd-socket", running.ifd_socket, "where the reader driver listens")
+      ->capture_default_str();
+  run_verb
+      ->add_option("--pcsc-socket", running.pcsc_socket,
+                   "where to listen for connectors; they look in CARDEA_PCSC_SOCKET, or at the default")
+      ->capture_default_str();
+  run_verb->add_option("--insert", running.wanted, "cards to insert at once, by id or label, or 'all'");
+  run_verb->add_option("--log-level", running.level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
 
@@ -288,7 +331,7 @@ int main_with(const std::vector<std::string>& arguments) {
   }
 
   const agent::State state{state_directory};
-  if (*run_verb) return run(state, ifd_socket, wanted, level);
+  if (*run_verb) return run(state, running);
   if (recovery.chosen()) {
     const auto done = recovery.run(state);
     return done ? kDone : explain(done.error());

@@ -20,7 +20,8 @@ struct AgentBench : CardBench {
     agent::State::Device device;
     device.server = *agent::parse_server_url("https://cards.example");
     device.key = api::generate_signing_key();
-    daemon = std::make_unique<agent::Agent>(std::move(device), socket(),
+    daemon = std::make_unique<agent::Agent>(std::move(device),
+                                            agent::Agent::Readers{agent::make_driver_port(socket())},
                                             std::make_unique<test::FakeConnector>(server));
   }
   std::unique_ptr<agent::Agent> daemon;

@@ -30,8 +30,8 @@ struct CardBench {
   [[nodiscard]] std::unique_ptr<agent::InsertedCard> insert(const std::string& label = "badge") const {
     return std::make_unique<agent::InsertedCard>(
         api::CardSummary{"c", label, "piv-nist", "active", ""},
-        api::Client{std::make_unique<FakeConnection>(server), "https://cards.example", *key}, key, socket(),
-        folder.path());
+        api::Client{std::make_unique<FakeConnection>(server), "https://cards.example", *key}, key,
+        agent::make_driver_port(socket()), std::make_unique<agent::LateProofs>(folder.path(), "c"));
   }
   /// As pcscd does: wait, look, until the slot is as wanted.
   void settle(bool present) const {

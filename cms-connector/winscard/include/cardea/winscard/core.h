@@ -47,6 +47,7 @@ class Core {
   /// Ends a wait in another thread first.
   Code release(Handle context);
   [[nodiscard]] bool is_context(Handle context) const;
+  [[nodiscard]] bool is_card(Handle card) const;
 
   /// The names of the readers, in the resource manager's order. Codes: kNoReadersAvailable.
   Code list_readers(Handle context, std::vector<std::string>& names);

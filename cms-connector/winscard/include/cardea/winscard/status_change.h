@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -31,12 +32,16 @@ inline constexpr std::uint32_t kUnpowered = 0x0400;
 inline constexpr const char* kPlugAndPlay = R"(\\?PnP?\Notification)";
 bool is_plug_and_play(const std::string& name);
 
+/// The most readers that one call may watch in pcsc-lite, and more than Windows takes.
+inline constexpr std::size_t kMaxWatched = 16;
+
 /// One SCARD_READERSTATE.
 struct Watched {
   std::string name;
   std::uint32_t current = watch::kUnaware;
   std::uint32_t event = 0;
-  Bytes atr;  ///< of the card that `event` is about
+  std::optional<Bytes> atr;  ///< of the card that `event` is about, empty without one; nothing unless `event`
+                             ///< is about a reader
 };
 
 /// What SCardGetStatusChange makes of the readers it sees: the systems differ.
