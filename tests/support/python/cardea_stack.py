@@ -5,6 +5,9 @@
     subprocess.run(["opensc-tool", "-a"])
     card.remove()
     stack.stop()
+
+With readers="connector" there is no pcscd: the agent is the resource manager, and programs reach it with
+stack.connector_env() in their environment. With readers="both" they have the choice.
 """
 
 import json
@@ -70,7 +73,8 @@ class Card:
 class Stack:
     """See the module's text. Everything lives below `directory`."""
 
-    def __init__(self, directory, server_config="", organisation="Test Trust", environment=None, log_level="debug"):
+    def __init__(self, directory, server_config="", organisation="Test Trust", environment=None, log_level="debug",
+                 readers="pcscd"):
         self.directory = Path(directory)
         self.bin = build_directory() / "bin"
         self.lib = build_directory() / "lib"
@@ -79,6 +83,8 @@ class Stack:
         self.data = self.directory / "server"
         self.agent_state = self.directory / "agent"
         self.ifd_socket = self.directory / "ifd.sock"
+        self.pcsc_socket = self.directory / "pcsc.sock"
+        self.readers = readers
         # Without a pool unless a test is about it: keys in the making take the processor from everything else.
         self._server_config = server_config if "[pool]" in server_config else server_config + "\n[pool]\nrsa2048 = 0\n"
         self._environment = environment or {}
@@ -95,7 +101,8 @@ class Stack:
         self.write_server_config()
         self.start_server()
         self.cli("org", "create", self.organisation)
-        self.start_pcscd()
+        if self.readers != "connector":
+            self.start_pcscd()
         self.enrol()
         self.start_agent()
         return self
@@ -183,7 +190,8 @@ class Stack:
 
     def run_agent(self, state):
         """An agent of its own for each state directory, all at the one driver."""
-        agent = Child("cardea-agent", [self.bin / "cardea-agent", "--state-dir", state, "run", "--ifd-socket", self.ifd_socket],
+        agent = Child("cardea-agent", [self.bin / "cardea-agent", "--state-dir", state, "run", "--readers", self.readers,
+                                       "--ifd-socket", self.ifd_socket, "--pcsc-socket", self.pcsc_socket],
                       self.directory / f"{Path(state).name}.log", self._environment).start()
         wait_until(lambda: self.agent_cli("status", check=False, state=state) is not None, 20, "the agent answers")
         return agent
@@ -208,6 +216,12 @@ class Stack:
         text = self._run([self.bin / "cardea-agent", "--state-dir", state or self.agent_state, *arguments, "--json"], check=check)
         return json.loads(text) if text else None
 
+    def connector_env(self, preload=False):
+        """For a program that is to reach the agent itself instead of pcscd."""
+        way = {"LD_PRELOAD": str(self.lib / "libcardea-winscard.so")} if preload else \
+            {"LD_LIBRARY_PATH": str(self.lib / "cardea" / "winscard")}
+        return {**way, "CARDEA_PCSC_SOCKET": str(self.pcsc_socket)}
+
     def new_card(self, profile="piv-yubikey5", insert=True):
         self._cards += 1
         label = f"card {self._cards}"
@@ -216,7 +230,12 @@ class Stack:
         return card.insert() if insert else card
 
     def wait_for_card(self, present, timeout=20, reader=READER):
-        """By SCardGetStatusChange, as any application would wait."""
+        """By SCardGetStatusChange, as any application would wait; wherever cards are shown."""
+        if self.readers != "pcscd":
+            subprocess.run([self.bin / "pcsc_probe", "wait-present" if present else "wait-empty", reader], check=True,
+                           env={**os.environ, **self.connector_env()}, timeout=timeout + 10)
+        if self.readers == "connector":
+            return
         from smartcard import scard  # pcscd must be up before the module is used
 
         result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
