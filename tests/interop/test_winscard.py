@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -53,7 +54,7 @@ def converse(stack, way, scenario, answers=None, reader=READER):
     probe = subprocess.Popen([stack.bin / "pcsc_probe", scenario, reader], env=environment(stack, way), text=True,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     # With its children, which hold the pipe that is read here.
-    guard = threading.Timer(60, os.killpg, (probe.pid, signal.SIGKILL))
+    guard = threading.Timer(15, os.killpg, (probe.pid, signal.SIGKILL))
     guard.start()
     try:
         lines = []
@@ -101,20 +102,16 @@ def test_same_symbols_as_libpcsclite(both):
 
 def test_removal_and_insertion(both, shown):
     """[A1][A2] A card that is ejected, and put back: what connections, waits and transactions hear of it."""
-    def answers(way):
-        def eject():
-            both.agent_cli("eject", shown.id)
+    def eject():
+        both.agent_cli("eject", shown.id)
 
-        def insert():
-            # Both readers must have seen the card go before it comes back.
-            both.wait_for_card(present=False)
-            both.agent_cli("insert", shown.id)
-
-        return {"eject": eject, "insert": insert}
+    def insert():
+        both.wait_for_card(present=False)  # in both ways, before it comes back
+        both.agent_cli("insert", shown.id)
 
     printed = {}
     for way in ("pcscd", "connector"):
-        printed[way] = converse(both, way, "removal", answers(way))
+        printed[way] = converse(both, way, "removal", {"eject": eject, "insert": insert})
         both.wait_for_card(present=True)
     same(printed["pcscd"], printed["connector"])
 
@@ -130,9 +127,8 @@ PROGRAMS = {
     "pkcs11 objects": ["pkcs11-tool", "--module", OPENSC_MODULE, "-O"],
     "yubico": ["yubico-piv-tool", "-r", READER, "-a", "status"],
     "ykman": ["ykman", "-r", READER, "piv", "info"],
-    "pyscard": ["python3", "-c", "import smartcard.System as s; r = s.readers(); print(r); c = r[0].createConnection(); c.connect();"
+    "pyscard": ["/usr/bin/python3", "-c", "import smartcard.System as s; r = s.readers(); print(r); c = r[0].createConnection(); c.connect();"
                                  "print(c.getATR(), c.transmit([0, 0xA4, 4, 0, 5, 0xA0, 0, 0, 3, 8]))"],
-    "pcsc_scan": ["pcsc_scan", "-rn"],
 }
 
 
@@ -142,7 +138,8 @@ def test_programs_print_the_same(both, shown, program):
     runs = [subprocess.run(PROGRAMS[program], env=environment(both, way), capture_output=True, text=True, timeout=120, check=False)
             for way in ("pcscd", "connector")]
     assert runs[0].returncode == 0, runs[0].stderr
-    same(*(run.stdout + run.stderr for run in runs))
+    # pkcs11-tool prints where its objects are in its own memory.
+    same(*(re.sub(r"object \d+", "object", run.stdout + run.stderr) for run in runs))
     assert runs[1].returncode == 0
 
 
@@ -225,4 +222,4 @@ def test_issued_through_the_connector(alone, tool, tmp_path):
     assert sorted(json.loads(issued.stdout)["slots"]) == ["9A", "9C", "9D", "9E"]
     status = subprocess.run(["yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", "471147", "-a", "status"], env=env,
                             capture_output=True, text=True, timeout=60, check=True)
-    assert status.stdout.count("Subject DN:	CN=Ada Example") == 4, status.stdout
+    assert status.stdout.count("CN=Ada Example") == 4, status.stdout

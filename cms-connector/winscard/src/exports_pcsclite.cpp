@@ -267,7 +267,7 @@ LONG SCardControl(SCARDHANDLE hCard, DWORD dwControlCode, LPCVOID pbSendBuffer, 
                   LPVOID pbRecvBuffer, DWORD cbRecvLength, LPDWORD lpBytesReturned) {
   return guarded([&]() -> Code {
     set(lpBytesReturned, DWORD{0});
-    if (cbSendLength > MAX_BUFFER_SIZE_EXTENDED || cbRecvLength > MAX_BUFFER_SIZE_EXTENDED) {
+    if (cbSendLength > MAX_BUFFER_SIZE_EXTENDED) {
       return core().is_card(to_handle(hCard)) ? code::kInsufficientBuffer : code::kInvalidHandle;
     }
     Bytes answer;
@@ -295,8 +295,7 @@ LONG SCardTransmit(SCARDHANDLE hCard, const SCARD_IO_REQUEST* pioSendPci, LPCBYT
       return code::kInvalidHandle;
     }
     const auto room = *pcbRecvLength;
-    if (cbSendLength > MAX_BUFFER_SIZE_EXTENDED || room > MAX_BUFFER_SIZE_EXTENDED)
-      return code::kInsufficientBuffer;
+    if (cbSendLength > MAX_BUFFER_SIZE_EXTENDED) return code::kInsufficientBuffer;
     pcsc_link::Transmitted answer;
     const WipeOnExit wiper{answer.response};
     const auto outcome = core().transmit(to_handle(hCard), narrow(pioSendPci->dwProtocol),

@@ -39,11 +39,11 @@ constexpr Word kWords[] = {
 
 extern "C" const char* pcsc_stringify_error(const LONG error) {
   const auto value = static_cast<unsigned long>(error);
+  // Good until the thread's next call, as there.
+  static thread_local std::array<char, 75> text{};
+  std::snprintf(text.data(), text.size(), "Unknown error: 0x%08lX", value);
   for (const auto& word : kWords) {
-    if (word.value == value) return word.text;
+    if (word.value == value) std::snprintf(text.data(), text.size(), "%s", word.text);
   }
-  // Good until the thread's next call.
-  static thread_local std::array<char, 75> unknown{};
-  std::snprintf(unknown.data(), unknown.size(), "Unknown error: 0x%08lX", value);
-  return unknown.data();
+  return text.data();
 }

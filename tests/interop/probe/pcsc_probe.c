@@ -3,7 +3,7 @@
    must not depend on who answers.
 
    pcsc_probe SCENARIO READER      scenarios: see kScenarios below
-   Scenarios that need somebody to insert or eject say what they wait for ("> …") and go on by themselves. */
+   Scenarios that need somebody to insert or eject say what is to be done ("> …") and go on when they read a line. */
 #include <PCSC/reader.h>
 #include <PCSC/winscard.h>
 #include <pthread.h>
@@ -180,6 +180,7 @@ static void connects(void) {
   SHOW(SCardConnect(context, longest, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &card, &active));
 }
 
+/* Not from exclusive to shared by SCardReconnect: pcscd 1.9.9 keeps the lock then, and who connects next waits for ever. */
 static void sharing(void) {
   SCARDHANDLE one = 0, two = 0;
   DWORD active = 0;
@@ -187,17 +188,20 @@ static void sharing(void) {
   SHOW(SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &two, &active));
   SHOW(SCardConnect(context, reader, SCARD_SHARE_DIRECT, 0, &two, &active));
   SHOW(SCardConnect(context, reader, SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T1, &two, &active));
-  SHOW(SCardReconnect(one, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &active));
+  SHOW(verify(one));
+  SHOW(SCardBeginTransaction(one));
+  SHOW(verify(one));
+  SHOW(SCardEndTransaction(one, SCARD_LEAVE_CARD));
+  SHOW(SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &two, &active));
+  SHOW(SCardDisconnect(one, SCARD_LEAVE_CARD));
+
+  SHOW(SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &one, &active));
   SHOW(SCardConnect(context, reader, SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T1, &two, &active));
   SHOW(SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0, &two, &active));
   SHOW(SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_ANY, &two, &active));
   show_number("active", active);
   SHOW(SCardDisconnect(two, SCARD_LEAVE_CARD));
   SHOW(SCardReconnect(one, SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &active));
-  SHOW(SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &two, &active));
-  SHOW(SCardBeginTransaction(one));
-  SHOW(verify(one));
-  SHOW(SCardEndTransaction(one, SCARD_LEAVE_CARD));
   SHOW(SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &two, &active));
   SHOW(SCardDisconnect(one, SCARD_LEAVE_CARD));
   SHOW(SCardDisconnect(one, SCARD_LEAVE_CARD));
@@ -630,9 +634,12 @@ static void changes(void) {
   SHOW(SCardGetStatusChange(context, 50, seen, 1));
 }
 
+/* Asks for something, and goes on when it is done. */
 static void say(const char* what) {
+  char line[8];
   printf("> %s\n", what);
   fflush(stdout);
+  if (fgets(line, sizeof line, stdin) == NULL) exit(1);
 }
 
 static void wait_for(SCARD_READERSTATE* seen, DWORD flag) {
@@ -643,7 +650,8 @@ static void wait_for(SCARD_READERSTATE* seen, DWORD flag) {
   } while ((seen->dwEventState & flag) == 0);
 }
 
-/* From a reader with a card: it is taken out, and comes back. */
+/* From a reader with a card: it is taken out, and comes back. No reset is asked for meanwhile: pcscd would tell the
+   other connections of one. */
 static void removal(void) {
   SCARD_READERSTATE seen = {reader, NULL, SCARD_STATE_UNAWARE, 0, 0, {0}};
   must(SCardGetStatusChange(context, 0, &seen, 1), "SCardGetStatusChange");
@@ -662,7 +670,6 @@ static void removal(void) {
   SHOW(SCardBeginTransaction(card));
   SHOW(SCardEndTransaction(held, SCARD_LEAVE_CARD));
   SHOW(SCardReconnect(card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, SCARD_LEAVE_CARD, &active));
-  SHOW(SCardReconnect(card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, SCARD_RESET_CARD, &active));
   SCARDHANDLE direct = 0;
   SHOW(SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &direct, &active));
   SHOW(SCardConnect(context, reader, SCARD_SHARE_DIRECT, 0, &direct, &active));
@@ -755,8 +762,6 @@ static void service_gone(void) {
   SCARDCONTEXT other = 0;
   SHOW(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &other));
   say("start");
-  char line[8];
-  if (fgets(line, sizeof line, stdin) == NULL) exit(1);
   SHOW(verify(card));
   SHOW(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &other));
   card = open_card(other, SCARD_SHARE_SHARED);
