@@ -40,6 +40,8 @@ const Columns kCardSheet{{"ID", "id"},
                          {"In issuance", "passcode/in_issuance"},
                          {"Secret held by", "passcode/holders"},
                          {"Tenant escrow", "passcode/tenant_escrow"},
+                         {"Card manager", "card_manager/note"},
+                         {"Its key versions", "card_manager/key_versions"},
                          {"Holder", "holder_name"},
                          {"Organisation", "organisation"},
                          {"Created", "created_at"}};

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "act.h"
 #include "cardea/api/jose.h"
+#include "cardea/hex.h"
 #include "cardea/http/interface.h"
 #include "json.h"
 
@@ -44,6 +46,17 @@ Json describe(const service::PasscodeView& view) {
           {"holders", view.holders},
           {"tenant_escrow", view.tenant_escrow}};
 }
+/// Which GlobalPlatform keys open a secure channel to the card, and what to think of it.
+Json describe(const std::vector<std::uint8_t>& key_versions) {
+  auto versions = Json::array();
+  for (const auto version : key_versions)
+    versions.push_back(to_hex(Bytes{version}));
+  const bool initial = std::ranges::find(key_versions, 0xFF) != key_versions.end();
+  const char* note = "open to whoever has its keys";
+  if (key_versions.empty()) note = "closed: it has no keys (cardea org card-keys)";
+  if (initial) note = "WARNING: it has its first keys (FF) still; who has these can issue it anew";
+  return {{"key_versions", versions}, {"note", note}};
+}
 Json describe(const service::CardView& view) {
   const auto& row = view.row;
   Json out{{"id", row.id},
@@ -56,6 +69,7 @@ Json describe(const service::CardView& view) {
            {"holder_name", view.holder_name},
            {"created_at", rfc3339(row.created_at)}};
   if (view.passcode) out["passcode"] = describe(*view.passcode);
+  if (view.key_versions) out["card_manager"] = describe(*view.key_versions);
   if (view.pins) out["pins"] = {{"pin", describe(view.pins->pin)}, {"puk", describe(view.pins->puk)}};
   return out;
 }

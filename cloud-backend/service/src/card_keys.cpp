@@ -60,6 +60,18 @@ store::CardKeysRow row_of(const CardKeySettings& settings, bool imported) {
   return out;
 }
 
+CardKeySettings settings_of(const store::CardKeysRow& row) {
+  CardKeySettings out;
+  out.algorithm = row.algorithm;
+  out.parts = row.parts;
+  out.three = row.masters.size() > 1;
+  out.key_version = row.key_version;
+  out.protocol = static_cast<Protocol>(row.protocol);
+  out.options = row.options;
+  out.scheme = static_cast<Diversification>(row.scheme);
+  return out;
+}
+
 }  // namespace
 
 Result<Algorithm> card_key_algorithm(const CardKeySettings& settings) {
@@ -175,6 +187,36 @@ Result<store::CardKeysRow> CardKeys::retire(const std::string& organisation, con
   CARDEA_CHECK(world_.database.key_ledger().retire_card_keys(tenant.id, world_.clock.now()));
   CARDEA_TRY(auto after, world_.database.key_ledger().card_keys(tenant.id));
   return std::move(after.front());
+}
+
+std::array<std::uint8_t, 10> diversification_data(std::uint32_t serial) {
+  Bytes octets(4);
+  append_be32(octets, serial);
+  std::array<std::uint8_t, 10> out{};
+  std::ranges::copy(octets, out.begin());
+  return out;
+}
+
+Result<std::optional<card::gp::SecurityDomainKeys>> first_keys(World world, const store::CardRow& card) {
+  // Nobody uses the card yet: what is looked at is the organisation's rows.
+  CARDEA_CHECK(world.database.changes().check_card(card.id, {}));
+  CARDEA_TRY(const auto sets, world.database.key_ledger().card_keys(card.organisation));
+  if (sets.empty() || sets.front().retired_at) return std::optional<card::gp::SecurityDomainKeys>{};
+  const auto settings = settings_of(sets.front());
+  CARDEA_TRY(const auto algorithm, card_key_algorithm(settings));
+
+  card::gp::SecurityDomainKeys out;
+  out.protocol = settings.protocol;
+  out.options = settings.options;
+  out.version = settings.key_version;
+  out.diversification = diversification_data(card.serial);
+  out.make = [&vault = world.vault, organisation = card.organisation, id = card.id, algorithm,
+              masters = keyring::masters_of(sets.front()), scheme = settings.scheme,
+              data = out.diversification](std::uint8_t identifier, card::KeySlot slot) {
+    const auto& master = masters.size() == 1 ? masters.front() : masters.at(identifier - 1U);
+    return vault.derive(organisation, id, slot, algorithm, master, {scheme, identifier, data});
+  };
+  return std::optional{std::move(out)};
 }
 
 }  // namespace cardea::service

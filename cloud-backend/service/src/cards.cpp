@@ -7,7 +7,9 @@
 
 #include "card_note.h"
 #include "cardea/card/card.h"
+#include "cardea/card/gp/domain_keys.h"
 #include "cardea/service/card_audit.h"
+#include "cardea/service/card_keys.h"
 
 namespace cardea::service {
 namespace {
@@ -107,8 +109,9 @@ Result<void> Cards::make(const store::CardRow& row, const std::string& actor) {
             {}};
   const auto keys = world_.vault.keys_of(row.organisation, row.id);
   CardAudit audit{world_, {row.organisation, row.id, actor}};
+  CARDEA_TRY(auto domain_keys, first_keys(world_, row));
   return card::make_factory_card(
-      *card::find_profile(row.profile), {row.serial},
+      *card::find_profile(row.profile), {row.serial, std::move(domain_keys)},
       {*store, *keys, pins, world_.crypto, world_.cipher, world_.clock, world_.rng, audit});
 }
 
@@ -183,6 +186,7 @@ Result<CardView> Cards::show(const std::string& card) {
   CARDEA_TRY(pins.puk, counter(*records, card::PinRef::puk));
   views.front().pins = pins;
   CARDEA_TRY(views.front().passcode, secrets_.view(row));
+  CARDEA_TRY(views.front().key_versions, card::gp::key_versions(*world_.database.card_store(row.id)));
   return std::move(views.front());
 }
 

@@ -253,6 +253,9 @@ Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
       return fail(Errc::invalid, "a PIN has 1 to 255 tries");
     }
     if (const auto* plain = std::get_if<card::PlainPin>(update.value)) {
+      // Values that everybody knows, and those that a channel into the card has hidden on the way.
+      if (!update.factory_value && !plain->through_channel && !options_.allow_plain)
+        return fail(Errc::denied, "PINs are not taken in plain text here");
       CARDEA_TRY(auto record, register_plain(update, plain->value));
       records.push_back(std::move(record));
     } else if (const auto* registration = std::get_if<card::PinRegistration>(update.value)) {

@@ -124,6 +124,34 @@ TEST_CASE("10,000 signatures: each unwrapped key is destroyed, one at a time [B3
 }
 
 TEST_CASE(
+    "keys of cards: the master key and the new one are objects of one operation, then gone [A6][B3][B9]") {
+  const TestToken token;
+  const auto log = (token.directory() / "calls").string();
+  {
+    const auto vault = vault::Vault::open(options_through_shim(token, log, 0)).value();
+    const SecretBytes octets{32};
+    const auto master = vault->import_master("acme", {1, 1}, card::Algorithm::aes256, octets).value();
+    for (std::uint8_t n = 0; n < 100; ++n) {
+      vault::Derivation how{vault::Diversification::kdf3, static_cast<std::uint8_t>(1 + n % 3), {}};
+      how.data[4] = n;
+      REQUIRE(vault->derive("acme", "card-1", {0xA0, n}, card::Algorithm::aes256, master, how).has_value());
+    }
+    // Refused after the master key was unwrapped, and before.
+    CHECK_FALSE(vault->derive("acme", "card-1", {0xA0, 1}, card::Algorithm::aes256, master,
+                              {vault::Diversification::kdf3, 9, {}}));
+    CHECK_FALSE(vault->derive("other", "card-1", {0xA0, 1}, card::Algorithm::aes256, master, {}));
+    CHECK(vault->check_value("acme", master).has_value());
+    CHECK(vault->check().has_value());
+  }
+  const auto calls = read_log(log);
+  CHECK(calls.made == 1 + 100 * 2 + 1 + 1);
+  CHECK(calls.gone == calls.made);
+  CHECK(calls.left == 0);
+  CHECK(calls.unmatched == 0);
+  CHECK(calls.most_at_once == 1);  // the octets of a new key come after the master key has gone
+}
+
+TEST_CASE(
     "a module that fails and lies: no wrong result leaves, nothing is left behind, the pool goes on "
     "[B9][B12]") {
   const TestToken token;

@@ -139,3 +139,55 @@ TEST_CASE("card keys: which keys cards get of which master keys") {
   CHECK(code(on_cards(aes128, 0, Protocol::scp03, 0x70, kdf3, 0)) == Errc::invalid);
   CHECK(code(on_cards(aes128, 0, Protocol::scp03, 0x70, kdf3, 0xFF)) == Errc::invalid);
 }
+
+TEST_CASE("card keys: a card that is made gets its own, under the organisation's key version [A6]") {
+  Fixture f;
+  const auto bare = f.issue();
+  CHECK(f.cards.show(bare.id)->key_versions == std::vector<std::uint8_t>{});
+  CHECK(f.vault.derived.empty());
+
+  CardKeySettings settings;
+  settings.three = true;
+  settings.key_version = 0x30;
+  REQUIRE(f.card_keys.create("org", settings, "a").has_value());
+  const auto card = f.issue();
+  CHECK(f.cards.show(card.id)->key_versions == std::vector<std::uint8_t>{0x30});
+  REQUIRE(f.vault.derived.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CAPTURE(i);
+    const auto& one = f.vault.derived[i];
+    CHECK(one.algorithm == Algorithm::aes256);
+    CHECK(one.master.slot.reference == i + 1);
+    CHECK(one.how.identifier == i + 1);
+    CHECK(one.how.scheme == Diversification::kdf3);
+    CHECK(BytesView{one.how.data}.first(4).back() == 0);
+    CHECK(read_be(BytesView{one.how.data}.subspan(4, 4)) == card.serial);
+  }
+  CHECK(f.cards.show(bare.id)->key_versions->empty());
+
+  REQUIRE(f.card_keys.retire("org", "a").has_value());
+  CHECK(f.cards.show(f.issue().id)->key_versions->empty());
+  CHECK(f.cards.show(card.id)->key_versions == std::vector<std::uint8_t>{0x30});
+}
+
+TEST_CASE("card keys: one master key makes all three; triple DES masters make what the protocol takes") {
+  Fixture f;
+  REQUIRE(f.card_keys
+              .create("org", {Algorithm::tdes, 3, false, 1, Protocol::scp02, 0x55, Diversification::emv}, "a")
+              .has_value());
+  f.issue();
+  REQUIRE(f.vault.derived.size() == 3);
+  for (const auto& one : f.vault.derived) {
+    CHECK(one.algorithm == Algorithm::tdes);
+    CHECK(one.master.slot.reference == 1);
+    CHECK(one.how.scheme == Diversification::emv);
+  }
+}
+
+TEST_CASE("card keys: without the HSM no card is made, and none is left half made [A6]") {
+  Fixture f;
+  REQUIRE(f.card_keys.create("org", {}, "a").has_value());
+  f.vault.available = false;
+  CHECK(f.cards.issue({"org", {}, "piv-nist", ""}, "a").error().code == Errc::unavailable);
+  CHECK(f.database->cards("org").value().empty());
+}

@@ -79,6 +79,22 @@ class MemoryVault final : public vault::Vault {
   Result<void> check() override { return {}; }
   [[nodiscard]] vault::Stats stats() const override { return {}; }
 
+  /// Every octet of such a key is its identifier.
+  Result<card::KeyHandle> derive(const std::string& organisation, const std::string& card, card::KeySlot slot,
+                                 card::Algorithm algorithm, const card::KeyHandle& master,
+                                 const vault::Derivation& how) override {
+    derived.push_back({algorithm, master, how});
+    return keys_of(organisation, card)
+        ->import_symmetric(slot, algorithm,
+                           SecretBytes{BytesView{Bytes(card::key_size(algorithm), how.identifier)}});
+  }
+
+  struct Derived {
+    card::Algorithm algorithm;
+    card::KeyHandle master;
+    vault::Derivation how;
+  };
+  std::vector<Derived> derived;
   bool available = true;
   unsigned uses = 0;  ///< of cards' keys
   std::vector<SecretBytes> masters;

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "cardea/card/gp/key_set.h"
+#include "cardea/card/gp/domain_keys.h"
 #include "cardea/service/world.h"
 #include "cardea/store/key_ledger.h"
 
@@ -58,5 +60,14 @@ class CardKeys {
 
   World world_;
 };
+
+/// For a card that is about to be made: its first keys, which the HSM derives from the organisation's master
+/// keys when the card asks for them. None when the organisation has no card keys. Errors: `corrupt` when
+/// their row is not what it was left as.
+Result<std::optional<card::gp::SecurityDomainKeys>> first_keys(World world, const store::CardRow& card);
+
+/// What is derived from for a card: 00 00 00 00, the serial number, 00 00. VISA2 reads octets 1, 2 and 5 to 8
+/// of it, EMV octets 5 to 10.
+std::array<std::uint8_t, 10> diversification_data(std::uint32_t serial);
 
 }  // namespace cardea::service

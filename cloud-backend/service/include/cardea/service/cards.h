@@ -31,6 +31,7 @@ struct CardView {
   // Where one card is shown, not in lists.
   std::optional<PinsView> pins;
   std::optional<PasscodeView> passcode;
+  std::optional<std::vector<std::uint8_t>> key_versions{};  ///< of its GlobalPlatform keys
 };
 
 /// Makes and manages cards. Each act is in the audit log; a card in the making is announced there before
