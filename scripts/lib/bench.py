@@ -63,10 +63,28 @@ def pcscd(directory, text, ready):
         daemon.stop()
 
 
+def apdu_round(reader, count, env=None):
+    """Microseconds for one SCardTransmit."""
+    return json.loads(output(BIN / "bench_apdu_loop", "--reader", reader, "--apdu", APDU, "--count", count, "--json",
+                             env={**os.environ, **(env or {})}))["median_us"]
+
+
 def apdu_rounds(reader, rounds, count):
-    """Microseconds for one SCardTransmit, a figure a round."""
-    return Figure([json.loads(output(BIN / "bench_apdu_loop", "--reader", reader, "--apdu", APDU, "--count", count,
-                                     "--json"))["median_us"] for _ in range(rounds)])
+    return Figure([apdu_round(reader, count) for _ in range(rounds)])
+
+
+def measure_cardea(stack, rounds):
+    """The same card through pcscd and through the WINSCARD connector, in turn."""
+    stack.agent.stop()
+    stack.readers = "both"
+    stack.start_agent()
+    card = stack.new_card("piv-yubikey5")
+    runs = [(apdu_round(READER, 5000), apdu_round(READER, 5000, stack.connector_env())) for _ in range(rounds)]
+    card.remove()
+    stack.agent.stop()
+    stack.readers = "pcscd"
+    stack.start_agent()
+    return (Figure(values) for values in zip(*runs))
 
 
 def measure_floor(directory, rounds):
@@ -209,12 +227,13 @@ def main():
         try:
             output(BIN / "cardea-cms", "ca", "init", directory / "ca")
             if "apdu" in only:
-                card = stack.new_card("piv-yubikey5")
-                cardea = apdu_rounds(READER, options.rounds, 5000)
-                card.remove()
+                cardea, connector = measure_cardea(stack, options.rounds)
                 print(f"APDU (c) Cardea                    {cardea.text('us')}   {cardea.middle / floor.middle:.1f} x floor, "
-                      f"{vpcd.middle / cardea.middle:.0f} times as fast as vpcd", flush=True)
-                flat |= {"apdu_floor_us": floor.middle, "apdu_vpcd_us": vpcd.middle, "apdu_cardea_us": cardea.middle}
+                      f"{vpcd.middle / cardea.middle:.0f} times as fast as vpcd")
+                print(f"APDU (d) Cardea, without pcscd     {connector.text('us')}   {connector.middle / cardea.middle:.2f} x (c)",
+                      flush=True)
+                flat |= {"apdu_floor_us": floor.middle, "apdu_vpcd_us": vpcd.middle, "apdu_cardea_us": cardea.middle,
+                         "apdu_connector_us": connector.middle}
             if "sign" in only:
                 for algorithm, plan in {"rsa2048": "piv-standard", "p256": "piv-p256"}.items():
                     _, card = issue(stack, directory, plan)

@@ -126,6 +126,7 @@ Served::~Served() {
     over_ = true;
   }
   handed_.notify_all();
+  channel_.transport().shut_down();  // before a call that is broken off could be answered
   if (context_) context_->interrupt();
   if (second_.joinable()) second_.join();
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cardea/test/print.h"
+#include "context.h"
 #include "fake_card.h"
 
 using namespace cardea;
@@ -297,33 +298,34 @@ TEST_CASE("Ending a transaction with a reset tells everybody, oneself included [
 }
 
 TEST_CASE("Who waits for a transaction gets it in order [A2]") {
-  const Bench bench;
-  const auto owner = bench.context();
-  const auto mine = bench.connect(*owner);
-  std::vector<std::unique_ptr<Context>> others;
-  std::vector<CardId> ids;
-  for (int i = 0; i < 5; ++i) {
-    others.push_back(bench.context());
-    ids.push_back(bench.connect(*others.back()));
-  }
+  const auto hub = std::make_shared<resource::Hub>(resource::Options{});
+  (void)hub->insert(std::make_shared<FakeCard>());
+  const auto connected = [&] {
+    auto context = std::make_unique<resource::HubContext>(hub);
+    Connected out;
+    REQUIRE(context->connect(kFirst, share::kShared, kEither, out) == code::kSuccess);
+    return std::pair{std::move(context), out.card};
+  };
+  const auto in_line = [&] {
+    const resource::Hub::Lock lock{hub->mutex};
+    return hub->readers[0]->queue.size();
+  };
+  std::vector<std::pair<std::unique_ptr<resource::HubContext>, CardId>> others;
+  for (int i = 0; i < 5; ++i)
+    others.push_back(connected());
+  const auto [owner, mine] = connected();
   REQUIRE(owner->begin(mine) == code::kSuccess);
-  std::mutex mutex;
-  std::vector<std::size_t> order;
+  std::vector<std::size_t> order;  // guarded by the transaction
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < others.size(); ++i) {
-    std::promise<void> started;
     threads.emplace_back([&, i] {
-      started.set_value();
-      CHECK(others[i]->begin(ids[i]) == code::kSuccess);
-      {
-        const std::lock_guard lock{mutex};
-        order.push_back(i);
-      }
-      CHECK(others[i]->end(ids[i], disposition::kLeave) == code::kSuccess);
+      const auto& [context, card] = others[i];
+      CHECK(context->begin(card) == code::kSuccess);
+      order.push_back(i);
+      CHECK(context->end(card, disposition::kLeave) == code::kSuccess);
     });
-    started.get_future().wait();
-    // In line, which is seen from outside by the line's length only: a moment for the last step.
-    std::this_thread::sleep_for(std::chrono::milliseconds{30});
+    while (in_line() <= i)
+      std::this_thread::yield();
   }
   REQUIRE(owner->end(mine, disposition::kLeave) == code::kSuccess);
   for (auto& thread : threads)
