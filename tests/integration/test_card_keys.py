@@ -2,7 +2,10 @@
 
 import json
 import os
+import pty
+import select
 import subprocess
+import termios
 
 import pytest
 
@@ -98,6 +101,64 @@ def test_components_of_several_officers(stack, organisation):
     assert [(action, good) for action, good, _ in audit(stack, organisation)] == [
         ("organisation.card_keys.import.intent", True), ("organisation.card_keys.import", False),
         ("organisation.card_keys.import.intent", True), ("organisation.card_keys.import", True)]
+
+
+class Terminal:
+    """cardea at a terminal: what is typed, and all that is seen."""
+
+    def __init__(self, stack, *arguments):
+        self._here, there = pty.openpty()
+        self.process = subprocess.Popen([stack.bin / "cardea", "--socket", stack.data / "admin.sock", *arguments],
+                                        stdin=there, stdout=there, stderr=there, start_new_session=True)
+        self._there = there
+        self.seen = ""
+        self._read = 0  # up to where it has been looked at
+
+    def wait_for(self, text, seconds=30):
+        """Until that is on the screen, behind what was waited for last."""
+        while text not in self.seen[self._read:]:
+            assert select.select([self._here], [], [], seconds)[0], f"no {text!r} in {self.seen!r}"
+            self.seen += os.read(self._here, 4096).decode()
+        self._read = self.seen.index(text, self._read) + len(text)
+
+    def type(self, line):
+        os.write(self._here, line.encode() + b"\n")
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self._there)[3] & termios.ECHO)
+
+    def end(self):
+        status = self.process.wait(30)
+        while select.select([self._here], [], [], 0)[0]:
+            self.seen += os.read(self._here, 4096).decode()
+        os.close(self._there)
+        os.close(self._here)
+        return status
+
+
+@pytest.mark.parametrize("agreed", [False, True])
+def test_officers_at_a_terminal(stack, organisation, agreed):
+    """[A6] What is typed is not shown, what is mistyped is asked for again, and nothing is sent before the check value is agreed to."""
+    other = bytes(a ^ b for a, b in zip(MASTER, MASK))
+    terminal = Terminal(stack, "org", "card-keys", "import", organisation, "--components", "2")
+    terminal.wait_for("component 1 of 2, master key (not shown): ")
+    assert not terminal.echoes()
+    terminal.type(MASK.hex()[:-1])
+    terminal.wait_for("it has 64 hexadecimal digits")
+    terminal.wait_for("component 1 of 2, master key (not shown): ")
+    terminal.type(MASK.hex())
+    terminal.wait_for("component 2 of 2, master key (not shown): ")
+    terminal.type(other.hex())
+    terminal.wait_for("master key: check value ECDCD8")
+    terminal.wait_for("Type yes: ")
+    assert terminal.echoes()
+    terminal.type("yes" if agreed else "no")
+    assert terminal.end() == (0 if agreed else 1)
+    if not agreed:
+        assert "the keys were not agreed to; nothing was sent" in terminal.seen
+    for secret in (MASK.hex(), other.hex(), MASTER.hex()):
+        assert secret[:20] not in terminal.seen
+    assert [one["check_values"] for one in stack.cli("org", "card-keys", "show", organisation)] == ([["ECDCD8"]] if agreed else [])
 
 
 def test_a_file_of_keys(stack, organisation, tmp_path):

@@ -3,8 +3,10 @@
 The organisation's master key is imported, as that of a card management system would be: so the test knows the cards' keys.
 """
 
+import json
 import os
 import random
+import subprocess
 import threading
 import time
 
@@ -13,6 +15,7 @@ import pytest
 from cardea_stack import FACTORY_PIN, Stack
 from pcsc import Connection, PcscError, verify_command
 from processes import memory_of, wait_until
+import scp02
 from scp03 import Scp03, check_value, diversified
 
 MASTER = os.urandom(32)
@@ -28,9 +31,7 @@ def stack(scratch):
     running = Stack(scratch / "gp", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")
     try:
         running.start()
-        running._run([running.bin / "cardea", "--socket", running.data / "admin.sock", "org", "card-keys", "import",
-                      running.organisation, "--components", "2", "--key-version", str(VERSION), "--kcv",
-                      check_value(MASTER).hex()], input_text=components(MASTER))
+        import_keys(running, (MASTER,), "--kcv", check_value(MASTER).hex())
         yield running
     finally:
         try:
@@ -39,9 +40,17 @@ def stack(scratch):
             running.kill()
 
 
-def components(key):
-    mask = os.urandom(len(key))
-    return f"{mask.hex()}\n{bytes(a ^ b for a, b in zip(key, mask)).hex()}\n"
+def import_keys(stack, masters, *options):
+    """The ceremony, with two officers: `cardea org card-keys import … --json`, parsed."""
+    typed = ""
+    for key in masters:
+        mask = os.urandom(len(key))
+        typed += f"{mask.hex()}\n{bytes(a ^ b for a, b in zip(key, mask)).hex()}\n"
+    command = [stack.bin / "cardea", "--socket", stack.data / "admin.sock", "org", "card-keys", "import", stack.organisation,
+               "--components", "2", "--key-version", VERSION, "--json", *options]
+    done = subprocess.run([str(part) for part in command], input=typed, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.fixture
@@ -205,8 +214,53 @@ def test_an_organisation_without_card_keys(stack):
             "key_versions": [], "note": "closed: it has no keys (cardea org card-keys)"}
     finally:
         card.remove()
-        stack._run([stack.bin / "cardea", "--socket", stack.data / "admin.sock", "org", "card-keys", "import",
-                    stack.organisation, "--components", "2", "--key-version", str(VERSION)], input_text=components(MASTER))
+        import_keys(stack, (MASTER,))
+
+
+@pytest.mark.parametrize("scheme, make", [("visa2", scp02.visa2), ("emv", scp02.emv)])
+def test_triple_des(stack, scheme, make):
+    """[A6] An organisation whose management system speaks SCP02: a set of three master keys, diversified as it does."""
+    masters = tuple(os.urandom(16) for _ in range(3))
+    stack.cli("org", "card-keys", "retire", stack.organisation, "--execute")
+    imported = import_keys(stack, masters, "--algorithm", "tdes-2key", "--three", "--diversification", scheme)
+    assert imported["protocol"] == "scp02" and imported["i"] == "55"
+    assert imported["check_values"] == [scp02.check_value(key).hex().upper() for key in masters]
+    card = stack.new_card("piv-nist")
+    try:
+        def keys(kdd):
+            return tuple(make(master, kdd)[i] for i, master in enumerate(masters))
+
+        with Connection() as connection:
+            selected(connection)
+            assert "06092A864886FC6B040255" in connection.transmit("80CA006600")[0]
+            for level in (0x01, 0x03):
+                host = scp02.Scp02(connection.transmit, keys).open(level)
+                data, word = host.send(GET_STATUS_ISD)
+                assert word == "9000" and data.startswith("E3")
+    finally:
+        card.remove()
+        stack.cli("org", "card-keys", "retire", stack.organisation, "--execute")
+        import_keys(stack, (MASTER,))
+
+
+def test_the_hsm_gets_a_new_key_encryption_key(stack, card):
+    """[A6][B10] Keys of cards and their master keys are wrapped anew: channels open, and cards are made, when the old key is gone."""
+    before = stack.cli("hsm", "rotate", "--org", stack.organisation)
+
+    def at_rest():
+        status, = (row for row in stack.cli("hsm", "status") if row["name"] == stack.organisation)
+        return status["state"] == "at rest" and status["left"] == 0 and status["version"] == before["version"]
+
+    wait_until(at_rest, 60, "all keys are wrapped anew")
+    assert stack.cli("hsm", "retire", "--org", stack.organisation)["oldest_version"] == before["version"]
+    with Connection() as connection:
+        assert channel(selected(connection)).open().send(GET_STATUS_ISD)[1] == "9000"
+    card.eject()
+    another = stack.new_card("piv-nist")
+    with Connection() as connection:
+        assert channel(selected(connection)).open().send(GET_STATUS_ISD)[1] == "9000"
+    another.remove()
+    card.insert()
 
 
 def test_card_keys_stay_out_of_the_server(stack):

@@ -88,10 +88,10 @@ Result<SecretBytes> key_in(const KeyForm& form, std::string& line) {
 Result<SecretBytes> component(const KeyForm& form, const std::string& prompt) {
   const bool person = ::isatty(STDIN_FILENO) != 0;
   for (;;) {
-    if (person) std::cerr << prompt << " (not shown): " << std::flush;
     std::optional<std::string> line;
     {
-      const Hidden hidden;
+      const Hidden hidden;  // before anybody is asked to type
+      if (person) std::cerr << prompt << " (not shown): " << std::flush;
       line = line_from(STDIN_FILENO);
     }
     if (!line) return fail(Errc::invalid, prompt + " is missing");
