@@ -60,4 +60,17 @@ void add_authority_options(CLI::App& command, Options& options) {
       ->capture_default_str();
 }
 
+void add_key_options(CLI::App& command, Options& options) {
+  auto& care = options.care;
+  command.add_option(
+      "--import-key", care.import_keys,
+      "9D=FILE: the key that was made elsewhere (PKCS#12, PKCS#8); may be given several times");
+  command.add_option("--import-pass-file", care.import_passphrases,
+                     "9D=FILE: file with the passphrase of that key");
+  command.add_option(
+      "--escrow-to", care.escrow_to,
+      "Certificate (PEM) for whose holder a copy of each such key is sealed; may be given several times");
+  command.add_option("--escrow-dir", care.escrow_directory, "Where the copies go: GUID-9D.p7m");
+}
+
 }  // namespace cardea::cms::cli

@@ -13,6 +13,10 @@ void add_secret_options(CLI::App& command, Options& options);
 void add_remote_options(CLI::App& command, Options& options);
 void add_authority_options(CLI::App& command, Options& options);
 
+/// Keys that are made off the card, and their escrow.
+void add_key_options(CLI::App& command, Options& options);
+/// inspect, unblock, change-pin, change-puk, renew, revoke, recycle
+void add_care_commands(CLI::App& app, Options& options, int& exit);
 void add_batch_command(CLI::App& app, Options& options, int& exit);
 
 }  // namespace cardea::cms::cli

@@ -71,15 +71,18 @@ int parse_and_run(int argc, char** argv) {
                     "Make up PIN, PUK and management key, and write them to this new file");
   issue->add_flag("--keep-secrets", options.keep_secrets, "Leave PIN, PUK and management key as they are");
   issue->add_flag("--replace", options.replace, "Issue anew a card that is issued already");
+  add_key_options(*issue, options);
   issue->callback([&] { exit = run(Verb::issue, options); });
 
   auto* resume = app.add_subcommand("resume", "Go on with an interrupted issuance");
   add_card_options(*resume, options);
   add_authority_options(*resume, options);
   add_secret_options(*resume, options);
+  add_key_options(*resume, options);
   resume->callback([&] { exit = run(Verb::resume, options); });
 
   add_batch_command(app, options, exit);
+  add_care_commands(app, options, exit);
 
   auto* rollback = app.add_subcommand("rollback", "Bring the card back to what it was before an issuance");
   add_card_options(*rollback, options);

@@ -25,6 +25,14 @@ struct AuthorityOptions {
   unsigned timeout_seconds = 120;
 };
 
+/// What was said to the verbs that care for a card.
+struct CareOptions {
+  std::string reason = "unspecified", guid, escrow_directory;
+  std::vector<std::string> slots, certificates, import_keys, import_passphrases, escrow_to;
+  bool new_keys = false;
+  bool wipe = false;
+};
+
 /// What was said on the command line; texts are empty where nothing was said.
 struct Options {
   std::string reader, plan, ca_directory, subject, upn, email, state;
@@ -42,9 +50,10 @@ struct Options {
   bool json = false;
   AuthorityOptions ca;
   BatchOptions batch;
+  CareOptions care;
 };
 
-enum class Verb : std::uint8_t { issue, resume, roll_back };
+enum class Verb : std::uint8_t { issue, resume, roll_back, renew };
 
 // Each returns the program's exit code.
 int show_readers(const Options& options);
@@ -56,6 +65,12 @@ int show_authorities(const Options& options);
 /// issue, resume and rollback.
 int run(Verb verb, const Options& options);
 int run_batch(const Options& options);
+int inspect_card(const Options& options);
+int unblock_pin(const Options& options);
+/// change-pin and change-puk
+int change_secret(const Options& options, bool puk);
+int revoke_certificates(const Options& options);
+int recycle_card(const Options& options);
 
 /// `cardea-cms: sentence` on standard error.
 void complain(const std::string& sentence);

@@ -3,10 +3,13 @@
 #include <iostream>
 
 #include "authority_options.h"
+#include "card_connection.h"
 #include "cardea/cms/ca/authority.h"
 #include "cardea/cms/pcsc.h"
 #include "cardea/cms/perso/issue.h"
+#include "cardea/cms/perso/renew.h"
 #include "interrupt.h"
+#include "key_options.h"
 #include "options.h"
 #include "outcome.h"
 #include "progress.h"
@@ -26,6 +29,7 @@ struct Prepared {
   perso::NewCredentials fresh;
   fs::path state_file;
   std::unique_ptr<ca::Authority> authority;
+  std::unique_ptr<perso::KeySource> keys;
 };
 
 /// A secret that the run will need and nobody gave.
@@ -61,6 +65,7 @@ Outcome<Prepared> prepare_issue(const Options& options) {
                  " is the state of another issuance: resume it, roll it back, or name another file");
   }
   CARDEA_TRY(out.authority, open_authority(options));
+  CARDEA_TRY(out.keys, open_key_source(options, out.plan, {}));
   CARDEA_TRY(out.fresh, or_usage(fresh_credentials(options, out.plan)));
   const bool will_generate = !options.generate_secrets.empty();
   if (will_generate && fs::exists(options.generate_secrets))
@@ -92,6 +97,7 @@ Outcome<Prepared> prepare_from_state(Verb verb, const Options& options) {
   const auto& state = out.state;
   if (verb == Verb::resume) {
     CARDEA_TRY(out.authority, open_authority(options));
+    CARDEA_TRY(out.keys, open_key_source(options, out.plan, state.done));
     CARDEA_CHECK(require_secrets(out, [&](const char* id, bool changed) {
       return changed && !(state.done.contains(id) && std::string_view{id} != "management-key");
     }));
@@ -106,24 +112,61 @@ Outcome<Prepared> prepare_from_state(Verb verb, const Options& options) {
 Outcome<std::vector<std::string>> perform(Verb verb, const Options& options, Prepared& job, piv::Card& card,
                                           perso::StateStore& states, perso::Progress& progress) {
   perso::Desk desk{card, *job.authority, states, progress, &interrupted};
-  const perso::Job what{job.plan, job.current, job.fresh, options.replace};
+  const perso::Job what{job.plan, job.current, job.fresh, options.replace, job.keys.get()};
   return verb == Verb::roll_back ? perso::roll_back(what, job.state, desk)
                                  : perso::issue(what, job.state, desk);
 }
 
+/// A renewal is known only once the card was looked at; a rehearsal looks, too.
+Outcome<std::vector<std::string>> renew(const Options& options, Prepared& job,
+                                        const perso::RenewalTerms& terms) {
+  CARDEA_TRY(const auto connected, connect(options, options.reader));
+  const auto card = piv::make_piv_card(*connected.channel);
+  CARDEA_TRY(auto renewal, perso::plan_renewal(*card, terms));
+  job.plan = std::move(renewal.plan);
+  job.state = std::move(renewal.state);
+  job.state.reader = connected.reader;
+  if (job.state_file.empty())
+    job.state_file = perso::state_directory() / (perso::guid_text(job.state.guid) + "-renewal.json");
+  if (fs::exists(job.state_file)) {
+    const auto before = perso::StateFile{job.state_file}.load();
+    if (!before || (!before->finished && !before->rolled_back))
+      return usage(job.state_file.string() +
+                   " is the state of an unfinished renewal: resume it, or roll it back");
+    if (options.execute) fs::remove(job.state_file);
+  }
+  if (!options.execute) {
+    std::ostream& out = options.json ? std::cerr : std::cout;
+    for (const auto& step : perso::plan_steps(job.plan, job.state.changes))
+      out << (job.state.done.contains(step.id) ? "as it is " : "would ") << step.title << "\n";
+    return std::vector<std::string>{};
+  }
+  CARDEA_TRY(job.keys, open_key_source(options, job.plan, {}));
+  perso::StateFile states{job.state_file};
+  LiveProgress progress{std::cerr};
+  return perform(Verb::renew, options, job, *card, states, progress);
+}
+
+Outcome<std::vector<std::string>> prepare_and_renew(const Options& options, Prepared& job) {
+  CARDEA_TRY(const auto plan, or_usage(perso::load_plan(plan_file(options.plan))));
+  perso::RenewalTerms terms{plan, {}, options.care.new_keys, {}};
+  CARDEA_TRY(terms.slots, named_slots(options.care.slots));
+  CARDEA_TRY(terms.imported, imported_slots(options));
+  CARDEA_TRY(job.current, or_usage(current_credentials(options)));
+  CARDEA_TRY(job.authority, open_authority(options));
+  job.state_file = options.state;
+  return renew(options, job, terms);
+}
+
 Outcome<std::vector<std::string>> execute(Verb verb, const Options& options, Prepared& job) {
-  WaitOptions wait;
-  wait.deadline = std::chrono::seconds{options.wait_seconds};
-  wait.tell = [](const std::string& sentence) { std::cerr << sentence << "\n"; };
-  wait.interrupted = &interrupted;
-  const auto connected = connect_card(options.reader.empty() ? job.state.reader : options.reader, wait);
-  if (!connected) return tl::unexpected{Failure{Exit::no_card, connected.error().what}};
-  job.state.reader = connected->reader;
+  CARDEA_TRY(const auto connected,
+             connect(options, options.reader.empty() ? job.state.reader : options.reader));
+  job.state.reader = connected.reader;
   // Only now that there is a card: an attempt that finds none leaves no secrets lying about.
   if (!options.generate_secrets.empty() && !options.keep_secrets) {
     CARDEA_TRY(job.fresh, or_usage(perso::generate_secrets_file(options.generate_secrets, job.plan)));
   }
-  const auto card = piv::make_piv_card(*connected->channel);
+  const auto card = piv::make_piv_card(*connected.channel);
   perso::StateFile states{job.state_file};
   LiveProgress progress{std::cerr};
   return perform(verb, options, job, *card, states, progress);
@@ -160,15 +203,19 @@ Outcome<std::vector<std::string>> rehearse(Verb verb, const Options& options, Pr
 int run(Verb verb, const Options& options) {
   listen_for_signals();
   Summary summary{verb, !options.execute, "", {}, {}};
-  auto job = verb == Verb::issue ? prepare_issue(options) : prepare_from_state(verb, options);
+  Outcome<Prepared> job = Prepared{};
+  if (verb != Verb::renew)
+    job = verb == Verb::issue ? prepare_issue(options) : prepare_from_state(verb, options);
   if (!job) {
     print_failure(summary, job.error(), options.json, false);
     return static_cast<int>(job.error().exit);
   }
-  if (options.execute) summary.state_file = job->state_file.string();
 
   const auto began = std::chrono::steady_clock::now();
-  auto outcome = options.execute ? execute(verb, options, *job) : rehearse(verb, options, *job);
+  auto outcome = verb == Verb::renew ? prepare_and_renew(options, *job)
+                 : options.execute   ? execute(verb, options, *job)
+                                     : rehearse(verb, options, *job);
+  if (options.execute) summary.state_file = job->state_file.string();
   summary.took =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
   if (!outcome) {

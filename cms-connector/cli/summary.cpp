@@ -11,6 +11,7 @@ using Json = nlohmann::json;
 
 std::string result_word(const Summary& summary) {
   if (summary.dry_run) return "dry-run";
+  if (summary.verb == Verb::renew) return "renewed";
   return summary.verb == Verb::roll_back ? "rolled-back" : "issued";
 }
 
@@ -58,8 +59,9 @@ void print_summary(const Summary& summary, const perso::State& state, const pers
     std::cout << "card " << perso::guid_text(state.guid) << " is rolled back\n";
     return;
   }
-  std::cout << "card " << perso::guid_text(state.guid) << " is issued to " << state.holder.subject << " in "
-            << summary.took.count() << " ms\n";
+  std::cout << "card " << perso::guid_text(state.guid)
+            << (summary.verb == Verb::renew ? " is renewed for " : " is issued to ") << state.holder.subject
+            << " in " << summary.took.count() << " ms\n";
   for (const auto& [name, slot] : slots.items()) {
     std::cout << "  " << name << "  " << slot["algorithm"].get<std::string>() << "  certificate "
               << slot["serial"].get<std::string>() << " until " << slot["not_after"].get<std::string>()

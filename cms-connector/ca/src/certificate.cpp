@@ -1,6 +1,7 @@
 #include <openssl/bn.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <ctime>
 
@@ -35,6 +36,30 @@ Result<CertificateInfo> describe_certificate(BytesView der) {
   return CertificateInfo{name_text(X509_get_subject_name(certificate.get())),
                          name_text(X509_get_issuer_name(certificate.get())), serial_text(certificate.get()),
                          time_text(X509_get0_notAfter(certificate.get()))};
+}
+
+Result<Holder> holder_of(BytesView certificate) {
+  constexpr const char* kUpn = "1.3.6.1.4.1.311.20.2.3";  // Microsoft's user principal name
+  CARDEA_TRY(const auto parsed, parse_certificate_der(certificate));
+  Holder out;
+  out.subject = name_text(X509_get_subject_name(parsed.get()));
+  const std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>> names{
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(parsed.get(), NID_subject_alt_name, nullptr, nullptr))};
+  const std::unique_ptr<ASN1_OBJECT, Freer<ASN1_OBJECT_free>> upn{OBJ_txt2obj(kUpn, 1)};
+  const auto text = [](const ASN1_STRING* value) {
+    return std::string{reinterpret_cast<const char*>(
+                           ASN1_STRING_get0_data(value)),  // NOLINT(*-reinterpret-cast): octet to char
+                       static_cast<std::size_t>(ASN1_STRING_length(value))};
+  };
+  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type == GEN_EMAIL && out.email.empty()) out.email = text(name->d.rfc822Name);
+    if (name->type == GEN_OTHERNAME && OBJ_cmp(name->d.otherName->type_id, upn.get()) == 0 &&
+        name->d.otherName->value->type == V_ASN1_UTF8STRING) {
+      out.upn = text(name->d.otherName->value->value.utf8string);
+    }
+  }
+  return out;
 }
 
 Result<std::string> certificate_pem(BytesView der) {

@@ -61,6 +61,10 @@ class Run {
         return authenticate(job_, state_, desk_);
       case StepKind::object:
         return as_outcome(write(step.tag, state_.objects[step.tag]));
+      case StepKind::retire:
+        return as_outcome(retire(job_.plan.slots[step.slot], step));
+      case StepKind::import_key:
+        return import_key(job_.plan.slots[step.slot], step);
       case StepKind::generate:
         return as_outcome(generate(job_.plan.slots[step.slot], step));
       case StepKind::request:
@@ -80,7 +84,7 @@ class Run {
   }
 
   Outcome<void> open() {
-    const auto facts = open_card(state_, desk_, !resumed_, job_.replace, job_.plan);
+    const auto facts = open_card(state_, desk_, !resumed_ && !state_.renewal, job_.replace, job_.plan);
     if (!facts) return tl::unexpected{facts.error()};
     const bool policies =
         std::any_of(job_.plan.slots.begin(), job_.plan.slots.end(), [](const SlotPlan& slot) {
@@ -138,6 +142,61 @@ class Run {
     return {};
   }
 
+  /// The old key moves out of the way. Whether it did is seen in the retired slot.
+  Result<void> retire(const SlotPlan& plan, const Step& step) {
+    const SlotState& old = state_.slots[plan.retire_to->reference];
+    if (state_.begun.contains(step.id) && old.key) {
+      CARDEA_TRY(const auto there, desk_.card.metadata(plan.retire_to->reference));
+      if (there && there->public_key == old.key->encoded) {
+        note_ = "moved already";
+        return {};
+      }
+    }
+    state_.begun.insert(step.id);
+    CARDEA_CHECK(desk_.states.save(state_));
+    return desk_.card.move_key(plan.slot, *plan.retire_to);
+  }
+
+  Outcome<void> import_key(const SlotPlan& plan, const Step& step) {
+    SlotState& slot = state_.slots[plan.slot.reference];
+    if (state_.done.contains(step.id)) {
+      const auto there = key_is_there(plan, slot);
+      if (!there) return as_outcome(tl::unexpected{there.error()});
+      if (*there) {
+        note_ = "there already";
+        return {};
+      }
+    }
+    if (job_.keys == nullptr)
+      return tl::unexpected{
+          Failure{Exit::usage, "the key of " + piv::name(plan.slot) + " is needed: --import-key"}};
+    // What fails here is a file or a certificate of this host's, and the card has not been touched.
+    const auto key = job_.keys->key_for(plan, state_.guid);
+    if (!key) return tl::unexpected{Failure{Exit::usage, key.error().what}};
+    if (key->key.public_key.algorithm != plan.algorithm) {
+      return tl::unexpected{
+          Failure{Exit::usage, "the key for " + piv::name(plan.slot) + " is " +
+                                   std::string{piv::info(key->key.public_key.algorithm).title} +
+                                   ", and the plan wants " + std::string{piv::info(plan.algorithm).title}}};
+    }
+    // A certificate that a renewal took over from the card stays.
+    const Bytes known = slot.certificate;
+    slot = {};
+    slot.key = key->key.public_key;
+    if (plan.origin == KeyOrigin::imported_certificate) {
+      slot.certificate = key->certificate.empty() ? known : key->certificate;
+      if (slot.certificate.empty()) {
+        return tl::unexpected{Failure{Exit::usage, "no certificate came with the key for " +
+                                                       piv::name(plan.slot) + "; PKCS#12 holds both"}};
+      }
+      const auto whose = ca::public_key_of(slot.certificate);
+      if (!whose || *whose != *slot.key)
+        return tl::unexpected{
+            Failure{Exit::usage, "the certificate for " + piv::name(plan.slot) + " is for another key"}};
+    }
+    return as_outcome(desk_.card.import_key(plan.slot, key->key, plan.pin_policy, plan.touch_policy));
+  }
+
   bool pin_is_changed() const { return state_.done.contains("pin"); }
 
   Result<void> request(const SlotPlan& plan) {
@@ -169,8 +228,8 @@ class Run {
     const auto failed = [](const Error& error) {
       return tl::unexpected{Failure{Exit::ca_failed, error.what}};
     };
-    auto certificate =
-        desk_.authority.issue({piv::name(plan.slot), slot.request, state_.holder, plan.certificate});
+    auto certificate = desk_.authority.issue(
+        {piv::name(plan.slot), slot.request, state_.holder, plan.certificate, state_.renewal});
     if (!certificate) return failed(certificate.error());
     if (const auto checked = ca::check_certificate(*certificate, *slot.key); !checked)
       return failed(checked.error());

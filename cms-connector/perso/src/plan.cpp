@@ -53,9 +53,10 @@ Result<std::uint16_t> read_discovery(const Json& json) {
   return static_cast<std::uint16_t>(read_be(*octets));
 }
 
-Result<KeyHistoryPlan> read_key_history(const Json& json) {
+/// `retired`: how many retired slots the plan fills.
+Result<KeyHistoryPlan> read_key_history(const Json& json, std::int64_t retired) {
   CARDEA_TRY(auto in, JsonObject::from(json, "objects.key_history"));
-  CARDEA_TRY(const auto on_card, in.number("on_card", 0, 0, kMaxRetired));
+  CARDEA_TRY(const auto on_card, in.number("on_card", retired, 0, kMaxRetired));
   CARDEA_TRY(const auto off_card, in.number("off_card", 0, 0, kMaxRetired));
   CARDEA_CHECK(in.nothing_else());
   return KeyHistoryPlan{static_cast<std::uint8_t>(on_card), static_cast<std::uint8_t>(off_card)};
@@ -64,6 +65,8 @@ Result<KeyHistoryPlan> read_key_history(const Json& json) {
 Result<void> read_objects(JsonObject& document, Plan& plan) {
   const Json* json = document.find("objects");
   if (json == nullptr) return {};
+  const auto retired = std::count_if(plan.slots.begin(), plan.slots.end(),
+                                     [](const SlotPlan& slot) { return piv::is_retired(slot.slot); });
   CARDEA_TRY(auto in, JsonObject::from(*json, "objects"));
   CARDEA_TRY(const Json* chuid, section(in, "chuid"));
   if (chuid != nullptr) {
@@ -76,7 +79,7 @@ Result<void> read_objects(JsonObject& document, Plan& plan) {
   }
   CARDEA_TRY(const Json* history, section(in, "key_history"));
   if (history != nullptr) {
-    CARDEA_TRY(plan.key_history, read_key_history(*history));
+    CARDEA_TRY(plan.key_history, read_key_history(*history, retired));
   }
   return in.nothing_else();
 }
@@ -90,8 +93,29 @@ Result<void> read_usages(JsonObject& in, const std::string& key, bool (*known)(s
   return {};
 }
 
+Result<void> read_origin(JsonObject& slot, SlotPlan& out) {
+  const bool encrypts = out.slot.reference == 0x9D || piv::is_retired(out.slot);
+  CARDEA_TRY(const auto import, slot.text("import", ""));
+  if (import == "key") {
+    out.origin = KeyOrigin::imported;
+  } else if (import == "key-and-certificate") {
+    out.origin = KeyOrigin::imported_certificate;
+  } else if (!import.empty()) {
+    return slot.wrong("import", "must be key or key-and-certificate");
+  }
+  // A signature is somebody's because nobody else ever had the key.
+  if (!import.empty() && !encrypts) return slot.wrong("import", "is for encryption keys: 9D and 82 to 95");
+  CARDEA_TRY(const auto retire, slot.text("retire_to", ""));
+  if (retire.empty()) return {};
+  out.retire_to = piv::slot_named(retire);
+  if (!out.retire_to || !piv::is_retired(*out.retire_to) || out.slot.reference != 0x9D)
+    return slot.wrong("retire_to", "must be 82 to 95, and goes with 9D");
+  return {};
+}
+
 Result<void> read_certificate(JsonObject& slot, SlotPlan& out) {
   const Json* json = slot.find("certificate");
+  if (json == nullptr && out.origin == KeyOrigin::imported_certificate) return {};
   if (json == nullptr) return slot.wrong("certificate", "is missing");
   CARDEA_TRY(auto in, JsonObject::from(*json, slot.place() + ".certificate"));
   auto& profile = out.certificate;
@@ -133,6 +157,7 @@ Result<SlotPlan> read_slot(const Json& json, const std::string& place) {
   const auto touch_policy = piv::touch_policy_named(touch);
   if (!touch_policy) return in.wrong("touch_policy", "must be default, never, always or cached");
   out.touch_policy = *touch_policy;
+  CARDEA_CHECK(read_origin(in, out));
   CARDEA_CHECK(read_certificate(in, out));
   CARDEA_CHECK(in.nothing_else());
   return out;
@@ -199,8 +224,8 @@ Result<Plan> parse_plan(std::string_view text) {
   if (application != "piv") return in.wrong("application", "must be piv");
   CARDEA_TRY(const auto capacity, in.number("certificate_capacity", 1905, 256, 16384));
   plan.certificate_capacity = static_cast<std::size_t>(capacity);
-  CARDEA_CHECK(read_objects(in, plan));
   CARDEA_CHECK(read_slots(in, plan));
+  CARDEA_CHECK(read_objects(in, plan));
   CARDEA_CHECK(read_secrets(in, plan));
   CARDEA_CHECK(in.nothing_else());
   return plan;

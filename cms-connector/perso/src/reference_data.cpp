@@ -78,6 +78,12 @@ Outcome<piv::CardFacts> open_card(State& state, Desk& desk, bool fresh, bool rep
     return *facts;
   }
 
+  if (state.renewal) {
+    const auto guid = chuid->has_value() ? piv::chuid_guid(**chuid) : std::nullopt;
+    if (state.serial == facts->serial && guid.value_or(piv::Guid{}) == state.guid) return *facts;
+    return tl::unexpected{
+        Failure{Exit::refused, "the card in the reader is not the one that is to be renewed"}};
+  }
   const auto recorded = state.objects.find(piv::tag::kChuid);
   const bool same_serial = state.serial == facts->serial;
   const bool same_chuid =

@@ -143,6 +143,7 @@ Result<State> read_state(std::string_view text) {
   CARDEA_CHECK(read_map(in, "slots", &read_slot, out.slots));
   CARDEA_TRY(out.begun, read_set(in, "begun"));
   CARDEA_TRY(out.done, read_set(in, "done"));
+  CARDEA_TRY(out.renewal, in.flag("renewal", false));
   CARDEA_TRY(out.finished, in.flag("finished", false));
   CARDEA_TRY(out.rolled_back, in.flag("rolled_back", false));
   CARDEA_CHECK(in.nothing_else());
@@ -209,6 +210,7 @@ std::string to_text(const State& state) {
               {"slots", slots},
               {"begun", state.begun},
               {"done", state.done},
+              {"renewal", state.renewal},
               {"finished", state.finished},
               {"rolled_back", state.rolled_back}};
   if (state.serial) out["serial"] = *state.serial;

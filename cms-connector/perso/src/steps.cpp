@@ -9,7 +9,22 @@ void add_slot(std::vector<Step>& out, const SlotPlan& slot, std::size_t index) {
   const auto step = [&](StepKind kind, const std::string& verb, const std::string& title) {
     out.push_back({kind, name + "/" + verb, name + " " + title, slot.slot.certificate_tag, index});
   };
-  step(StepKind::generate, "generate", "generate " + std::string{piv::info(slot.algorithm).title});
+  if (slot.retire_to) {
+    step(StepKind::retire, "retire", "move the key to " + piv::name(*slot.retire_to));
+    const auto tag = slot.retire_to->certificate_tag;
+    out.push_back(
+        {StepKind::object, name + "/retired-certificate", "write " + piv::object_name(tag), tag, index});
+  }
+  const std::string kind{piv::info(slot.algorithm).title};
+  if (slot.origin == KeyOrigin::generated) {
+    step(StepKind::generate, "generate", "generate " + kind);
+  } else {
+    step(StepKind::import_key, "import", "import " + kind + ", made off the card");
+  }
+  if (slot.origin == KeyOrigin::imported_certificate) {
+    step(StepKind::store, "store", "store the certificate that came with it, read it back");
+    return;
+  }
   step(StepKind::request, "request", "certificate request, signed by the card");
   step(StepKind::certificate, "certificate", "certificate from the authority");
   step(StepKind::store, "store", "store the certificate, read it back");

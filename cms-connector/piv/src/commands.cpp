@@ -64,6 +64,32 @@ Command change_reference(std::uint8_t reference, const SecretBytes& old_field, c
   return make(0x24, 0, reference, concat({old_field.expose(), new_field.expose()}), {});
 }
 
+Command unblock(const SecretBytes& puk_field, const SecretBytes& pin_field) {
+  return make(0x2C, 0, kPinReference, concat({puk_field.expose(), pin_field.expose()}), {});
+}
+
+Command import_key(const Slot& slot, const PrivateKey& key, PinPolicy pin, TouchPolicy touch) {
+  constexpr std::size_t kHeads = 6;  // octets of tag and length, at most, and room for the policies
+  std::size_t size = 2 * kHeads;
+  for (const auto& [tag, value] : key.parts)
+    size += kHeads + value.size();
+  Bytes data;
+  data.reserve(size);  // it must not grow while it holds the key: an outgrown buffer would not be wiped
+  for (const auto& [tag, value] : key.parts)
+    apdu::append_tlv(data, tag, value.expose());
+  if (pin != PinPolicy::standard) append(data, make_tlv(0xAA, one(static_cast<std::uint8_t>(pin))));
+  if (touch != TouchPolicy::standard) append(data, make_tlv(0xAB, one(static_cast<std::uint8_t>(touch))));
+  return make(0xFE, static_cast<std::uint8_t>(key.public_key.algorithm), slot.reference, std::move(data), {});
+}
+
+Command move_key(const Slot& from, const Slot& to) {
+  return make(0xF6, to.reference, from.reference, {}, {});
+}
+
+Command reset() {
+  return make(0xFB, 0, 0, {}, {});
+}
+
 Command request_witness(AdminAlgorithm algorithm) {
   return make(0x87, static_cast<std::uint8_t>(algorithm), kAdminReference, to_bytes("7C028000"_hex),
               kWhatever);

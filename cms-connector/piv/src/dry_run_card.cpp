@@ -112,6 +112,33 @@ class DryRunCard final : public Card {
     return {};
   }
 
+  Result<void> unblock(const SecretBytes&, const SecretBytes&) override {
+    say("00 2C 00 80 10 <PUK><new PIN>", "RESET RETRY COUNTER: new PIN by the PUK, which is tried once");
+    return {};
+  }
+
+  Result<void> import_key(const Slot& slot, const PrivateKey& key, PinPolicy, TouchPolicy) override {
+    const auto algorithm = key.public_key.algorithm;
+    say("00 FE " + octet(static_cast<std::uint8_t>(algorithm)) + " " + name(slot) + " <" +
+            std::string{info(algorithm).title} + " key>",
+        "IMPORT: the key that was made off the card, into " + name(slot));
+    const auto* at = key.encoded.expose().data();
+    Key parsed{d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(key.encoded.size())), &EVP_PKEY_free};
+    if (parsed == nullptr) return fail(Errc::corrupt, "the key for " + name(slot) + " is not whole");
+    keys_.insert_or_assign(slot.reference, std::move(parsed));
+    return {};
+  }
+
+  Result<void> move_key(const Slot& from, const Slot& to) override {
+    show(command::move_key(from, to), "MOVE KEY: from " + name(from) + " to " + name(to));
+    return {};
+  }
+
+  Result<void> reset() override {
+    show(command::reset(), "RESET: everything as it left the factory");
+    return {};
+  }
+
   Result<PublicKey> generate(const Slot& slot, KeyAlgorithm algorithm, PinPolicy pin,
                              TouchPolicy touch) override {
     show(command::generate(slot, algorithm, pin, touch),

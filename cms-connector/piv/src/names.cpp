@@ -115,6 +115,17 @@ std::optional<Slot> slot_named(std::string_view name) {
   return Slot{reference, kFirstRetiredTag + static_cast<std::uint32_t>(reference - kFirstRetired)};
 }
 
+bool is_retired(const Slot& slot) {
+  return slot.reference >= kFirstRetired && slot.reference <= kLastRetired;
+}
+
+std::vector<Slot> all_slots() {
+  std::vector<Slot> out{*slot_named("9A"), *slot_named("9C"), *slot_named("9D"), *slot_named("9E")};
+  for (unsigned reference = kFirstRetired; reference <= kLastRetired; ++reference)
+    out.push_back({static_cast<std::uint8_t>(reference), kFirstRetiredTag + (reference - kFirstRetired)});
+  return out;
+}
+
 std::string name(const Slot& slot) {
   const std::array<std::uint8_t, 1> octet{slot.reference};
   return to_hex(octet);

@@ -41,6 +41,12 @@ std::optional<Guid> chuid_guid(BytesView content) {
   return out;
 }
 
+std::string chuid_expiry(BytesView content) {
+  const auto objects = apdu::read_tlvs(content);
+  const auto value = objects ? apdu::find(*objects, 0x35) : std::nullopt;
+  return value ? std::string{value->begin(), value->end()} : std::string{};
+}
+
 Bytes encode_ccc(const std::array<std::uint8_t, 14>& identifier) {
   constexpr auto kIssuer = "A000000116FF02"_hex;
   Bytes out = make_template(0xF0, {kIssuer, identifier});
@@ -57,6 +63,15 @@ Bytes encode_discovery(std::uint16_t pin_usage) {
 Bytes encode_key_history(std::uint8_t on_card, std::uint8_t off_card) {
   return concat({make_tlv(0xC1, one(on_card)), make_tlv(0xC2, one(off_card)), make_tlv(0xF3, {}),
                  make_tlv(kErrorDetection, {})});
+}
+
+std::optional<KeyHistory> parse_key_history(BytesView content) {
+  const auto objects = apdu::read_tlvs(content);
+  if (!objects) return std::nullopt;
+  const auto on_card = apdu::find(*objects, 0xC1);
+  const auto off_card = apdu::find(*objects, 0xC2);
+  if (!on_card || !off_card || on_card->size() != 1 || off_card->size() != 1) return std::nullopt;
+  return KeyHistory{on_card->front(), off_card->front()};
 }
 
 Bytes encode_certificate(const StoredCertificate& stored) {

@@ -127,6 +127,23 @@ class PivCard final : public Card {
     return {};
   }
 
+  Result<void> unblock(const SecretBytes& puk_field, const SecretBytes& pin_field) override {
+    CARDEA_TRY(const auto answer, send_secret(command::unblock(puk_field, pin_field)));
+    if (answer.sw != sw::kOk) return tl::unexpected{refused_reference(answer.sw, kPukReference)};
+    return {};
+  }
+
+  Result<void> import_key(const Slot& slot, const PrivateKey& key, PinPolicy pin,
+                          TouchPolicy touch) override {
+    return plain(command::import_key(slot, key, pin, touch), "importing the key of " + name(slot));
+  }
+
+  Result<void> move_key(const Slot& from, const Slot& to) override {
+    return plain(command::move_key(from, to), "moving the key of " + name(from) + " to " + name(to));
+  }
+
+  Result<void> reset() override { return plain(command::reset(), "resetting the card"); }
+
   Result<PublicKey> generate(const Slot& slot, KeyAlgorithm algorithm, PinPolicy pin,
                              TouchPolicy touch) override {
     CARDEA_TRY(const auto answer, exchange(channel_, command::generate(slot, algorithm, pin, touch)));

@@ -32,7 +32,9 @@ class FakeCard final : public piv::Card {
   std::string key = "03:010203040506070801020304050607080102030405060708";
   bool yubico = true;
   std::uint32_t serial = 7;
+  std::array<std::uint8_t, 3> version{5, 4, 3};
   bool always_lost = false;
+  bool moves_keys = false;
   std::map<std::uint32_t, Bytes> objects;
   std::map<std::uint8_t, piv::PublicKey> public_keys;
   unsigned pin_tries = 3, puk_tries = 3;
@@ -47,7 +49,7 @@ class FakeCard final : public piv::Card {
       piv::CardFacts facts;
       facts.pin_tries = pin_tries;
       if (yubico) {
-        facts.version = {5, 4, 3};
+        facts.version = version;
         facts.serial = serial;
       }
       return facts;
@@ -92,6 +94,50 @@ class FakeCard final : public piv::Card {
       CARDEA_CHECK(
           present(reference, old_field, value, reference == piv::kPinReference ? pin_tries : puk_tries));
       value = to_hex(new_field.expose());
+      return {};
+    });
+  }
+
+  Result<void> unblock(const SecretBytes& puk_field, const SecretBytes& pin_field) override {
+    return act<void>([&]() -> Result<void> {
+      CARDEA_CHECK(present(piv::kPukReference, puk_field, puk, puk_tries));
+      pin = to_hex(pin_field.expose());
+      pin_tries = 3;
+      return {};
+    });
+  }
+
+  Result<void> import_key(const piv::Slot& slot, const piv::PrivateKey& given, piv::PinPolicy pin_policy,
+                          piv::TouchPolicy touch) override {
+    return act<void>([&]() -> Result<void> {
+      if (!yubico) return fail(Errc::unsupported, "no such command");
+      if (!administrator_) return fail(Errc::denied, "not authenticated");
+      public_keys.insert_or_assign(slot.reference, given.public_key);
+      return keys_->import_key(slot, given, pin_policy, touch);
+    });
+  }
+
+  Result<void> move_key(const piv::Slot& from, const piv::Slot& to) override {
+    return act<void>([&]() -> Result<void> {
+      if (!moves_keys) return fail(Errc::unsupported, "no such command");
+      const auto key_there = public_keys.find(from.reference);
+      if (key_there == public_keys.end()) return fail(Errc::not_found, "no key");
+      public_keys.insert_or_assign(to.reference, key_there->second);
+      public_keys.erase(from.reference);
+      return {};
+    });
+  }
+
+  Result<void> reset() override {
+    return act<void>([&]() -> Result<void> {
+      if (!yubico) return fail(Errc::unsupported, "no such command");
+      if (pin_tries != 0 || puk_tries != 0) return fail(Errc::denied, "not blocked");
+      pin = "313233343536FFFF";
+      puk = "3132333435363738";
+      key = "03:010203040506070801020304050607080102030405060708";
+      pin_tries = puk_tries = 3;
+      objects.clear();
+      public_keys.clear();
       return {};
     });
   }

@@ -58,6 +58,10 @@ struct CertificateInfo {
 
 Result<CertificateInfo> describe_certificate(BytesView der);
 
+/// Whose certificate it is: its subject, and out of its subjectAltName the user principal name and the e-mail
+/// address. Errors: `corrupt`.
+Result<Holder> holder_of(BytesView certificate);
+
 /// Errors: `corrupt`.
 Result<std::string> certificate_pem(BytesView der);
 /// The first certificate of a PEM text, DER. Errors: `corrupt`.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cardea/cms/ca/authority.h"
+#include "cardea/cms/perso/key_source.h"
 #include "cardea/cms/perso/plan.h"
 #include "cardea/cms/perso/secrets.h"
 #include "cardea/cms/perso/state.h"
@@ -64,7 +65,8 @@ struct Job {
   const Plan& plan;
   const Credentials& current;  ///< what opens the card before anything is changed
   const NewCredentials& fresh;
-  bool replace = false;  ///< a card that is issued already may be issued anew
+  bool replace = false;       ///< a card that is issued already may be issued anew
+  KeySource* keys = nullptr;  ///< for slots whose keys are made off the card
 };
 
 /// Takes the steps of the plan that are not yet taken, and keeps `state` in step with the card: it is saved

@@ -15,12 +15,21 @@ namespace cardea::cms::perso {
 
 enum class Compression : std::uint8_t { never, when_large, always };
 
+/// Where a slot's key comes from.
+enum class KeyOrigin : std::uint8_t {
+  generated,             ///< made on the card
+  imported,              ///< made off it; the authority certifies it
+  imported_certificate,  ///< made off it, and certified already: old encryption keys
+};
+
 /// One key pair and its certificate.
 struct SlotPlan {
   piv::Slot slot;
   piv::KeyAlgorithm algorithm = piv::KeyAlgorithm::rsa2048;
   piv::PinPolicy pin_policy = piv::PinPolicy::standard;
   piv::TouchPolicy touch_policy = piv::TouchPolicy::standard;
+  KeyOrigin origin = KeyOrigin::generated;
+  std::optional<piv::Slot> retire_to;  ///< where the key that is there now goes before a new one is made
   ca::CertificateProfile certificate;
   Compression compression = Compression::when_large;
 };

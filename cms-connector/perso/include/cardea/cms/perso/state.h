@@ -44,6 +44,7 @@ struct State {
   /// Steps whose effect cannot be seen on the card: written down before they are taken.
   std::set<std::string> begun;
   std::set<std::string> done;
+  bool renewal = false;  ///< of a card that was issued before; `guid` is its own
   bool finished = false;
   bool rolled_back = false;
 };

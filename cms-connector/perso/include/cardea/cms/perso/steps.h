@@ -12,7 +12,9 @@ enum class StepKind : std::uint8_t {
   open,          ///< select PIV, see that it is the right card
   authenticate,  ///< 9B
   object,        ///< write a data object, read it back
+  retire,        ///< the slot's old key moves to a retired slot
   generate,      ///< a key pair on the card
+  import_key,    ///< one that was made off the card
   request,       ///< PKCS#10, signed by the card
   certificate,   ///< from the authority
   store,         ///< write the certificate, read it back

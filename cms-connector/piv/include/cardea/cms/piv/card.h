@@ -6,6 +6,8 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cardea/cms/channel.h"
 #include "cardea/cms/piv/admin_key.h"
@@ -20,6 +22,14 @@ struct PublicKey {
   KeyAlgorithm algorithm = KeyAlgorithm::rsa2048;
   Bytes encoded;
   friend bool operator==(const PublicKey&, const PublicKey&) = default;
+};
+
+/// A private key that was made off the card. Its parts are named as Yubico's IMPORT does: 01 p, 02 q, 03 dp,
+/// 04 dq, 05 qinv, each half a modulus long; 06 the scalar.
+struct PrivateKey {
+  PublicKey public_key;
+  std::vector<std::pair<std::uint8_t, SecretBytes>> parts;
+  SecretBytes encoded;  ///< the whole of it as PKCS#8, DER
 };
 
 /// What SELECT and the questions that need no authentication tell.
@@ -63,8 +73,17 @@ class Card {
   virtual Result<void> verify_pin(const SecretBytes& field) = 0;
   virtual Result<void> change_reference(std::uint8_t reference, const SecretBytes& old_field,
                                         const SecretBytes& new_field) = 0;
+  /// RESET RETRY COUNTER: a new PIN, by the PUK.
+  virtual Result<void> unblock(const SecretBytes& puk_field, const SecretBytes& pin_field) = 0;
   virtual Result<PublicKey> generate(const Slot& slot, KeyAlgorithm algorithm, PinPolicy pin,
                                      TouchPolicy touch) = 0;
+  /// Puts a key into a slot, in place of the one there (Yubico IMPORT).
+  virtual Result<void> import_key(const Slot& slot, const PrivateKey& key, PinPolicy pin,
+                                  TouchPolicy touch) = 0;
+  /// Takes a key from one slot to another (Yubico MOVE KEY, from firmware 5.7).
+  virtual Result<void> move_key(const Slot& from, const Slot& to) = 0;
+  /// Everything as it left the factory (Yubico RESET). The card allows it once PIN and PUK are blocked.
+  virtual Result<void> reset() = 0;
   /// `block`: the padded block for RSA, the hash for ECDSA. Result: the block, or DER SEQUENCE(r, s).
   virtual Result<Bytes> sign(const Slot& slot, KeyAlgorithm algorithm, BytesView block) = 0;
   /// The content without its 53; nothing when the object is absent.

@@ -2,6 +2,7 @@
 
 #include "cardea/apdu/command.h"
 #include "cardea/cms/piv/admin_key.h"
+#include "cardea/cms/piv/card.h"
 #include "cardea/cms/piv/names.h"
 #include "cardea/secret.h"
 
@@ -21,6 +22,8 @@ apdu::Command verify(const SecretBytes& pin_field);
 /// CHANGE REFERENCE DATA: old field, new field.
 apdu::Command change_reference(std::uint8_t reference, const SecretBytes& old_field,
                                const SecretBytes& new_field);
+/// RESET RETRY COUNTER: PUK, new PIN.
+apdu::Command unblock(const SecretBytes& puk_field, const SecretBytes& pin_field);
 /// GENERAL AUTHENTICATE, mutual authentication: asks for the witness, then answers it.
 apdu::Command request_witness(AdminAlgorithm algorithm);
 apdu::Command answer_witness(AdminAlgorithm algorithm, BytesView data);
@@ -32,6 +35,12 @@ apdu::Command generate(const Slot& slot, KeyAlgorithm algorithm, PinPolicy pin, 
 apdu::Command get_data(std::uint32_t tag);
 /// PUT DATA; empty content deletes. The discovery object is its own template.
 apdu::Command put_data(std::uint32_t tag, BytesView content);
+/// Yubico IMPORT; the command carries the key.
+apdu::Command import_key(const Slot& slot, const PrivateKey& key, PinPolicy pin, TouchPolicy touch);
+/// Yubico MOVE KEY.
+apdu::Command move_key(const Slot& from, const Slot& to);
+/// Yubico RESET.
+apdu::Command reset();
 /// Yubico SET MANAGEMENT KEY.
 apdu::Command set_management_key(const AdminKey& key);
 

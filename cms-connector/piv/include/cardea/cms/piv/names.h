@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cardea::cms::piv {
 
@@ -59,6 +60,11 @@ struct Slot {
   std::uint32_t certificate_tag = 0;
   friend bool operator==(const Slot&, const Slot&) = default;
 };
+
+/// One of 82 to 95, for old encryption keys.
+bool is_retired(const Slot& slot);
+/// All slots: 9A, 9C, 9D, 9E, and 82 to 95.
+std::vector<Slot> all_slots();
 
 /// "9A", "9C", "9D", "9E" and "82" to "95", in either case; nothing for anything else.
 std::optional<Slot> slot_named(std::string_view name);

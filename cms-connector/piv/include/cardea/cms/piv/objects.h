@@ -27,6 +27,8 @@ BytesView non_federal_fasc_n();
 Bytes encode_chuid(const Chuid& chuid);
 /// The GUID of a CHUID; nothing when the object has none.
 std::optional<Guid> chuid_guid(BytesView content);
+/// Its expiry date, "YYYYMMDD"; empty when it has none.
+std::string chuid_expiry(BytesView content);
 
 /// Card capability container with an identifier of the form A000000116 FF 02 ‖ 14 octets.
 Bytes encode_ccc(const std::array<std::uint8_t, 14>& identifier);
@@ -37,6 +39,12 @@ Bytes encode_discovery(std::uint16_t pin_usage);
 /// Key history without off-card keys: how many retired keys have their certificate on the card, and
 /// elsewhere.
 Bytes encode_key_history(std::uint8_t on_card, std::uint8_t off_card);
+
+/// How many retired keys a key history object says there are.
+struct KeyHistory {
+  std::uint8_t on_card = 0, off_card = 0;
+};
+std::optional<KeyHistory> parse_key_history(BytesView content);
 
 /// A certificate as it lies on the card.
 struct StoredCertificate {
