@@ -103,6 +103,46 @@ TEST_CASE("kept keys: bounded, destroyed on logout, after idling, and when a res
   CHECK(worker.answer(status).session_objects == 0);  // kept ones are not left over
 }
 
+TEST_CASE(
+    "kept keys: the one that encrypts is not the one that decrypts, and master keys are not kept [B9]") {
+  Inside inside;
+  auto& worker = inside.worker();
+  vault::wire::Request import;
+  import.op = vault::wire::Op::import_symmetric;
+  import.tenant = "acme";
+  import.card = "card-1";
+  import.slot = {0xA0, 1};
+  import.algorithm = card::Algorithm::aes128;
+  import.fields.emplace_back(BytesView{Bytes(16, 0x5A)});
+  const auto sealed = worker.answer(import).sealed;
+  const auto use = [&](vault::wire::Op op, const std::string& card, const Bytes& handle, const Bytes& block) {
+    vault::wire::Request request;
+    request.op = op;
+    request.tenant = "acme";
+    request.card = card;
+    request.slot = {0xA0, 1};
+    request.algorithm = card::Algorithm::aes128;
+    request.sealed = handle;
+    request.keep = true;
+    request.fields.emplace_back(BytesView{block});
+    return worker.answer(request);
+  };
+  const Bytes block(16, 0x11);
+  for (int round = 0; round < 2; ++round) {
+    const auto there = use(vault::wire::Op::encrypt_block, "card-1", sealed, block);
+    REQUIRE_FALSE(there.error);
+    const auto back = use(vault::wire::Op::decrypt_block, "card-1", sealed, to_bytes(there.output.expose()));
+    REQUIRE_FALSE(back.error);
+    CHECK(to_bytes(back.output.expose()) == block);
+    CHECK(worker.kept() == 2);
+  }
+  import.card = vault::kMasterCard;
+  const auto master = worker.answer(import).sealed;
+  CHECK(use(vault::wire::Op::encrypt_block, vault::kMasterCard, master, block).error->code == Errc::denied);
+  CHECK(use(vault::wire::Op::decrypt_block, vault::kMasterCard, master, block).error->code == Errc::denied);
+  CHECK(worker.kept() == 2);
+}
+
 TEST_CASE("session keys: the same results, and nothing stays behind the session [B9]") {
   auto options = shared_token().options();
   options.session_organisations = {"acme"};
