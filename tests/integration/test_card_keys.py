@@ -10,6 +10,7 @@ import termios
 import pytest
 
 from cardea_stack import CliError, Stack
+from processes import descendants, memory_of, wait_until
 
 MASTER = bytes(range(0x40, 0x60))  # AES-256; its check value is ECDCD8
 MASK = bytes(range(0x80, 0xA0))
@@ -101,6 +102,20 @@ def test_components_of_several_officers(stack, organisation):
     assert [(action, good) for action, good, _ in audit(stack, organisation)] == [
         ("organisation.card_keys.import.intent", True), ("organisation.card_keys.import", False),
         ("organisation.card_keys.import.intent", True), ("organisation.card_keys.import", True)]
+
+
+def test_an_imported_key_does_not_stay(stack, organisation):
+    """[A6][B3] It passes through the server on its way into the HSM's wrapping; afterwards neither the server nor a signer has it."""
+    key, mask = os.urandom(32), os.urandom(32)
+    typed = f"{mask.hex()}\n{bytes(a ^ b for a, b in zip(key, mask)).hex()}\n"
+    assert run(stack, "org", "card-keys", "import", organisation, "--components", "2", typed=typed)[0] == 0
+    forms = (key, key.hex().encode(), key.hex().upper().encode())
+
+    def gone():
+        return not any(form in region for process in descendants(stack.server.pid) for region in memory_of(process)
+                       for form in forms)
+
+    wait_until(gone, 20, "the imported key has left the memory of the server and of its signers")
 
 
 class Terminal:
