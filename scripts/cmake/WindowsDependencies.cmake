@@ -1,7 +1,7 @@
 # Header-only libraries for the Windows builds. They are Debian's, seen through a folder of symbolic links that
 # scripts/lib/windows.sh makes: all of /usr/include would bring the wrong C library along.
 
-foreach(package tl-expected nlohmann_json CLI11 spdlog doctest)
+foreach(package tl-expected nlohmann_json cli11 spdlog doctest)
   file(WRITE "${CMAKE_FIND_PACKAGE_REDIRECTS_DIR}/${package}-config.cmake" "# Its target is in WindowsDependencies.cmake.\n")
 endforeach()
 

@@ -124,6 +124,17 @@ build_windows() {
   build_preset "windows-$kind" "${@:2}"
 }
 
+# What goes to workstations, of both kinds: build/windows-package.
+collect_windows_package() {
+  local to=$cardea_root/build/windows-package kind
+  rm -rf "$to"
+  for kind in x64 x86; do
+    mkdir -p "$to/$kind"
+    cp "$cardea_root/build/windows-$kind/bin/cardea-agent.exe" "$cardea_root/build/windows-$kind/dll/winscard.dll" "$to/$kind/"
+  done
+  cp "$cardea_root/reader-driver/packaging/windows/install.cmd" "$to/"
+}
+
 # Runs a Windows program in a prefix of the build folder's own. Wine says what it thinks of the machine on standard error:
 # WINEDEBUG can ask for it.
 run_windows() {

@@ -1,5 +1,6 @@
 """Fixtures of the ring 'windows'."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ def wine_server():
     """Wine's server stays for as long as the tests do, so that each program starts in a moment; and no longer."""
     wine = Wine("x64")
     wine.prefix.parent.mkdir(exist_ok=True)
+    if LOADERS["x86"].exists() and not (wine.prefix / "drive_c/windows/syswow64/ntdll.dll").exists():
+        shutil.rmtree(wine.prefix, ignore_errors=True)  # made when there was no 32-bit Wine
     # What Wine starts in the background keeps the output that it was given: none.
     quiet = {"env": wine.environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = "/usr/lib/wine/wineserver64"

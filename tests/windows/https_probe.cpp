@@ -1,6 +1,7 @@
 // Sends requests over one connection of this system's connector, and prints what came of each.
 //   https_probe HOST PORT CA TIMEOUT_MS (METHOD PATH BODY)…
-// CA "-" is the system's trust store. A PATH "pause" waits for a line on standard input instead. One line each:
+// CA "-" is the system's trust store. A PATH "pause" waits for a line on standard input instead. One line
+// each:
 //   200 text/plain ok        or        error 4 sentence
 #include <cstdlib>
 #include <iostream>
@@ -28,7 +29,8 @@ void print(const Result<api::HttpReply>& reply) {
 int main(int argc, char** argv) {
   const std::vector<std::string> words{argv, argv + argc};
   if (words.size() < kFixed) return 2;
-  const api::ServerAddress address{words[1], static_cast<std::uint16_t>(std::stoi(words[2])),
+  const api::ServerAddress address{words[1],
+                                   static_cast<std::uint16_t>(std::stoi(words[2])),
                                    words[3] == "-" ? std::string{} : words[3],
                                    std::chrono::milliseconds{std::stoi(words[4])},
                                    {}};
@@ -40,7 +42,8 @@ int main(int argc, char** argv) {
       std::getline(std::cin, line);
       continue;
     }
-    print(connection->send({words[i], words[i + 1], {{"X-Test", "1"}}, words[i + 2].empty() ? "" : "text/plain", words[i + 2]}));
+    print(connection->send(
+        {words[i], words[i + 1], {{"X-Test", "1"}}, words[i + 2].empty() ? "" : "text/plain", words[i + 2]}));
   }
   return 0;
 }

@@ -246,6 +246,7 @@ class WinHttpConnection final : public HttpConnection {
   }
 
   [[nodiscard]] tl::unexpected<Error> failed(DWORD error) const {
+    if (out_of_time()) return too_slow();  // whatever WinHTTP makes of it
     switch (error) {
       case ERROR_WINHTTP_TIMEOUT:
         return too_slow();
@@ -277,7 +278,9 @@ class WinHttpConnection final : public HttpConnection {
   [[nodiscard]] tl::unexpected<Error> too_slow() const {
     return fail(Errc::unavailable, server_ + " did not answer in time");
   }
-  static tl::unexpected<Error> not_http() {
+  [[nodiscard]] bool out_of_time() const { return Clock::now() >= deadline_; }
+  [[nodiscard]] tl::unexpected<Error> not_http() const {
+    if (out_of_time()) return too_slow();
     return fail(Errc::corrupt, "what the server sent is not HTTP/1.1");
   }
 

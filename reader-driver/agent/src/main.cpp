@@ -9,11 +9,12 @@
 #include <thread>
 
 #include "agent.h"
-#include "cardea/pcsc_link/unix_transport.h"
+#include "cardea/pcsc_link/system_transport.h"
 #include "cardea/resource/server.h"
 #include "control.h"
 #include "manager_port.h"
 #include "platform/process.h"
+#include "platform/readers.h"
 #include "recovery.h"
 #include "state.h"
 
@@ -170,9 +171,9 @@ bool left_alone(const std::shared_ptr<agent::Agent>& daemon) {
 }
 
 struct RunOptions {
-  std::string readers = "pcscd";
+  std::string readers = agent::reader_kinds().front();
   std::string ifd_socket = "/run/cardea/ifd.sock";
-  std::string pcsc_socket = pcsc_link::unix_socket_path();
+  std::string pcsc_socket = pcsc_link::system_address();
   std::vector<std::string> wanted;
   std::string level = "info";
 };
@@ -188,7 +189,7 @@ Result<Places> open_places(const RunOptions& options) {
   Places out;
   if (options.readers != "connector") out.ports.push_back(agent::make_driver_port(options.ifd_socket));
   if (options.readers == "pcscd") return out;
-  CARDEA_TRY(auto listener, pcsc_link::listen_unix(options.pcsc_socket));
+  CARDEA_TRY(auto listener, pcsc_link::listen_system(options.pcsc_socket));
   out.manager = std::make_shared<resource::Manager>();
   out.ports.push_back(agent::make_manager_port(out.manager));
   out.server = std::make_unique<resource::Server>(*out.manager, std::move(listener),
@@ -295,7 +296,7 @@ int main_with(const std::vector<std::string>& arguments) {
       ->add_option("--readers", running.readers,
                    "who shows the cards to programs: pcscd (the driver), connector (the WINSCARD connector, "
                    "without pcscd), or both, each with a session of its own")
-      ->check(CLI::IsMember({"pcscd", "connector", "both"}))
+      ->check(CLI::IsMember(agent::reader_kinds()))
       ->capture_default_str();
   run_verb->add_option("--ifd-socket", running.ifd_socket, "where the reader driver listens")
       ->capture_default_str();

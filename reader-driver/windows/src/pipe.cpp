@@ -122,6 +122,9 @@ Result<std::unique_ptr<Pipe>> connect_pipe(const std::string& name) {
 }
 
 Result<std::unique_ptr<PipeListener>> PipeListener::listen(const std::string& name) {
+  // Asked first: Wine knows no "first instance".
+  if (::WaitNamedPipeW(widened(name).c_str(), 1) != 0 || ::GetLastError() == ERROR_SEM_TIMEOUT)
+    return fail(Errc::conflict, name + ": somebody listens there already");
   std::unique_ptr<PipeListener> out{new PipeListener{name}};
   out->down_ = new_event();
   out->arrived_ = new_event();

@@ -123,6 +123,8 @@ class Peer:
     def read_introduction(self):
         """What WinHTTP connections begin with: a request that says nothing."""
         request = self.read_request()
+        if not request:
+            return  # it has left before a word
         assert request.startswith("GET / HTTP/1.1\r\n"), request
         self.connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
 

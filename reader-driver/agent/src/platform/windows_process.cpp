@@ -1,7 +1,6 @@
 #include <windows.h>
-// After windows.h, whose types they use.
+// After windows.h, whose types it uses.
 #include <shellapi.h>
-#include <werapi.h>
 
 #include <array>
 #include <atomic>
@@ -10,8 +9,13 @@
 #include "cardea/windows/text.h"
 #include "process.h"
 
+// werapi.h cannot be included here: mingw's does not compile in C++.
+extern "C" HRESULT WINAPI WerSetFlags(DWORD flags);
+
 namespace cardea::agent {
 namespace {
+
+constexpr DWORD kNoHeapInReports = 1;  // WER_FAULT_REPORTING_FLAG_NOHEAP
 
 // A console handler has no place for data of its own.
 std::atomic<HANDLE> stop_event{nullptr};
@@ -57,7 +61,7 @@ std::string host_name() {
 /// No dialogue when it crashes, and no heap in the report about it.
 void guard_memory() {
   ::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
-  (void)::WerSetFlags(WER_FAULT_REPORTING_FLAG_NOHEAP);
+  (void)WerSetFlags(kNoHeapInReports);
 }
 
 StopSignal::StopSignal() {

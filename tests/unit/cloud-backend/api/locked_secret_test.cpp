@@ -9,7 +9,8 @@
 namespace cardea::api {
 namespace {
 
-// Sanitizers turn mlock into nothing: their shadow memory could not be locked. Windows does not tell what is locked.
+// Sanitizers turn mlock into nothing: their shadow memory could not be locked. Windows does not tell what is
+// locked.
 #if defined(_WIN32) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kUncountable = true;
 #elif defined(__has_feature)

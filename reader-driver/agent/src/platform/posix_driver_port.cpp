@@ -2,6 +2,7 @@
 
 #include "cardea/link/socket.h"
 #include "reader_port.h"
+#include "readers.h"
 
 namespace cardea::agent {
 
@@ -73,6 +74,10 @@ class DriverPort final : public ReaderPort {
 };
 
 }  // namespace
+
+std::vector<std::string> reader_kinds() {
+  return {"pcscd", "connector", "both"};
+}
 
 std::shared_ptr<ReaderPort> make_driver_port(std::string ifd_socket) {
   return std::make_shared<DriverPort>(std::move(ifd_socket));

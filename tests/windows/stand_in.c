@@ -1,0 +1,97 @@
+/* Stands in for the system's winscard.dll: one reader, "Stand-in 0", whose card answers each command with
+   6D00 and its ATR is 3B00. The card is there while the file of CARDEA_STAND_IN exists. As much of the API as
+   a connector may ask of it. */
+#include <wchar.h>
+#include <windows.h>
+#include <winscard.h>
+
+static const WCHAR reader[] = L"Stand-in 0\0";
+static volatile LONG cancelled = 0;
+
+static int present(void) {
+  WCHAR path[1024];
+  return GetEnvironmentVariableW(L"CARDEA_STAND_IN", path, 1024) != 0 &&
+         GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES;
+}
+
+const SCARD_IO_REQUEST g_rgSCardT0Pci = {SCARD_PROTOCOL_T0, sizeof(SCARD_IO_REQUEST)};
+const SCARD_IO_REQUEST g_rgSCardT1Pci = {SCARD_PROTOCOL_T1, sizeof(SCARD_IO_REQUEST)};
+const SCARD_IO_REQUEST g_rgSCardRawPci = {SCARD_PROTOCOL_RAW, sizeof(SCARD_IO_REQUEST)};
+
+LONG WINAPI SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT context) {
+  (void)scope, (void)a, (void)b;
+  *context = 0x57;
+  return SCARD_S_SUCCESS;
+}
+LONG WINAPI SCardReleaseContext(SCARDCONTEXT context) {
+  return context == 0x57 ? SCARD_S_SUCCESS : SCARD_E_INVALID_HANDLE;
+}
+
+LONG WINAPI SCardListReadersW(SCARDCONTEXT context, LPCWSTR groups, LPWSTR out, LPDWORD length) {
+  const DWORD room = *length, needed = sizeof reader / sizeof reader[0];
+  (void)groups;
+  if (context != 0x57) return SCARD_E_INVALID_HANDLE;
+  *length = needed;
+  if (out == NULL) return SCARD_S_SUCCESS;
+  if (room < needed) return SCARD_E_INSUFFICIENT_BUFFER;
+  wmemcpy(out, reader, needed);
+  return SCARD_S_SUCCESS;
+}
+
+LONG WINAPI SCardConnectW(SCARDCONTEXT context, LPCWSTR name, DWORD share, DWORD protocols,
+                          LPSCARDHANDLE card, LPDWORD protocol) {
+  (void)context, (void)share, (void)protocols;
+  if (wcscmp(name, reader) != 0) return SCARD_E_UNKNOWN_READER;
+  if (!present()) return SCARD_E_NO_SMARTCARD;
+  *card = 0x58;
+  *protocol = SCARD_PROTOCOL_T0;
+  return SCARD_S_SUCCESS;
+}
+LONG WINAPI SCardDisconnect(SCARDHANDLE card, DWORD disposition) {
+  (void)disposition;
+  return card == 0x58 ? SCARD_S_SUCCESS : SCARD_E_INVALID_HANDLE;
+}
+
+LONG WINAPI SCardTransmit(SCARDHANDLE card, LPCSCARD_IO_REQUEST send, LPCBYTE command, DWORD size,
+                          LPSCARD_IO_REQUEST receive, LPBYTE response, LPDWORD length) {
+  (void)send, (void)command, (void)size, (void)receive;
+  if (card != 0x58) return SCARD_E_INVALID_HANDLE;
+  response[0] = 0x6D;
+  response[1] = 0x00;
+  *length = 2;
+  return SCARD_S_SUCCESS;
+}
+
+static DWORD state_now(LPCWSTR name, DWORD current) {
+  if (wcscmp(name, L"\\\\?PnP?\\Notification") == 0)
+    return (current >> 16) == 1 ? 0x10000 : 0x10000 | SCARD_STATE_CHANGED;
+  if (wcscmp(name, reader) != 0) return SCARD_STATE_UNKNOWN | SCARD_STATE_IGNORE | SCARD_STATE_CHANGED;
+  const DWORD now = present() ? SCARD_STATE_PRESENT : SCARD_STATE_EMPTY;
+  return (current & now) != 0 ? now : now | SCARD_STATE_CHANGED;
+}
+
+LONG WINAPI SCardGetStatusChangeW(SCARDCONTEXT context, DWORD timeout, LPSCARD_READERSTATEW states,
+                                  DWORD count) {
+  const ULONGLONG end = GetTickCount64() + timeout;
+  if (context != 0x57) return SCARD_E_INVALID_HANDLE;
+  InterlockedExchange(&cancelled, 0);
+  for (;;) {
+    int changed = 0;
+    for (DWORD i = 0; i < count; i++) {
+      states[i].dwEventState = state_now(states[i].szReader, states[i].dwCurrentState);
+      states[i].cbAtr = (states[i].dwEventState & SCARD_STATE_PRESENT) != 0 ? 2 : 0;
+      states[i].rgbAtr[0] = 0x3B;
+      states[i].rgbAtr[1] = 0x00;
+      changed |= (states[i].dwEventState & SCARD_STATE_CHANGED) != 0;
+    }
+    if (changed) return SCARD_S_SUCCESS;
+    if (cancelled) return SCARD_E_CANCELLED;
+    if (timeout != INFINITE && GetTickCount64() >= end) return SCARD_E_TIMEOUT;
+    Sleep(5); /* what a real one does not need */
+  }
+}
+LONG WINAPI SCardCancel(SCARDCONTEXT context) {
+  (void)context;
+  InterlockedExchange(&cancelled, 1);
+  return SCARD_S_SUCCESS;
+}
