@@ -50,7 +50,8 @@ void translate_features(Bytes& features) {
 /// SCardStatus of Windows counts; a card whose protocol is settled is SCARD_SPECIFIC.
 DWORD status_out(std::uint32_t bits, std::uint32_t active) {
   const bool powered = (bits & (reader_state::kNegotiable | reader_state::kPowered)) != 0;
-  if ((bits & reader_state::kSpecific) != 0 || (powered && active != protocol::kUndefined)) return SCARD_SPECIFIC;
+  if ((bits & reader_state::kSpecific) != 0 || (powered && active != protocol::kUndefined))
+    return SCARD_SPECIFIC;
   if ((bits & reader_state::kNegotiable) != 0) return SCARD_NEGOTIABLE;
   if ((bits & reader_state::kPowered) != 0) return SCARD_POWERED;
   if ((bits & reader_state::kSwallowed) != 0) return SCARD_SWALLOWED;
