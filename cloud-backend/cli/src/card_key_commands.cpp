@@ -144,9 +144,12 @@ void declare_import(CLI::App* to, const Shared& o, Call& out) {
                    "How many components each key has: they are typed here, or read from standard input, and "
                    "added bit by bit (XOR).")
       ->check(CLI::Range(2, 9));
-  verb_import->add_option("--kcv", o->check_values,
-                          "Check value that the key must have, six hexadecimal digits; of a set, one for "
-                          "each of ENC, MAC, DEK. Other keys are refused.");
+  verb_import
+      ->add_option(
+          "--kcv", o->check_values,
+          "Check value that the key must have, six hexadecimal digits; for a set three times: of ENC, "
+          "MAC, DEK. Other keys are refused.")
+      ->allow_extra_args(false);
 }
 
 }  // namespace

@@ -85,6 +85,8 @@ TEST_CASE("cli: card keys of an organisation are described, never named [A6]") {
   CHECK_THROWS_AS(parse({"org", "card-keys", "import", "x", "--components", "1"}), CLI::ValidationError);
   CHECK_THROWS_AS(parse({"org", "card-keys", "import", "x", "--components", "2", "--file", "f"}),
                   CLI::ValidationError);
+  CHECK(parse({"org", "card-keys", "import", "--file", "f", "--kcv", "504A77", "--kcv", "504A78", "x"})
+            .call.act);
   FakeClient client;
   CHECK(parse({"org", "card-keys", "import", "x", "--file", "/nonexistent/key"}).call.act(client, false) ==
         1);
