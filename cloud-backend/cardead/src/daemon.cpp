@@ -149,6 +149,15 @@ keyring::Options keyring_options(const config::Settings& settings, SecretBytes p
   return options;
 }
 
+service::IssuingOptions issuing_options(const config::Issuing& issuing) {
+  return {issuing.blank_cards,
+          issuing.blank_life,
+          issuing.required_slots,
+          issuing.factory_pins,
+          issuing.factory_pin_organisations,
+          issuing.uid_attributes};
+}
+
 /// The sentence, with what it is about in front.
 tl::unexpected<Error> because(const char* what, const Error& error) {
   return fail(error.code, std::string{what} + ": " + error.what);
@@ -284,6 +293,9 @@ class RunningDaemon final : public Daemon {
                       pins);
     cards_.emplace(world, *sessions_);
     const auto& recovery = settings_.recovery;
+    if (const auto known = service::check_attributes(settings_.issuing.uid_attributes); !known)
+      return because("issuing.uid_attributes", known.error());
+    issuing_.emplace(world, *sessions_, *cards_, issuing_options(settings_.issuing));
     recovery_.emplace(world, *cards_, pins,
                       service::RecoveryLimits{recovery.link_life, recovery.attempts, recovery.links_a_day});
     directory_.emplace(world, *sessions_, *enrolment_);
@@ -317,13 +329,13 @@ class RunningDaemon final : public Daemon {
     options.idle = limits.connection_idle;
     options.request = limits.request;
     const http::Application application{
-        *sessions_,  *cards_,
-        *directory_, *key_care_,
-        *card_keys_, *authenticator_,
-        *database_,  *vault_,
-        *keeper_,    [this](const unseal::UnsealKey& key) { return keep_in_tpm(key); },
-        metrics_,    *recovery_,
-        &*integrity_};
+        *sessions_,   *cards_,
+        *directory_,  *key_care_,
+        *card_keys_,  *authenticator_,
+        *database_,   *vault_,
+        *keeper_,     [this](const unseal::UnsealKey& key) { return keep_in_tpm(key); },
+        metrics_,     *recovery_,
+        &*integrity_, &*issuing_};
 
     auto open = options;
     open.address = settings_.server.address;
@@ -333,20 +345,22 @@ class RunningDaemon final : public Daemon {
     open.grace = kPublicGrace;
     CARDEA_TRY(open.tls, tls_context());
     CARDEA_TRY(public_, http::Server::start(open, http::make_router({http::public_routes(application),
-                                                                     http::recovery_routes(application)})));
+                                                                     http::recovery_routes(application),
+                                                                     http::issuing_routes(application)})));
 
     auto local = options;
     local.unix_socket = settings_.server.data_directory / "admin.sock";
     local.threads = kAdminThreads;
     local.max_connections = 64;
     local.grace = kAdminGrace;
-    CARDEA_TRY(admin_,
-               http::Server::start(
-                   local, http::make_router(
-                              {http::admin_routes(application), http::key_routes(application),
-                               http::card_key_routes(application), http::unseal_routes(application),
-                               http::recovery_admin_routes(application), http::integrity_routes(application),
-                               http::public_routes(application)})));
+    CARDEA_TRY(
+        admin_,
+        http::Server::start(
+            local, http::make_router(
+                       {http::admin_routes(application), http::key_routes(application),
+                        http::card_key_routes(application), http::unseal_routes(application),
+                        http::recovery_admin_routes(application), http::issuing_admin_routes(application),
+                        http::integrity_routes(application), http::public_routes(application)})));
     return {};
   }
 
@@ -425,6 +439,8 @@ class RunningDaemon final : public Daemon {
     auto looked = std::chrono::steady_clock::now();
     while (!never.wait_for(lock, stop, kSweepEvery, [&stop] { return stop.stop_requested(); })) {
       sessions_->sweep();
+      if (const auto gone = issuing_->sweep(); gone > 0)
+        log_.write(Level::info, "card.blank.swept", {{"cards", std::to_string(gone)}});
       if (const auto now = std::chrono::steady_clock::now(); now - looked >= kRenewEvery) {
         looked = now;
         (void)renew_certificate();  // has said in the log what went wrong
@@ -479,6 +495,7 @@ class RunningDaemon final : public Daemon {
   std::unique_ptr<api::HttpConnector> connector_ = api::make_openssl_connector();
   std::optional<service::CardSessions> sessions_;
   std::optional<service::Cards> cards_;
+  std::optional<service::Issuing> issuing_;
   std::optional<service::Recovery> recovery_;
   std::optional<service::Directory> directory_;
   std::optional<service::Integrity> integrity_;

@@ -43,6 +43,9 @@ Watcher::Watcher(const Log& log, http::Metrics& metrics)
           metrics.counter("cardea_pin_lockouts_total", "PIN and PUK attempts that used up the last try.")},
       apdus_{metrics.family("cardea_apdus_total", "Command APDUs by command and kind of status word.",
                             "command", "status")},
+      administered_{metrics.family("cardea_administration_total",
+                                   "What was done to cards, people, devices and organisations.", "action",
+                                   "result")},
       latency_{metrics.histogram("cardea_apdu_seconds", "Time a card took for a command.")} {}
 
 void Watcher::apdu(const service::ApduDone& done) noexcept {
@@ -95,6 +98,7 @@ void Watcher::pin_tried(std::string_view card, const card::PinTried& tried) noex
 }
 
 void Watcher::administered(std::string_view action, std::string_view subject, bool success) noexcept {
+  administered_.with(action, success ? "ok" : "failed").add();
   log_.write(success ? Level::info : Level::warn, action,
              {{"subject", subject}, {"success", success ? "true" : "false"}});
 }

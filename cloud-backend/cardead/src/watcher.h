@@ -28,6 +28,7 @@ class Watcher final : public service::Observer {
   http::Counter& pin_failures_;
   http::Counter& lockouts_;
   http::CounterFamily& apdus_;
+  http::CounterFamily& administered_;
   http::Histogram& latency_;
 };
 

@@ -43,8 +43,12 @@ const Columns kCardSheet{{"ID", "id"},
                          {"Card manager", "card_manager/note"},
                          {"Its key versions", "card_manager/key_versions"},
                          {"Holder", "holder_name"},
+                         {"Missing", "issuing/missing"},
                          {"Organisation", "organisation"},
                          {"Created", "created_at"}};
+const Columns kIssuedSheet{
+    {"ID", "id"},       {"Label", "label"},   {"Profile", "profile"},  {"Serial", "serial"},
+    {"State", "state"}, {"Holder", "holder"}, {"Named", "named/name"}, {"E-mail", "named/email"}};
 const Columns kDevice{{"ID", "id"},         {"NAME", "name"},          {"ROLE", "role"},
                       {"PERSON", "person"}, {"CREATED", "created_at"}, {"REVOKED", "revoked_at"}};
 const Columns kSession{{"ID", "id"},
@@ -67,7 +71,7 @@ const Columns kStatus{{"Ready", "ready"},
 
 /// Text that verbs read their options into. Lives as long as the application object that refers to it.
 struct Options {
-  std::string id, organisation, user, name, email, label, card, key;
+  std::string id, organisation, user, name, email, label, card, key, state;
   bool off = false;
   bool assisted = false;
   std::string profile = "piv-yubikey5";
@@ -163,6 +167,19 @@ void declare_card_act(CLI::App* card, const Shared& o, Call& out, const char* na
       ->required();
 }
 
+void declare_card_list(CLI::App* card, const Shared& o, Call& out) {
+  auto* list = verb(card, "list", "The cards of an organisation.", out, [o](Call& c) {
+    c.path = with_organisation("/v1/admin/cards", o);
+    if (!o->state.empty()) c.path += "&state=" + o->state;
+    c.list = true;
+    c.columns = kCard;
+  });
+  add_organisation(list, o);
+  list->add_option("--state", o->state,
+                   "Only those: blank, issuing (half-issued), issued (not enrolled), active, blocked.")
+      ->check(CLI::IsMember({"blank", "issuing", "issued", "active", "blocked"}));
+}
+
 void declare_cards(CLI::App& app, const Shared& o, Call& out, bool& execute) {
   auto* card = noun(app, "card", "Virtual smart cards.");
   auto* create = verb(card, "create", "Make a card in its factory state.", out, [o](Call& c) {
@@ -177,7 +194,7 @@ void declare_cards(CLI::App& app, const Shared& o, Call& out, bool& execute) {
   create->add_option("--profile", o->profile, "What kind of card: piv-yubikey5 or piv-nist.")
       ->capture_default_str();
   create->add_option("--label", o->label, "Name of the card. From its serial number without this.");
-  add_list(card, o, out, "The cards of an organisation.", "/v1/admin/cards", kCard);
+  declare_card_list(card, o, out);
   verb(card, "show", "One card.", out,
        [o](Call& c) {
          c.path = card_path(o);
@@ -189,6 +206,19 @@ void declare_cards(CLI::App& app, const Shared& o, Call& out, bool& execute) {
   declare_card_act(card, o, out, "unblock", "Let it be used again.", "Card unblocked.");
   declare_card_act(card, o, out, "activate",
                    "End its issuance: from then on only its holder can open its keys.", "Card activated.");
+  verb(card, "finish",
+       "Count a card as issued that a registration authority has written: checks that nothing is missing, "
+       "and gives it "
+       "to the holder whom its certificates name.",
+       out,
+       [o](Call& c) {
+         c.method = "POST";
+         c.path = card_path(o) + "/issued";
+         c.columns = kIssuedSheet;
+         c.sentence = "Card issued. It waits until its holder is enrolled.";
+       })
+      ->add_option("ID", o->id, "The card.")
+      ->required();
   auto* link = verb(
       card, "recovery-link",
       "Let its holder set a new PIN: by a printed code or two of three answers, within half an hour. The "

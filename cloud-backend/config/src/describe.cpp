@@ -93,6 +93,12 @@ std::string describe(const Settings& s) {
       s.pin.channel_binding == ChannelBinding::require ? "require" : "prefer");
   out += fmt::format("\n[recovery]\nlink_life = \"{}s\"\nattempts = {}\nlinks_a_day = {}\n",
                      s.recovery.link_life.count(), s.recovery.attempts, s.recovery.links_a_day);
+  out += fmt::format(
+             "\n[issuing]\nblank_cards = {}\nblank_life = \"{}s\"\nrequired_slots = {}\nfactory_pins = {}\n",
+             s.issuing.blank_cards, s.issuing.blank_life.count(), list(s.issuing.required_slots),
+             s.issuing.factory_pins) +
+         "factory_pin_organisations = " + list(s.issuing.factory_pin_organisations) +
+         "\nuid_attributes = " + list(s.issuing.uid_attributes) + "\n";
   out += "\n[witness]\n" +
          (s.witness.url.empty() ? "# url: none but the file in the data directory\n"
                                 : "url = " + quoted(s.witness.url) + "\n") +

@@ -275,6 +275,22 @@ void read_recovery(Reader& reader, Recovery& recovery) {
   reader.end_section();
 }
 
+void read_issuing(Reader& reader, Issuing& issuing) {
+  reader.section("issuing");
+  reader.number("blank_cards", issuing.blank_cards, 1, 10'000);
+  reader.duration("blank_life", issuing.blank_life, Seconds{60}, std::chrono::hours{24 * 30});
+  reader.texts("required_slots", issuing.required_slots);
+  reader.boolean("factory_pins", issuing.factory_pins);
+  reader.texts("factory_pin_organisations", issuing.factory_pin_organisations);
+  reader.texts("uid_attributes", issuing.uid_attributes);
+  reader.end_section();
+  const bool slots = std::ranges::all_of(issuing.required_slots, [](const auto& slot) {
+    return slot == "9A" || slot == "9C" || slot == "9D" || slot == "9E";
+  });
+  if (!slots)
+    reader.mistake_in("issuing", "issuing.required_slots must be some of \"9A\", \"9C\", \"9D\", \"9E\"");
+}
+
 void read_witness(Reader& reader, Witness& witness) {
   reader.section("witness");
   reader.text("url", witness.url);
@@ -387,6 +403,7 @@ Result<Settings> parse(std::string_view toml, const std::string& file) {
   read_limits(reader, settings.limits);
   read_pin(reader, settings.pin);
   read_recovery(reader, settings.recovery);
+  read_issuing(reader, settings.issuing);
   read_witness(reader, settings.witness);
   reader.end();
   if (auto mistakes = reader.mistakes(); !mistakes.empty()) return fail(Errc::invalid, std::move(mistakes));

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "act.h"
+#include "card_json.h"
 #include "cardea/api/jose.h"
 #include "cardea/hex.h"
 #include "cardea/http/interface.h"
@@ -12,10 +13,6 @@ namespace cardea::http {
 namespace {
 
 const std::string kActor = "administrator";  // NOLINT(cert-err58-cpp): allocates at most
-
-std::string state_name(store::CardState state) {
-  return state == store::CardState::active ? "active" : "blocked";
-}
 
 Json optional_text(const std::optional<std::string>& text) {
   return text ? Json(*text) : Json(nullptr);
@@ -64,7 +61,7 @@ Json describe(const service::CardView& view) {
            {"label", row.label},
            {"profile", row.profile},
            {"serial", row.serial},
-           {"state", state_name(row.state)},
+           {"state", state_name(row)},
            {"holder", optional_text(row.holder)},
            {"holder_name", view.holder_name},
            {"created_at", rfc3339(row.created_at)}};
@@ -175,7 +172,13 @@ Result<Json> create_card(const Application& app, const Request& request) {
 
 Result<Json> list_cards(const Application& app, const Request& request) {
   CARDEA_TRY(const auto organisation, organisation_of(request));
-  return describe_all(app.cards.list(organisation));
+  CARDEA_TRY(const auto cards, app.cards.list(organisation));
+  auto list = Json::array();
+  for (const auto& card : cards) {
+    CARDEA_TRY(const bool wanted, in_state(request, card.row));
+    if (wanted) list.push_back(describe(card));
+  }
+  return list;
 }
 
 Result<Json> after(const Application& app, const Request& request, const Result<void>& done) {
@@ -188,6 +191,10 @@ Result<Json> show_card(const Application& app, const Request& request) {
   CARDEA_TRY(auto card, after(app, request, {}));
   CARDEA_TRY(const auto frozen, app.database.changes().frozen(request.parameters[0]));
   card["frozen"] = frozen ? Json(frozen->reason) : Json(nullptr);
+  if (app.issuing != nullptr && (card["state"] == "blank" || card["state"] == "issuing")) {
+    CARDEA_TRY(const auto issuing, app.issuing->look(request.parameters[0]));
+    card["issuing"] = describe_issuing(issuing);
+  }
   return card;
 }
 Result<Json> block_card(const Application& app, const Request& request) {

@@ -42,6 +42,7 @@ constexpr std::array kTitles{
     Title{"internal", "The server failed"},
     Title{"unauthorised", "Authentication is missing or not valid"},
     Title{"sealed", "The server waits for its shares"},
+    Title{"card-incomplete", "Something is missing on the card"},
     Title{"card-frozen", "The card is frozen: what is stored of it was changed"},
     Title{"session-gone", "The card session has ended"},
     Title{"bad-request", "The request is not well-formed HTTP"},

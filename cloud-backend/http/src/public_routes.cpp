@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "caller.h"
+#include "card_json.h"
 #include "cardea/api/channel.h"
 #include "cardea/api/jose.h"
 #include "cardea/api/kdf.h"
@@ -101,10 +102,13 @@ Response list_cards(const Application& app, Request& request) {
   if (!cards) return problem(cards.error());
   auto list = Json::array();
   for (const auto& card : *cards) {
+    const auto wanted = in_state(request, card.row);
+    if (!wanted) return problem(wanted.error());
+    if (!*wanted) continue;
     list.push_back({{"id", card.row.id},
                     {"label", card.row.label},
                     {"profile", card.row.profile},
-                    {"state", card.row.state == store::CardState::active ? "active" : "blocked"},
+                    {"state", state_name(card.row)},
                     {"holder", card.holder_name}});
   }
   return json_response(200, {{"cards", std::move(list)}});

@@ -14,6 +14,20 @@ tl::unexpected<Error> gone() {
   return fail(Errc::not_found, "the card session has ended");
 }
 
+/// Before a card is in use, it is the registration authority's; a blank one is with the device that asked for
+/// it.
+Result<void> check_issuance(const store::CardRow& row, const Caller& caller) {
+  const bool registrar = caller.role == store::DeviceRole::registrar;
+  if (row.issuance == store::Issuance::none) return {};
+  if (row.issuance == store::Issuance::issued && !registrar)
+    return fail(Errc::denied, "the card is issued and waits until its holder is enrolled");
+  if (!registrar) return fail(Errc::denied, "the card is being issued");
+  const bool elsewhere =
+      row.issuance == store::Issuance::blank && row.asked && row.asked->device != caller.device;
+  if (elsewhere) return fail(Errc::denied, "the blank card was handed to another workstation");
+  return {};
+}
+
 /// Octets in the data field, as far as the length fields say; for the log.
 std::size_t lc_of(BytesView apdu) {
   if (apdu.size() <= 5) return 0;
@@ -82,6 +96,7 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
     CARDEA_CHECK(world_.database.changes().check_card(card, caller.device));
     if (!state) return tl::unexpected{state.error()};
     if (state->state != store::CardState::active) return fail(Errc::denied, "the card is blocked");
+    CARDEA_CHECK(check_issuance(*state, caller));
     if (!device) return tl::unexpected{device.error()};
     if (session->ended) return gone();
     return {};
@@ -398,6 +413,10 @@ std::vector<SessionInfo> CardSessions::list() const {
                    store::Time{store::Time::duration{session->last_used.load()}}, session->sequence});
   }
   return out;
+}
+
+std::size_t CardSessions::count_of_card(const std::string& card) const {
+  return registry_->of_card(card).size();
 }
 
 std::size_t CardSessions::count() const {

@@ -59,6 +59,8 @@ Result<store::CardRow> Cards::issue(const NewCard& card, const std::string& acto
   row.profile = card.profile;
   row.state = store::CardState::blocked;  // nobody opens it before it is whole
   row.created_at = world_.clock.now();
+  row.asked = card.asked;
+  if (card.asked) row.issuance = store::Issuance::blank;
   if (card.holder) {
     CARDEA_TRY(const auto person, world_.database.person(organisation.id, *card.holder));
     row.holder = person.id;
@@ -132,7 +134,12 @@ Result<void> Cards::unblock(const std::string& card, const std::string& actor) {
 
 Result<void> Cards::activate(const std::string& card, const std::string& actor) {
   CARDEA_TRY(const auto row, world_.database.card(card));
-  const auto done = world_.database.end_issuance(row.id);
+  if (row.issuance == store::Issuance::blank || row.issuance == store::Issuance::issuing) {
+    return fail(Errc::conflict,
+                "the card is not issued yet: finish it first, with: cardea card finish " + row.id);
+  }
+  auto done = world_.database.end_issuance(row.id);
+  if (done) done = world_.database.take_into_use(row.id);
   CARDEA_CHECK(note(row, actor, "card.activate", done.has_value()));
   return done;
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "card_note.h"
+
 namespace cardea::service {
 namespace {
 
@@ -90,7 +92,21 @@ Result<store::Device> Directory::enrol(std::string_view code, const api::VerifyK
                                        std::string_view device_name) {
   CARDEA_TRY(auto device, enrolment_.redeem(code, key, device_name));
   CARDEA_CHECK(note(device.organisation, "device:" + device.id, "device.enrol", device.id));
+  CARDEA_CHECK(take_cards_into_use(device));
   return device;
+}
+
+/// The cards that were issued to a person wait for this: a device of theirs that an administrator's code made
+/// known.
+Result<void> Directory::take_cards_into_use(const store::Device& device) {
+  if (!device.person || device.role != store::DeviceRole::user) return {};
+  CARDEA_TRY(const auto cards, world_.database.cards_of(device.organisation, *device.person));
+  for (const auto& card : cards) {
+    if (card.issuance != store::Issuance::issued) continue;
+    CARDEA_CHECK(world_.database.take_into_use(card.id));
+    CARDEA_CHECK(note_card(world_, card, "device:" + device.id, "card.enrolled", true, "{}"));
+  }
+  return {};
 }
 
 Result<void> Directory::revoke_device(const std::string& device, const std::string& actor) {

@@ -17,6 +17,7 @@
 #include "cardea/service/card_secrets.h"
 #include "cardea/service/card_sessions.h"
 #include "cardea/service/pins.h"
+#include "first_write.h"
 #include "guarded_keys.h"
 
 namespace cardea::service {
@@ -28,7 +29,8 @@ struct CardSessions::Session {
       : card_id{row.id},
         device{caller.device},
         organisation{row.organisation},
-        store{world.database.card_store(row.id)},
+        first_write{world, row, "device:" + caller.device},
+        store{watched_store(world, row, first_write)},
         secret{world, secrets, row.organisation, row.id},
         copies{world, secrets, secret, row.organisation, row.id},
         pins{world.database.pin_records(row.id),
@@ -39,7 +41,9 @@ struct CardSessions::Session {
              options},
         keys{guarded_keys(world, caller, row, secret)},
         audit{world, {row.organisation, row.id, "device:" + caller.device}},
-        card{profile, {*store, *keys, pins, world.crypto, world.cipher, world.clock, world.rng, audit}} {}
+        watched_pins{pins, first_write},
+        card{profile,
+             {*store, *keys, watched_pins, world.crypto, world.cipher, world.clock, world.rng, audit}} {}
 
   /// Cards from before there was a passcode layer have no secret; their keys stay as they are.
   static std::unique_ptr<card::KeyVault> keys_behind_passcode(const World& world, const store::CardRow& row,
@@ -53,6 +57,13 @@ struct CardSessions::Session {
                                                       const store::CardRow& row, HeldSecret& secret) {
     return std::make_unique<GuardedKeys>(keys_behind_passcode(world, row, secret), world.database.changes(),
                                          row.id, caller.device);
+  }
+
+  static std::unique_ptr<card::Store> watched_store(const World& world, const store::CardRow& row,
+                                                    FirstWrite& first) {
+    auto store = world.database.card_store(row.id);
+    if (row.issuance != store::Issuance::blank) return store;
+    return std::make_unique<WatchedStore>(std::move(store), first);
   }
 
   Session(const Session&) = delete;
@@ -71,12 +82,14 @@ struct CardSessions::Session {
   std::atomic<bool> ended{false};
 
   std::mutex mutex;  ///< the strand: card and last reply
+  FirstWrite first_write;
   std::unique_ptr<card::Store> store;
   HeldSecret secret;  ///< a proven login calls `hold`; every step after which nobody is verified drops it
   CardCopies copies;
   Pins pins;
   std::unique_ptr<card::KeyVault> keys;
   CardAudit audit;
+  WatchedPins watched_pins;
   card::Card card;
   Bytes last_reply;
   card::Digest last_body{};  ///< of what `last_reply` answered

@@ -7,10 +7,16 @@ namespace cardea::store {
 
 namespace {
 
-#define CARDEA_CARD_COLUMNS \
-  "SELECT id, organisation, holder, profile, label, serial, state, created_at, public_key FROM cards "
+#define CARDEA_CARD_COLUMNS                                                                            \
+  "SELECT id, organisation, holder, profile, label, serial, state, created_at, public_key, issuance, " \
+  "asked_by, "                                                                                         \
+  "asked_key, asked_at FROM cards "
 constexpr const char* kById = CARDEA_CARD_COLUMNS "WHERE id = ?";
 constexpr const char* kByOrganisation = CARDEA_CARD_COLUMNS "WHERE organisation = ? ORDER BY number";
+constexpr const char* kByIssuance =
+    CARDEA_CARD_COLUMNS "WHERE organisation = ? AND issuance = ? AND issuance <> 0 ORDER BY number";
+constexpr const char* kByRequest =
+    CARDEA_CARD_COLUMNS "WHERE organisation = ? AND asked_by = ? AND asked_key = ?";
 constexpr const char* kByHolder = CARDEA_CARD_COLUMNS "WHERE organisation = ? AND holder = ? ORDER BY number";
 #undef CARDEA_CARD_COLUMNS
 
@@ -25,6 +31,8 @@ CardRow card_of(const Query& row) {
   card.state = static_cast<CardState>(row.integer(6));
   card.created_at = row.time(7);
   card.public_key = row.null(8) ? Bytes{} : row.blob(8);
+  card.issuance = static_cast<Issuance>(row.integer(9));
+  if (!row.null(11)) card.asked = BlankRequest{row.text(10), row.text(11), row.time(12)};
   return card;
 }
 
@@ -60,15 +68,23 @@ Result<void> SqliteDatabase::add(const CardRow& row) {
     if (db.exists("SELECT 1 FROM cards WHERE id = ?", row.id)) {
       return fail(Errc::conflict, "a card with the id " + row.id + " exists already");
     }
+    if (row.asked && db.exists(kByRequest, row.organisation, row.asked->device, row.asked->key)) {
+      return fail(Errc::conflict,
+                  "this device has got a card for the request " + row.asked->key + " already");
+    }
     if (db.exists("SELECT 1 FROM cards WHERE serial = ?", std::int64_t{row.serial})) {
       return fail(Errc::conflict,
                   "a card with the serial number " + std::to_string(row.serial) + " exists already");
     }
     db.run(
-        "INSERT INTO cards (id, organisation, holder, profile, label, serial, state, created_at, public_key) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, x''))",
+        "INSERT INTO cards (id, organisation, holder, profile, label, serial, state, created_at, public_key, "
+        "issuance, asked_by, asked_key, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, x''), ?, ?, ?, "
+        "?)",
         row.id, row.organisation, row.holder, row.profile, row.label, std::int64_t{row.serial},
-        number(row.state), row.created_at, BytesView{row.public_key});
+        number(row.state), row.created_at, BytesView{row.public_key}, static_cast<std::int64_t>(row.issuance),
+        row.asked ? std::optional{row.asked->device} : std::nullopt,
+        row.asked ? std::optional{row.asked->key} : std::nullopt,
+        row.asked ? std::optional{row.asked->at} : std::nullopt);
     return {};
   });
 }
@@ -93,6 +109,22 @@ Result<std::vector<CardRow>> SqliteDatabase::cards_of(const std::string& organis
   return read([&](Connection& db) -> Result<std::vector<CardRow>> {
     auto rows = db.query(kByHolder, organisation, person);
     return all(rows);
+  });
+}
+
+Result<std::vector<CardRow>> SqliteDatabase::cards_in(const std::string& organisation, Issuance issuance) {
+  return read([&](Connection& db) -> Result<std::vector<CardRow>> {
+    auto rows = db.query(kByIssuance, organisation, static_cast<std::int64_t>(issuance));
+    return all(rows);
+  });
+}
+
+Result<CardRow> SqliteDatabase::card_asked_for(const std::string& organisation, const std::string& device,
+                                               const std::string& key) {
+  return read([&](Connection& db) -> Result<CardRow> {
+    auto row = db.query(kByRequest, organisation, device, key);
+    if (!row.step()) return fail(Errc::not_found, "this device has got no card for the request " + key);
+    return card_of(row);
   });
 }
 

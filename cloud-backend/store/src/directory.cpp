@@ -77,22 +77,24 @@ Result<Organisation> SqliteDatabase::organisation(const std::string& id_or_name)
   });
 }
 
+Result<void> insert_person(Connection& db, const Person& row) {
+  CARDEA_CHECK(rule::organisation_exists(db, row.organisation));
+  if (db.exists("SELECT 1 FROM people WHERE id = ?", row.id)) {
+    return fail(Errc::conflict, "a person with the id " + row.id + " exists already");
+  }
+  if (!row.email.empty() &&
+      db.exists("SELECT 1 FROM people WHERE organisation = ? AND email = ?", row.organisation, row.email)) {
+    return fail(Errc::conflict, "a person with the e-mail address " + row.email + " exists already");
+  }
+  db.run("INSERT INTO people (id, organisation, name, email, created_at) VALUES (?, ?, ?, ?, ?)", row.id,
+         row.organisation, row.name, row.email, row.created_at);
+  return {};
+}
+
 Result<void> SqliteDatabase::add(const Person& row) {
   CARDEA_CHECK(rule::not_empty(row.id, "the person's id"));
   CARDEA_CHECK(rule::not_empty(row.name, "the person's name"));
-  return write([&row](Connection& db) -> Result<void> {
-    CARDEA_CHECK(rule::organisation_exists(db, row.organisation));
-    if (db.exists("SELECT 1 FROM people WHERE id = ?", row.id)) {
-      return fail(Errc::conflict, "a person with the id " + row.id + " exists already");
-    }
-    if (!row.email.empty() &&
-        db.exists("SELECT 1 FROM people WHERE organisation = ? AND email = ?", row.organisation, row.email)) {
-      return fail(Errc::conflict, "a person with the e-mail address " + row.email + " exists already");
-    }
-    db.run("INSERT INTO people (id, organisation, name, email, created_at) VALUES (?, ?, ?, ?, ?)", row.id,
-           row.organisation, row.name, row.email, row.created_at);
-    return {};
-  });
+  return write([&row](Connection& db) { return insert_person(db, row); });
 }
 
 Result<std::vector<Person>> SqliteDatabase::people(const std::string& organisation) {

@@ -38,9 +38,20 @@ class SqliteDatabase final : public Database {
   Result<CardRow> card(const std::string& id) override;
   Result<std::vector<CardRow>> cards(const std::string& organisation) override;
   Result<std::vector<CardRow>> cards_of(const std::string& organisation, const std::string& person) override;
+  Result<std::vector<CardRow>> cards_in(const std::string& organisation, Issuance issuance) override;
   Result<void> set_state(const std::string& card, CardState state) override;
   Result<void> assign(const std::string& card, const std::optional<std::string>& holder) override;
   Result<void> delete_card(const std::string& id) override;
+
+  Result<CardRow> card_asked_for(const std::string& organisation, const std::string& device,
+                                 const std::string& key) override;
+  Result<void> hand_out(const std::string& card, const std::optional<BlankRequest>& was,
+                        const BlankRequest& now, const std::string& label) override;
+  Result<void> begin_issuing(const std::string& card) override;
+  Result<void> finish_issuing(const std::string& card, const Person& person, bool new_person,
+                              const std::vector<PersonIdentifier>& identifiers) override;
+  Result<void> take_into_use(const std::string& card) override;
+  Result<std::vector<Person>> people_known_as(const PersonIdentifier& identifier) override;
 
   Result<void> set_secret(const std::string& card, const Bytes& public_key,
                           const std::vector<SecretCopy>& copies) override;
@@ -127,6 +138,9 @@ Result<void> person_exists(Connection& db, const std::string& organisation,
                            const std::optional<std::string>& person);
 Result<void> not_empty(const std::string& value, const char* what);
 }  // namespace rule
+
+/// Inside a transaction, after the rules have been checked.
+Result<void> insert_person(Connection& db, const Person& row);
 
 /// Inside the transaction that changes a PIN: writes the copies that go with the new values, and ends the
 /// issuance when it is over. Errors: `conflict` when `public_key` is not the card's any more.

@@ -251,6 +251,30 @@ TEST_CASE("config: what the TOML reader itself gives up on is a mistake in the f
   CHECK(config::parse("[$x]\n", "f").error().what == "f: not TOML: is there a name that needs quotes?");
 }
 
+TEST_CASE("config: what a registration authority's cards must be") {
+  const auto s = config::parse(R"([issuing]
+blank_cards = 7
+blank_life = "2h"
+required_slots = ["9A", "9C"]
+factory_pins = true
+factory_pin_organisations = ["one"]
+uid_attributes = ["serialNumber", "0.9.2342.19200300.100.1.1"]
+)",
+                               "c.toml")
+                     .value();
+  CHECK(s.issuing.blank_cards == 7);
+  CHECK(s.issuing.blank_life == Seconds{7200});
+  CHECK(s.issuing.required_slots == std::vector<std::string>{"9A", "9C"});
+  CHECK(s.issuing.factory_pins);
+  CHECK(s.issuing.factory_pin_organisations == std::vector<std::string>{"one"});
+  CHECK(s.issuing.uid_attributes.size() == 2);
+  CHECK(config::describe(config::parse(config::describe(s), "d").value()) == config::describe(s));
+  CHECK(mistake("[issuing]\nrequired_slots = [\"9B\"]\n") ==
+        "c.toml:1: issuing.required_slots must be some of \"9A\", \"9C\", \"9D\", \"9E\"");
+  CHECK(mistake("[issuing]\nblank_cards = 0\n") ==
+        "c.toml:2: issuing.blank_cards is 0; it must be 1 to 10000");
+}
+
 TEST_CASE("config: a witness on another machine has an address and a key") {
   const auto s = config::parse(R"([witness]
 url = "https://[::1]:8444/a/"

@@ -372,3 +372,63 @@ TEST_CASE("end to end: a renewed certificate is used without a restart, a damage
   CHECK(server.daemon->renew_certificate().error().code == Errc::corrupt);
   CHECK(trusts(new_ca));
 }
+
+TEST_CASE("end to end: a registrar's workstation is given a blank card, and others are not [D1][D3]") {
+  const Server server;
+  server.ask("POST", "organisations", {{"name", "Trust"}});
+  server.ask("POST", "people", {{"organisation", "Trust"}, {"name", "Ada"}, {"email", "ada@example.org"}});
+  const auto enrolled = [&](const json& code) {
+    auto key = api::generate_signing_key();
+    REQUIRE(
+        server.client(key).enrol(server.ask("POST", "device-codes", code)["code"].get<std::string>(), "pc"));
+    return key;
+  };
+  const auto ra = enrolled({{"organisation", "Trust"}, {"role", "registrar"}});
+  const auto user = enrolled({{"organisation", "Trust"}, {"role", "user"}, {"person", "ada@example.org"}});
+  const auto asks = [&](const api::SigningKey& key, const char* method, const std::string& path,
+                        const json& body = nullptr) {
+    return server.client(key).ask(method, path, body.is_null() ? std::string{} : body.dump());
+  };
+  const json wanted{{"request", "r1"}, {"profile", "piv-nist"}, {"label", "first"}};
+  const auto card = json::parse(asks(ra, "POST", "/v1/cards", wanted).value());
+  CHECK(card["state"] == "blank");
+  CHECK(card["label"] == "first");
+  CHECK(card["serial"].is_number_unsigned());
+  CHECK(json::parse(asks(ra, "POST", "/v1/cards", wanted).value()) == card);  // the answer was lost
+  CHECK(asks(ra, "POST", "/v1/cards", {{"request", "r1"}, {"profile", "piv-yubikey5"}}).error().code ==
+        Errc::conflict);
+  CHECK(asks(ra, "POST", "/v1/cards", {{"profile", "piv-nist"}}).error() ==
+        Error{Errc::invalid, "the member \"request\" must be a string"});
+  const std::string below = "/v1/cards/" + card["id"].get<std::string>();
+  const Error refused{Errc::denied, "only a registrar's workstation issues cards"};
+  CHECK(asks(user, "POST", "/v1/cards", wanted).error() == refused);
+  CHECK(asks(user, "GET", "/v1/issuing").error() == refused);
+  CHECK(asks(user, "GET", below + "/issuing").error() == refused);
+  CHECK(asks(user, "POST", below + "/issued").error() == refused);
+  CHECK(asks(user, "DELETE", below).error() == refused);
+
+  const auto list = json::parse(asks(ra, "GET", "/v1/issuing").value())["cards"];
+  REQUIRE(list.size() == 1);
+  CHECK(list[0]["mine"] == true);
+  CHECK(list[0]["in_use"] == false);
+  CHECK(asks(ra, "POST", below + "/issued").error() ==
+        Error{Errc::conflict,
+              "the card is not complete; missing: a certificate in 9A, 9C or 9D that names the holder; "
+              "a PIN of its own: it is the factory's; a PUK of its own: it is the factory's"});
+  const auto incomplete =
+      server.ask("POST", "cards/" + card["id"].get<std::string>() + "/issued", json::object(), 409);
+  CHECK(incomplete["type"] == "https://cardea.invalid/problems/card-incomplete");
+  CHECK(incomplete["missing"].size() == 3);
+  CHECK(server.ask("GET", "cards?organisation=Trust&state=blank").size() == 1);
+  CHECK(server.ask("GET", "cards?organisation=Trust&state=issuing").empty());
+  CHECK(server.ask("GET", "cards?organisation=Trust&state=odd", nullptr, 400)["detail"] ==
+        "a state is active, blocked, blank, issuing or issued");
+  CHECK(server.ask("GET", "cards/" + card["id"].get<std::string>())["issuing"]["missing"].size() == 3);
+  const auto public_list = asks(ra, "GET", "/v1/cards").value();
+  CHECK(json::parse(public_list)["cards"][0]["state"] == "blank");
+  REQUIRE(asks(ra, "DELETE", below));
+  CHECK(asks(ra, "DELETE", below).error().code == Errc::not_found);
+  CHECK(server.raw("GET", "/metrics")
+            .body.find(R"(cardea_administration_total{action="card.create",result="ok"} 1)") !=
+        std::string::npos);
+}

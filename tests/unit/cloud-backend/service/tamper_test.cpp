@@ -23,6 +23,7 @@ const std::map<std::string, std::string> kNotAsked{
     {"audit", "says what was; `cardea audit verify` and receipts are for it"},
     {"enrolment_codes", "a device that enrols is asked about"},
     {"key_pool", "asked about when a spare key is taken"},
+    {"person_identifiers", "asked about when a card gets its holder"},
     {"resident_keys", "says which of the HSM's objects are to be destroyed"},
 };
 /// What proves itself, and what means nothing.
@@ -67,6 +68,10 @@ struct Attacked : Furnished {
     const auto version = must(database->pin_records(card.id)->status(card::PinRef::application)).version;
     must(database->pin_records(card.id)->spend(card::PinRef::application, {version, {3}, clock.now()}));
     must(cards.block(card.id, "administrator"));
+    // One that a registration authority writes: what only such cards have differs from the victim's.
+    service::NewCard blank{"third", std::nullopt, "piv-yubikey5", "blank"};
+    blank.asked = store::BlankRequest{"cids", "request", clock.now()};
+    must(cards.issue(blank, "administrator"));
   }
 
   static store::CardKeysRow card_keys(const char* organisation, std::uint64_t number, store::Time made) {

@@ -102,6 +102,27 @@ TEST_CASE("PINs from before proofs could come late keep their counters, and wait
   CHECK(must(records->refund(card::PinRef::application, {}, at(6))).status.tries_left == 3);
 }
 
+TEST_CASE("cards from before there was issuing are in use, and nobody asked for them") {
+  TempDir directory;
+  const auto file = directory / "cardea.db";
+  constexpr int kBefore = 10;
+  {
+    SQLite::Database raw{file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    for (const auto& migration : migrations())
+      if (migration.version <= kBefore) raw.exec(migration.sql);
+    raw.exec("PRAGMA application_id = " + std::to_string(kApplicationId) +
+             "; PRAGMA user_version = " + std::to_string(kBefore));
+    raw.exec("INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Acme', 5)");
+    raw.exec(
+        "INSERT INTO cards (number, id, organisation, profile, label, serial, state, created_at) "
+        "VALUES (1, 'card', 'org', 'piv-nist', '', 1, 1, 5)");
+  }
+  const auto db = open(file);
+  CHECK(must(db->card("card")).issuance == Issuance::none);
+  CHECK_FALSE(must(db->card("card")).asked);
+  CHECK(must(db->cards_in("org", Issuance::blank)).empty());
+}
+
 TEST_CASE("a newer database is refused and left alone") {
   TempDir directory;
   const auto file = directory / "cardea.db";

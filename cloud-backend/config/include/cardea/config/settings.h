@@ -113,6 +113,16 @@ struct Recovery {
   std::size_t links_a_day = 3;  ///< for one card, 1 to 20
 };
 
+/// Cards that a registration authority issues: blank ones, and what makes one complete.
+struct Issuing {
+  std::size_t blank_cards = 20;             ///< of one organisation, unwritten; 1 to 10000
+  Seconds blank_life{24 * 3600};            ///< after which an unwritten one is removed; 1 minute to 30 days
+  std::vector<std::string> required_slots;  ///< 9A, 9C, 9D, 9E; one of the first three when empty
+  bool factory_pins = false;                ///< whether PIN and PUK may stay the factory's
+  std::vector<std::string> factory_pin_organisations;  ///< ids of organisations where they may
+  std::vector<std::string> uid_attributes{"UID"};      ///< of subjects: which names people by number
+};
+
 /// Another machine that remembers how far the log of changes has come (C2SP tlog-witness). Without one, the
 /// file in the data directory is the only witness.
 struct Witness {
@@ -143,6 +153,7 @@ struct Settings {
   Limits limits;
   Pin pin;
   Recovery recovery;
+  Issuing issuing;
   Witness witness;
 };
 

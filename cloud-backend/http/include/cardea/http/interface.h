@@ -13,6 +13,7 @@
 #include "cardea/service/cards.h"
 #include "cardea/service/directory.h"
 #include "cardea/service/integrity.h"
+#include "cardea/service/issuing.h"
 #include "cardea/service/key_care.h"
 #include "cardea/service/recovery.h"
 #include "cardea/store/database.h"
@@ -36,6 +37,7 @@ struct Application {
   Metrics& metrics;
   service::Recovery& recovery;
   service::Integrity* integrity = nullptr;  ///< null: no log of changes
+  service::Issuing* issuing = nullptr;      ///< not null where its routes are served
 };
 
 /// The published interface (cloud-backend/api/openapi.yaml) with /healthz, /readyz and /metrics.
@@ -58,6 +60,12 @@ std::vector<Route> recovery_routes(const Application& application);
 
 /// The administrator's part of it: links.
 std::vector<Route> recovery_admin_routes(const Application& application);
+
+/// What a registrar's workstation needs to issue cards; published.
+std::vector<Route> issuing_routes(const Application& application);
+
+/// The administrator's part of it.
+std::vector<Route> issuing_admin_routes(const Application& application);
 
 /// The part about the log of changes.
 std::vector<Route> integrity_routes(const Application& application);

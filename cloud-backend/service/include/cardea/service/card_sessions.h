@@ -70,8 +70,8 @@ class CardSessions {
   ~CardSessions();
 
   /// A registrar's device opens every card of its organisation, a user's device those of its person. Errors:
-  /// `not_found` (no such card, or none of the caller's), `denied` (a blocked card, a revoked device),
-  /// `exhausted` (a limit is reached).
+  /// `not_found` (no such card, or none of the caller's), `denied` (a blocked card, a revoked device, a card
+  /// that is being issued and not the caller's to issue), `exhausted` (a limit is reached).
   /// PIN logins of the session are bound to the hash of the access token that opened it.
   Result<OpenedSession> open(const Caller& caller, const std::string& card, Bytes access_token_hash = {});
 
@@ -99,6 +99,7 @@ class CardSessions {
 
   [[nodiscard]] std::vector<SessionInfo> list() const;
   [[nodiscard]] std::size_t count() const;
+  [[nodiscard]] std::size_t count_of_card(const std::string& card) const;
 
  private:
   struct Session;

@@ -15,7 +15,8 @@ struct NewCard {
   std::string organisation;           ///< id
   std::optional<std::string> holder;  ///< id of a person
   std::string profile = "piv-yubikey5";
-  std::string label;  ///< made from the serial number when empty
+  std::string label;                           ///< made from the serial number when empty
+  std::optional<store::BlankRequest> asked{};  ///< it is to be a blank card
 };
 
 /// What may be told of a card's PINs: their counters. Nothing for a PIN that was never set.
@@ -54,8 +55,9 @@ class Cards {
   void end_sessions(const std::string& card, SessionEnd reason) { sessions_.end_all_of_card(card, reason); }
 
   Result<void> unblock(const std::string& card, const std::string& actor);
-  /// Ends the card's issuance: from then on only its holder can open its keys. Errors: `not_found`;
-  /// `conflict` while PIN or PUK has no copy of the card's secret.
+  /// Ends the card's issuance: from then on only its holder can open its keys, and the holder's devices may
+  /// open it. Errors: `not_found`; `conflict` while PIN or PUK has no copy of the card's secret, and while
+  /// the card is not complete.
   Result<void> activate(const std::string& card, const std::string& actor);
   /// Nobody holds the card when there is no holder.
   Result<void> assign(const std::string& card, const std::optional<std::string>& holder,

@@ -43,7 +43,8 @@ class Directory {
   /// A one-time code for one device. Errors: `not_found`, `invalid` (a user's device without a person, a
   /// validity that is not positive or above a week).
   Result<identity::IssuedCode> new_code(const NewCode& code, const std::string& actor);
-  /// Uses up a code. Errors: those of identity::Enrolment::redeem.
+  /// Uses up a code. Cards that were issued to the device's person are in use from then on. Errors: those of
+  /// identity::Enrolment::redeem.
   Result<store::Device> enrol(std::string_view code, const api::VerifyKey& key, std::string_view device_name);
   /// The device's sessions end at once.
   Result<void> revoke_device(const std::string& device, const std::string& actor);
@@ -58,6 +59,7 @@ class Directory {
   Result<std::vector<store::AuditRow>> audit(store::AuditQuery query);
 
  private:
+  Result<void> take_cards_into_use(const store::Device& device);
   Result<void> note(const std::string& organisation, const std::string& actor, std::string_view action,
                     const std::string& subject, std::string detail = "{}");
 

@@ -64,10 +64,30 @@ class Database {
   virtual Result<std::vector<CardRow>> cards(const std::string& organisation) = 0;
   virtual Result<std::vector<CardRow>> cards_of(const std::string& organisation,
                                                 const std::string& person) = 0;
+  virtual Result<std::vector<CardRow>> cards_in(const std::string& organisation, Issuance issuance) = 0;
   virtual Result<void> set_state(const std::string& card, CardState state) = 0;
   virtual Result<void> assign(const std::string& card, const std::optional<std::string>& holder) = 0;
   /// The card with its records, keys and PINs. Audit lines stay.
   virtual Result<void> delete_card(const std::string& id) = 0;
+
+  /// The card that this device got for a request. Errors: `not_found`.
+  virtual Result<CardRow> card_asked_for(const std::string& organisation, const std::string& device,
+                                         const std::string& key) = 0;
+  /// A blank card gets another request and label. Errors: `conflict` when it is not blank any more, or `was`
+  /// is not its request any more.
+  virtual Result<void> hand_out(const std::string& card, const std::optional<BlankRequest>& was,
+                                const BlankRequest& now, const std::string& label) = 0;
+  /// A blank card is blank no more; any other stays what it is.
+  virtual Result<void> begin_issuing(const std::string& card) = 0;
+  /// A card that is being issued gets its holder and is issued, in one transaction. Where `new_person` says
+  /// so, the person is added; the identifiers are theirs from then on. Errors: `conflict` when the card is
+  /// not being issued, or somebody else has an identifier or the e-mail address.
+  virtual Result<void> finish_issuing(const std::string& card, const Person& person, bool new_person,
+                                      const std::vector<PersonIdentifier>& identifiers) = 0;
+  /// An issued card is in use from now on; any other stays what it is.
+  virtual Result<void> take_into_use(const std::string& card) = 0;
+  /// Everybody, in whichever organisation, whom this names: by identifier, and by e-mail address too.
+  virtual Result<std::vector<Person>> people_known_as(const PersonIdentifier& identifier) = 0;
 
   /// The card has this secret from now on, and these holders of copies; those of an earlier one are gone.
   virtual Result<void> set_secret(const std::string& card, const Bytes& public_key,

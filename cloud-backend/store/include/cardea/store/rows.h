@@ -30,6 +30,31 @@ struct Person {
 
 enum class CardState : std::uint8_t { active = 1, blocked = 2 };
 
+/// How far a registration authority has come with a card. Numbers are stored: never change them.
+enum class Issuance : std::uint8_t {
+  none = 0,     ///< in use, or made in another way
+  blank = 1,    ///< in its factory state, nobody's
+  issuing = 2,  ///< something was written: half-made until it is finished
+  issued = 3,   ///< whole; its holder is not enrolled yet
+};
+
+/// By which request a blank card was asked for: the same request gets the same card.
+struct BlankRequest {
+  std::string device;
+  std::string key;  ///< the device's name for the request, 1 to 64 octets
+  Time at;
+
+  friend bool operator==(const BlankRequest&, const BlankRequest&) = default;
+};
+
+/// What certificates call a person: "email", "uid", "upn". Unique on the whole server.
+struct PersonIdentifier {
+  std::string kind;
+  std::string value;
+
+  friend bool operator==(const PersonIdentifier&, const PersonIdentifier&) = default;
+};
+
 struct CardRow {
   std::string id;
   std::string organisation;
@@ -40,6 +65,8 @@ struct CardRow {
   CardState state = CardState::active;
   Time created_at;
   Bytes public_key{};  ///< of the card's secret, X25519, 32 octets; empty: the card has none
+  Issuance issuance = Issuance::none;
+  std::optional<BlankRequest> asked{};  ///< where it began as a blank card
 };
 
 /// A card's secret as one holder can open it: "pin", "puk", "issuance", "escrow" (api/card_secret.h).

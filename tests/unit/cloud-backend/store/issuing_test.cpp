@@ -1,0 +1,103 @@
+#include "fixture.h"
+
+namespace cardea::store::test {
+namespace {
+
+CardRow a_blank(std::string id, std::uint32_t serial, std::string key, Time asked = at(5)) {
+  auto row = a_card(std::move(id), serial);
+  row.issuance = Issuance::blank;
+  row.asked = BlankRequest{"device", std::move(key), asked};
+  return row;
+}
+
+Person somebody(const char* id, const char* email = "") {
+  return {id, "org", "Somebody", email, at(3)};
+}
+
+}  // namespace
+
+TEST_CASE("blank cards: found by their request, one card a request") {
+  Furnished it;
+  must(it.db->add(a_blank("b1", 10, "k1")));
+  CHECK_FAILS(it.db->add(a_blank("b2", 11, "k1")), Errc::conflict,
+              "this device has got a card for the request k1 already");
+  must(it.db->add(a_blank("b2", 11, "k2")));
+  it.reopen();
+  const auto found = must(it.db->card_asked_for("org", "device", "k1"));
+  CHECK(found.id == "b1");
+  CHECK(found.issuance == Issuance::blank);
+  CHECK(found.asked == BlankRequest{"device", "k1", at(5)});
+  CHECK_FAILS(it.db->card_asked_for("org", "another", "k1"), Errc::not_found,
+              "this device has got no card for the request k1");
+  CHECK_FALSE(must(it.db->card("card")).asked);
+  CHECK(must(it.db->cards_in("org", Issuance::blank)).size() == 2);
+  CHECK(must(it.db->cards_in("other", Issuance::blank)).empty());
+}
+
+TEST_CASE("blank cards: handed out to one of two who want it") {
+  Furnished it;
+  const auto row = a_blank("b1", 10, "k1");
+  must(it.db->add(row));
+  must(it.db->hand_out("b1", row.asked, {"another", "k9", at(9)}, "new label"));
+  CHECK(must(it.db->card("b1")).label == "new label");
+  CHECK_FAILS(it.db->hand_out("b1", row.asked, {"third", "k9", at(9)}, ""), Errc::conflict,
+              "the blank card was handed out meanwhile");
+  CHECK(must(it.db->card_asked_for("org", "another", "k9")).id == "b1");
+  must(it.db->begin_issuing("b1"));
+  CHECK_FAILS(it.db->hand_out("b1", BlankRequest{"another", "k9", at(9)}, {"third", "k1", at(9)}, ""),
+              Errc::conflict, "the blank card was handed out meanwhile");
+}
+
+TEST_CASE("issuing: each step from the one before only") {
+  Furnished it;
+  must(it.db->add(a_blank("b1", 10, "k1")));
+  const auto issuance = [&it] { return must(it.db->card("b1")).issuance; };
+  CHECK_FAILS(it.db->finish_issuing("b1", somebody("new"), true, {}), Errc::conflict,
+              "the card is not being issued");
+  CHECK_FAILS(it.db->person("org", "new"), Errc::not_found, "there is no person new in this organisation");
+  must(it.db->take_into_use("b1"));  // is not issued: stays
+  CHECK(issuance() == Issuance::blank);
+  must(it.db->begin_issuing("b1"));
+  must(it.db->begin_issuing("b1"));
+  CHECK(issuance() == Issuance::issuing);
+  must(it.db->finish_issuing("b1", somebody("new", "new@acme.example"), true, {{"upn", "new@corp"}}));
+  CHECK(issuance() == Issuance::issued);
+  CHECK(must(it.db->card("b1")).holder == "new");
+  must(it.db->begin_issuing("b1"));
+  CHECK(issuance() == Issuance::issued);
+  must(it.db->take_into_use("b1"));
+  CHECK(issuance() == Issuance::none);
+  must(it.db->begin_issuing("card"));  // was never blank
+  CHECK(must(it.db->card("card")).issuance == Issuance::none);
+  CHECK_FAILS(it.db->begin_issuing("none"), Errc::not_found, "there is no card none");
+}
+
+TEST_CASE("issuing: identifiers name one person on the whole server, and a refusal changes nothing") {
+  Furnished it;
+  must(it.db->add(Organisation{"org-b", "Blue", at(1)}));
+  for (const auto& [id, serial] : {std::pair{"b1", 10U}, std::pair{"b2", 11U}}) {
+    must(it.db->add(a_blank(id, serial, id)));
+    must(it.db->begin_issuing(id));
+  }
+  must(it.db->finish_issuing("b1", must(it.db->person("org", "ann")), false,
+                             {{"uid", "1"}, {"upn", "ann@corp"}}));
+  CHECK_FAILS(it.db->finish_issuing("b2", somebody("bea"), true, {{"upn", "bea@corp"}, {"uid", "1"}}),
+              Errc::conflict, "somebody else has the uid 1");
+  CHECK_FAILS(it.db->person("org", "bea"), Errc::not_found, "there is no person bea in this organisation");
+  CHECK(must(it.db->people_known_as({"upn", "bea@corp"})).empty());
+  CHECK(must(it.db->card("b2")).issuance == Issuance::issuing);
+  CHECK_FAILS(it.db->finish_issuing("b2", somebody("bea", "ann@acme.example"), true, {}), Errc::conflict,
+              "a person with the e-mail address ann@acme.example exists already");
+  CHECK_FAILS(it.db->finish_issuing("b2", Person{"far", "org-b", "Far", "", at(1)}, true, {}), Errc::conflict,
+              "the card and its holder are of different organisations");
+  // Her own identifiers again are no conflict.
+  must(it.db->finish_issuing("b2", must(it.db->person("org", "ann")), false,
+                             {{"uid", "1"}, {"email", "a@new.example"}}));
+  CHECK(must(it.db->people_known_as({"uid", "1"})).front().id == "ann");
+  CHECK(must(it.db->people_known_as({"email", "a@new.example"})).front().id == "ann");
+  CHECK(must(it.db->people_known_as({"email", "ANN@acme.example"})).front().id == "ann");
+  CHECK(must(it.db->people_known_as({"uid", "ann@acme.example"})).empty());
+  CHECK(must(it.db->people_known_as({"email", ""})).empty());
+}
+
+}  // namespace cardea::store::test
