@@ -55,6 +55,10 @@ void Agent::put_everywhere(const api::CardSummary& card, Everywhere& place) cons
 
 Result<InsertedCard::Status> Agent::insert(const std::string& id_or_label) {
   CARDEA_TRY(const auto card, find(id_or_label));
+  return insert(card);
+}
+
+Result<InsertedCard::Status> Agent::insert(const api::CardSummary& card) {
   Everywhere inserted;
   {
     const std::lock_guard lock{mutex_};
@@ -95,6 +99,13 @@ Result<void> Agent::eject(const std::string& id_or_label) {
   for (const auto& one : ejected)
     (void)one->wait_until_over(end);
   return {};
+}
+
+std::vector<std::shared_ptr<const InsertedCard>> Agent::inserted(const std::string& id) const {
+  const std::lock_guard lock{mutex_};
+  const auto at = inserted_.find(id);
+  if (at == inserted_.end()) return {};
+  return {at->second.begin(), at->second.end()};
 }
 
 /// Unless another one has taken its place meanwhile.

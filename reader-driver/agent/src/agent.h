@@ -38,6 +38,12 @@ class Agent {
   /// `denied` with the server's sentence, `conflict` when a label fits several cards, `unavailable`.
   Result<InsertedCard::Status> insert(const std::string& id_or_label);
 
+  /// A card that the server has told of. Errors: `denied`, `unavailable`.
+  Result<InsertedCard::Status> insert(const api::CardSummary& card);
+
+  /// The card with this id in each of the readers; nothing when it is not inserted.
+  [[nodiscard]] std::vector<std::shared_ptr<const InsertedCard>> inserted(const std::string& id) const;
+
   /// Takes the card out at once, and waits a moment for the server to hear of it. Errors: `not_found` when no
   /// such card is inserted.
   Result<void> eject(const std::string& id_or_label);

@@ -63,6 +63,7 @@ class InsertedCard::Worker {
   [[nodiscard]] Status wait_until_settled(std::chrono::milliseconds limit) const;
   [[nodiscard]] bool wait_until_over(Clock::time_point end) const;
   void eject();
+  [[nodiscard]] Use use() const;
 
  private:
   void insert_again_and_again();
@@ -79,6 +80,9 @@ class InsertedCard::Worker {
   Result<void> settle_proof(Stay& stay);
   Result<api::RemoteCard::Sent> send(BytesView octets);
   void enter(Phase phase, std::string detail);
+  void begin_command();
+  void end_command();
+  void count_release();
   void pause();
   [[nodiscard]] bool stopping() const;
 
@@ -96,11 +100,14 @@ class InsertedCard::Worker {
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  Phase phase_ = Phase::waiting_for_server;  // guarded by mutex_
-  std::string detail_;                       // guarded by mutex_
-  bool stop_ = false;                        // guarded by mutex_
-  bool over_ = false;                        // guarded by mutex_
-  std::shared_ptr<Stay> stay_;               // guarded by mutex_
+  Phase phase_ = Phase::waiting_for_server;    // guarded by mutex_
+  std::string detail_;                         // guarded by mutex_
+  bool stop_ = false;                          // guarded by mutex_
+  bool over_ = false;                          // guarded by mutex_
+  std::shared_ptr<Stay> stay_;                 // guarded by mutex_
+  Use use_;                                    // guarded by mutex_; without `idle`
+  bool at_work_ = false;                       // guarded by mutex_
+  Clock::time_point last_use_ = Clock::now();  // guarded by mutex_
 };
 
 InsertedCard::InsertedCard(api::CardSummary card, api::Client client,
@@ -121,6 +128,10 @@ InsertedCard::Status InsertedCard::status() const {
 
 InsertedCard::Status InsertedCard::wait_until_settled(std::chrono::milliseconds limit) const {
   return worker_->wait_until_settled(limit);
+}
+
+InsertedCard::Use InsertedCard::use() const {
+  return worker_->use();
 }
 
 void InsertedCard::eject() {
@@ -162,6 +173,30 @@ void InsertedCard::Worker::eject() {
     }
   }
   changed_.notify_all();
+}
+
+InsertedCard::Use InsertedCard::Worker::use() const {
+  const std::lock_guard lock{mutex_};
+  auto use = use_;
+  if (!at_work_) use.idle = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - last_use_);
+  return use;
+}
+
+void InsertedCard::Worker::begin_command() {
+  const std::lock_guard lock{mutex_};
+  at_work_ = true;
+}
+
+void InsertedCard::Worker::end_command() {
+  const std::lock_guard lock{mutex_};
+  at_work_ = false;
+  ++use_.commands;
+  last_use_ = Clock::now();
+}
+
+void InsertedCard::Worker::count_release() {
+  const std::lock_guard lock{mutex_};
+  ++use_.releases;
 }
 
 bool InsertedCard::Worker::stopping() const {
@@ -301,11 +336,14 @@ void InsertedCard::Worker::serve(Stay& stay) {
         continue;
       case Stay::Ask::power_off:
         reset_at_power_off();
+        count_release();
         continue;
       case Stay::Ask::transmit:
         break;
     }
+    begin_command();
     auto response = answer(std::move(request->command));
+    end_command();
     if (response) {
       patience_ = std::chrono::milliseconds{0};
       if (!stay.respond(*request, *response)) return;

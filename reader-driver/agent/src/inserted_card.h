@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,14 @@ class InsertedCard {
   ~InsertedCard();
 
   [[nodiscard]] Status status() const;
+
+  /// What applications have done with it since this object was made.
+  struct Use {
+    std::uint64_t commands = 0;         ///< that were answered
+    std::uint64_t releases = 0;         ///< how often its power was taken away: nobody held it any more
+    std::chrono::milliseconds idle{0};  ///< since the last command was answered, or since the beginning
+  };
+  [[nodiscard]] Use use() const;
 
   /// Waits until the card is inserted, refused or ejected, at most `limit`; where it stands then.
   Status wait_until_settled(std::chrono::milliseconds limit) const;

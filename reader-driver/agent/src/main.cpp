@@ -12,6 +12,8 @@
 #include "cardea/pcsc_link/system_transport.h"
 #include "cardea/resource/server.h"
 #include "control.h"
+#include "issue_verbs.h"
+#include "issuing.h"
 #include "manager_port.h"
 #include "platform/process.h"
 #include "platform/readers.h"
@@ -103,8 +105,9 @@ Result<api::Enrolment> enrol(const agent::State& state, const EnrolOptions& opti
 // -- run
 // -----------------------------------------------------------------------------------------------------------
 
-Result<json> handle(agent::Agent& daemon, const json& request) {
+Result<json> handle(agent::Agent& daemon, agent::Issuer& issuer, const json& request) {
   const auto verb = request.value("verb", "");
+  if (agent::Issuer::knows(verb)) return issuer.handle(request);
   if (verb == "cards") {
     CARDEA_TRY(const auto cards, daemon.cards());
     auto out = json::array();
@@ -156,7 +159,7 @@ void insert_at_start(agent::Agent& daemon, const std::vector<std::string>& wante
     const auto cards = ask_patiently(daemon, "listing the cards", [&] { return daemon.cards(); });
     if (!cards) continue;
     for (const auto& card : *cards)
-      names.push_back(card.id);
+      if (card.state != "blank" && card.state != "issuing") names.push_back(card.id);  // those have a verb
   }
   for (const auto& name : names)
     (void)ask_patiently(daemon, "inserting " + name, [&] { return daemon.insert(name); });
@@ -214,10 +217,12 @@ int run(const agent::State& state, const RunOptions& options) {
   if (options.readers != "connector") spdlog::info("reader=pcscd socket={}", options.ifd_socket);
   if (options.readers != "pcscd") spdlog::info("reader=connector socket={}", options.pcsc_socket);
 
+  const auto issuer = std::make_shared<agent::Issuer>(*daemon, state.issuing_file());
   Result<void> served;
   std::jthread control{[&](const std::stop_token& stop) {
     served = agent::serve_control(
-        state.control_socket(), [daemon](const json& request) { return handle(*daemon, request); }, stop);
+        state.control_socket(),
+        [daemon, issuer](const json& request) { return handle(*daemon, *issuer, request); }, stop);
     // Without its control socket the daemon is of no use: end the process the way a signal would.
     if (!served) stop_signal.raise();
   }};
@@ -323,6 +328,7 @@ int main_with(const std::vector<std::string>& arguments) {
   }
 
   agent::RecoveryVerbs recovery{app};
+  agent::IssueVerbs issue{app};
 
   try {
     app.parse(
@@ -333,6 +339,10 @@ int main_with(const std::vector<std::string>& arguments) {
 
   const agent::State state{state_directory};
   if (*run_verb) return run(state, running);
+  if (issue.chosen()) {
+    const auto code = issue.run(state);
+    return code ? *code : explain(code.error());
+  }
   if (recovery.chosen()) {
     const auto done = recovery.run(state);
     return done ? kDone : explain(done.error());

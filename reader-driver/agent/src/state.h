@@ -25,6 +25,7 @@ Result<ServerUrl> parse_server_url(const std::string& text);
 ///   device.json  server, device, organisation, person
 ///   ca.pem       the certificate authority of the server, if one was given
 ///   late-proof-… proofs that are on their way (late_proofs.h)
+///   issuing.json the blank card that was asked for last
 class State {
  public:
   explicit State(std::filesystem::path directory) : directory_{std::move(directory)} {}
@@ -34,6 +35,9 @@ class State {
 
   /// Where the running agent is asked: `agent.sock` in the directory, a named pipe on Windows.
   [[nodiscard]] std::filesystem::path control_socket() const;
+
+  /// What is being issued here (issuing.h).
+  [[nodiscard]] std::filesystem::path issuing_file() const { return directory_ / "issuing.json"; }
 
   struct Device {
     ServerUrl server;

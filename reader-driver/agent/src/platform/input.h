@@ -28,4 +28,7 @@ class Input {
   virtual void set_echo(bool shown) = 0;
 };
 
+/// Whether somebody types at standard input.
+bool standard_input_is_terminal();
+
 }  // namespace cardea::agent

@@ -65,4 +65,8 @@ std::unique_ptr<Input> Input::terminal() {
   return opened("/dev/tty");
 }
 
+bool standard_input_is_terminal() {
+  return ::isatty(STDIN_FILENO) == 1;
+}
+
 }  // namespace cardea::agent

@@ -103,6 +103,11 @@ std::unique_ptr<Input> Input::file(const std::string& path) {
   return std::make_unique<FileInput>(from, std::move(file));
 }
 
+bool standard_input_is_terminal() {
+  DWORD mode = 0;
+  return ::GetConsoleMode(::GetStdHandle(STD_INPUT_HANDLE), &mode) != 0;
+}
+
 std::unique_ptr<Input> Input::terminal() {
   auto console = open_existing(L"CONIN$", GENERIC_READ | GENERIC_WRITE);
   if (!console) return nullptr;

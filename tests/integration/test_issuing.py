@@ -1,0 +1,285 @@
+"""A registration authority issues: `cardea-agent issue` shows blank cards, card management systems that know only PC/SC write them."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from cardea_stack import READER, ROOT, CliError
+from issuing import PIN, Issue, change_pin, change_puk, self_sign
+from processes import wait_until
+
+PLAN = ROOT / "cms-connector" / "perso" / "plans" / "piv-p256.json"
+WAITS = "the card is issued and waits until its holder is enrolled"
+PEOPLE = [("Ada Example", "ada"), ("Zoë Example", "zoe"), ("Example, Bob", "bob")]
+
+
+@pytest.fixture(autouse=True)
+def empty_reader(stack):
+    yield
+    for card in stack.agent_cli("status")["cards"]:
+        stack.agent_cli("eject", card["id"], check=False)
+    stack.wait_for_card(present=False)
+    for state in ("blank", "issuing"):
+        for card in cards(stack, state):
+            stack.cli("card", "delete", card["id"], "--execute")
+
+
+@pytest.fixture
+def cms(stack, tmp_path):
+    """`cardea-cms issue` for one person after the other, with an authority of its own."""
+    for name, value in {"pin": PIN, "puk": "31415926", "key": os.urandom(24).hex()}.items():
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).write_text(value + "\n", encoding="utf-8")
+    subprocess.run([stack.bin / "cardea-cms", "ca", "init", tmp_path / "ca"], check=True, capture_output=True, timeout=60)
+
+    def run(subject, upn, *more):
+        done = subprocess.run(
+            [str(word) for word in [
+                stack.bin / "cardea-cms", "issue", "--reader", READER, "--state", tmp_path / f"{upn}.json", "--execute", "--json",
+                "--pin-file", tmp_path / "pin", "--puk-file", tmp_path / "puk", "--management-key-file", tmp_path / "key", "--plan", PLAN,
+                "--ca", tmp_path / "ca", "--subject", subject, "--upn", f"{upn}@corp.example", "--email", f"{upn}@example.org", *more]],
+            capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+def cards(stack, state):
+    return stack.cli("card", "list", "--org", stack.organisation, "--state", state)
+
+
+def actions(stack, card):
+    return [line["action"] for line in reversed(stack.cli("audit", "list", "--card", card, "--limit", "200"))]
+
+
+def escaped(name):
+    return name.replace(",", "\\,")
+
+
+def test_three_people_in_a_row(stack, cms):
+    """[D1] [A2] An unmodified management system issues three cards; the server knows each one's holder from the certificates."""
+    with Issue(stack, "--profile", "piv-yubikey5", "--count", "3", "--auto", "--idle", "1", "--label-prefix", "row-") as issue:
+        seen = set()
+        for number, (name, login) in enumerate(PEOPLE, 1):
+            shown = issue.presented()
+            assert (shown["state"], shown["resumed"], shown["label"]) == ("blank", False, f"row-{number}")
+            seen.add(shown["card"])
+            assert cms(f"CN={escaped(name)},O=Example Trust", login)["result"] == "issued"
+            done = issue.wait_for("issued")
+            assert (done["card"], done["holder"], done["number"], done["state"]) == (shown["card"], name, number, "issued")
+            assert [one["slot"] for one in done["certificates"]] == ["9A", "9C", "9D", "9E"]
+            stack.cli("card", "show", done["card"])
+        assert issue.end() == (0, "")
+        assert issue.seen[-1] == {"event": "end", "issued": 3, "left": 0}
+    assert len(seen) == 3
+    people = {person["name"]: person for person in stack.cli("user", "list", "--org", stack.organisation)}
+    for card in seen:
+        sheet = stack.cli("card", "show", card)
+        assert sheet["state"] == "issued" and sheet["holder"] == people[sheet["holder_name"]]["id"]
+        assert not sheet["pins"]["pin"]["factory_value"] and not sheet["passcode"]["in_issuance"]
+        log = actions(stack, card)
+        assert log.index("card.create") < log.index("card.issuing") < log.index("card.issued")
+    assert people["Ada Example"]["email"] == "ada@example.org"
+
+
+def test_a_table_of_people(stack, tmp_path):
+    """[A2] [D1] `cardea-cms batch` and `cardea-agent issue --auto` know nothing of each other and issue to everybody in a table."""
+    subprocess.run([stack.bin / "cardea-cms", "ca", "init", tmp_path / "ca"], check=True, capture_output=True, timeout=60)
+    table = [f"{number},Table Example {number},Example Trust,table{number}@corp.example,table{number}@example.org" for number in range(3)]
+    (tmp_path / "people.csv").write_text("\n".join(["id,cn,o,upn,email", *table]) + "\n", encoding="utf-8")
+    with Issue(stack, "--profile", "piv-yubikey5", "--count", "3", "--auto", "--idle", "1") as issue:
+        batch = subprocess.run(
+            [str(word) for word in [stack.bin / "cardea-cms", "batch", "--csv", tmp_path / "people.csv", "--plan", PLAN, "--out", tmp_path / "out",
+                                    "--reader", READER, "--ca", tmp_path / "ca", "--wait", "60", "--execute", "--json"]],
+            capture_output=True, text=True, timeout=240, check=False)
+        assert batch.returncode == 0, batch.stdout + batch.stderr
+        assert [issue.wait_for("issued")["holder"] for _ in table] == [f"Table Example {number}" for number in range(3)]
+        assert issue.end()[0] == 0
+
+
+def test_the_holder_waits_for_enrolment(stack, cms, tmp_path):
+    """[D1] Issued, not enrolled: no device of the holder opens the card until the holder is enrolled."""
+    stack.cli("user", "create", "--org", stack.organisation, "--name", "Eve Example", "--email", "Eve@example.org")
+    early = tmp_path / "early"
+    enrol_user(stack, early, "eve@example.org")
+    with Issue(stack, "--profile", "piv-yubikey5", "--auto", "--idle", "1") as issue:
+        card = issue.presented()["card"]
+        cms("CN=Eve Example,O=Example Trust", "eve")
+        assert issue.wait_for("issued")["holder"] == "Eve Example"
+    agent = stack.run_agent(early)
+    try:
+        with pytest.raises(CliError, match=WAITS):
+            stack.agent_cli("insert", card, state=early)
+        enrol_user(stack, tmp_path / "late", "eve@example.org")
+        assert stack.cli("card", "show", card)["state"] == "active"
+        assert stack.agent_cli("insert", card, state=early)["phase"] == "inserted"
+        stack.wait_for_card(present=True)
+        stack.agent_cli("eject", card, state=early)
+        stack.wait_for_card(present=False)
+    finally:
+        agent.stop()
+
+
+def enrol_user(stack, state, user):
+    code = stack.cli("device", "code", "--org", stack.organisation, "--user", user)["code"]
+    subprocess.run([stack.bin / "cardea-agent", "--state-dir", state, "enrol", "--server", f"https://127.0.0.1:{stack.port}", "--ca",
+                    stack.data / "tls" / "ca.pem", "--code-file", "-"], input=code + "\n", text=True, check=True, capture_output=True,
+                   timeout=60)
+
+
+def test_ykman_as_the_management_system(stack, tmp_path):
+    """[A2] [D1] Yubico's own tool writes; the operator says when it is done; until then the server says what is missing."""
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        card = issue.presented()["card"]
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("incomplete")["missing"] == [
+            "a certificate in 9A, 9C or 9D that names the holder", "a PIN of its own: it is the factory's",
+            "a PUK of its own: it is the factory's"]
+        self_sign(tmp_path, "9a", "CN=Grace Example,UID=555000000033")
+        change_pin()
+        assert stack.cli("card", "show", card)["issuing"]["missing"] == ["a PUK of its own: it is the factory's"]
+        with pytest.raises(CliError, match="the card is not complete; missing: a PUK of its own"):
+            stack.cli("card", "finish", card)
+        change_puk()
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("issued")["holder"] == "Grace Example"
+        assert issue.end()[0] == 0
+    assert stack.cli("card", "show", card)["state"] == "issued"
+
+
+def test_finished_when_the_management_system_lets_go(stack, tmp_path):
+    """[A2] Without a word of the operator: the card is complete, and its power is taken away because nobody holds it."""
+    with Issue(stack, "--profile", "piv-yubikey5", "--on-release") as issue:
+        issue.presented()
+        change_pin()
+        change_puk()
+        self_sign(tmp_path, "9a", "CN=Hedy Example,UID=555000000041", pin=PIN)
+        assert issue.wait_for("issued")["holder"] == "Hedy Example"
+
+
+def test_stopped_and_resumed(stack, tmp_path):
+    """[D1] Ctrl-C leaves a half-issued card, which nobody can use; --resume shows the same one again."""
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        card = issue.presented()["card"]
+        change_pin()
+        issue.interrupt()
+        left = issue.wait_for("left")
+        assert (left["card"], left["state"]) == (card, "issuing")
+        assert issue.end()[0] == 4
+    stack.wait_for_card(present=False)
+    assert [one["id"] for one in cards(stack, "issuing")] == [card]
+    with pytest.raises(CliError, match="the card is not issued yet: finish it first"):
+        stack.cli("card", "activate", card)
+    with Issue(stack, "--resume") as issue:
+        shown = issue.presented()
+        assert (shown["card"], shown["state"], shown["resumed"]) == (card, "issuing", True)
+        change_puk()
+        self_sign(tmp_path, "9a", "CN=Ida Example,UID=555000000058", pin=PIN)
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("issued")["card"] == card
+        assert issue.end()[0] == 0
+    with Issue(stack, "--resume") as issue:  # nothing is left
+        assert issue.end()[0] == 0
+        assert issue.seen == [{"event": "end", "issued": 0, "left": 0}]
+
+
+def test_stopped_when_all_was_written(stack, tmp_path):
+    """[D1] The card is whole and nobody will write to it any more: --resume --auto finishes it."""
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        card = issue.presented()["card"]
+        change_pin()
+        change_puk()
+        self_sign(tmp_path, "9a", "CN=Mary Example,UID=555000000082", pin=PIN)
+        issue.interrupt()
+        assert issue.end()[0] == 4
+    with Issue(stack, "--resume", "--auto", "--idle", "0.5") as issue:
+        assert issue.wait_for("issued")["card"] == card
+        assert issue.end()[0] == 0
+
+
+def test_a_blank_card_is_used_again(stack):
+    """[D1] Stopped before anything was written: the same blank card comes next time, and none is left over."""
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        card = issue.presented()["card"]
+        issue.interrupt()
+        assert issue.wait_for("left")["state"] == "blank"
+        assert issue.end()[0] == 0
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        assert issue.presented()["card"] == card
+    assert [one["id"] for one in cards(stack, "blank")] == [card]
+
+
+def test_skipped(stack):
+    """[A2] The operator leaves a card half-issued; the next one is a blank card, also with --resume."""
+    with Issue(stack, "--profile", "piv-yubikey5", "--resume", "--until-stopped") as issue:
+        card = issue.presented()["card"]
+        change_pin()
+        stack.agent_cli("issue", "skip")
+        assert issue.wait_for("left")["card"] == card
+        second = issue.presented()
+        assert second["card"] != card and second["state"] == "blank"
+        issue.interrupt()
+        assert issue.end()[0] == 4
+
+
+def test_certificates_of_two_people(stack, tmp_path):
+    """[D1] They name different people: refused with a sentence, and the card stays half-issued."""
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        card = issue.presented()["card"]
+        change_pin()
+        change_puk()
+        self_sign(tmp_path, "9a", "CN=Jane Example,UID=555000000066", pin=PIN)
+        self_sign(tmp_path, "9c", "CN=Joan Example,UID=555000000074", pin=PIN)
+        stack.agent_cli("issue", "next")
+        said = "one holder: the certificates in 9A and 9C name different people: their user identifiers are 555000000066 and 555000000074"
+        assert issue.wait_for("incomplete")["missing"] == [said]
+        assert stack.cli("card", "show", card)["state"] == "issuing"
+        self_sign(tmp_path, "9c", "CN=Jane Example,UID=555000000066", pin=PIN)
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("issued")["holder"] == "Jane Example"
+
+
+def test_only_a_registrar_issues(stack, tmp_path):
+    """[D3] A user's workstation gets no blank card, and says so."""
+    stack.cli("user", "create", "--org", stack.organisation, "--name", "Kay Example", "--email", "kay@example.org")
+    enrol_user(stack, tmp_path / "kay", "kay@example.org")
+    agent = stack.run_agent(tmp_path / "kay")
+    try:
+        with Issue(stack, "--profile", "piv-yubikey5", state=tmp_path / "kay") as issue:
+            assert issue.end() == (1, "cardea-agent: only a registrar's workstation issues cards\n")
+    finally:
+        agent.stop()
+
+
+def test_one_card_at_a_time(stack):
+    """[A2] A second 'issue' on the same workstation is refused while the first is at work; 'next' without any says so."""
+    with pytest.raises(CliError, match="no card is being issued here"):
+        stack.agent_cli("issue", "next")
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        label = issue.presented()["label"]
+        with Issue(stack, "--profile", "piv-yubikey5") as second:
+            assert second.end() == (1, f"cardea-agent: another 'cardea-agent issue' is at work here, with the card {label}\n")
+        issue.kill()
+    # Whose run was killed is noticed; its card goes on.
+    shown = wait_until(lambda: shown_again(stack), 30, "another run may have the card")
+    assert shown["label"] == label
+
+
+def shown_again(stack):
+    """What is presented, or None as long as the run before counts as being at work."""
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        event = issue.next_event(30)
+        return event if event and event["event"] == "presented" else None
+
+
+def test_usage(stack):
+    """[A2] What cannot be meant is refused before anything is asked for."""
+    with Issue(stack) as issue:
+        status, said = issue.end()
+        assert (status, said) == (2, "cardea-agent: say which kind of card by --profile, or --resume, or --card\n")
+    with Issue(stack, "--profile", "piv-nonsense") as issue:
+        assert issue.end() == (1, "cardea-agent: there is no profile 'piv-nonsense'; there are piv-yubikey5, piv-nist\n")
+    with Issue(stack, "--card", "no such card") as issue:
+        assert issue.end()[0] == 1
