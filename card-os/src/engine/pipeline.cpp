@@ -75,13 +75,19 @@ Outcome Pipeline::transmit(BytesView octets, const PinInput* pins) {
   return protected_step(command, *class_byte);
 }
 
-/// In a secure channel: each command, also each part of a chain, loses its protection before anything else
-/// happens to it, and its answer gets one. All that goes on while there is a channel is for this session
-/// alone.
+/// In a secure channel of GlobalPlatform each command, also each part of a chain, loses its protection before
+/// anything else happens to it, and its answer gets one. Under ISO's secure messaging a command that is too
+/// long is protected first and cut into parts then (SP 800-73-4 Part 2, 4.2.6): they are joined before. All
+/// that goes on while there is a channel is for this session alone.
 Outcome Pipeline::protected_step(Command& command, const apdu::ClassByte& class_byte) {
   constexpr std::string_view kName = "(secure channel)";
-  auto* const channel = protection_of(command, class_byte);
+  const bool cut = class_byte.secure_messaging == apdu::SecureMessaging::header_authenticated;
+  auto* const channel = cut && class_byte.chaining ? nullptr : protection_of(command, class_byte);
   const bool secured = channel != nullptr || in_channel();
+  if (cut && !class_byte.chaining) {
+    if (const auto whole = chain_.finish(command); !whole)
+      return only(whole.error(), kName, Effect::effectful);
+  }
   if (channel != nullptr) {
     auto plain = channel->unwrap(command);
     if (!plain) {

@@ -54,10 +54,14 @@ CardResult<void> Piv::set_issued_pin(PinRef reference, BytesView field) {
 // private parts are complete, and has to agree with what was said of the public ones before.
 CardResult<Reply> Piv::load_key_element(const Command& command) {
   if (!through_channel()) return refuse(sw::kSecurityNotSatisfied);
-  const auto algorithm = algorithm_of(command.p1);
+  const auto algorithm = algorithm_for(command.p2, command.p1);
   const auto elements = read_elements(command.data);
   if (!algorithm || !may_hold(command.p2, *algorithm) || !elements || elements->size() != 1)
     return refuse(sw::kWrongData);
+  if (command.p2 == kSecureMessagingKey && elements->front().tag == kCertificateElement) {
+    CARDEA_CHECK(store_messaging_certificate(elements->front().value));
+    return Reply{};
+  }
   auto& load = state_.load;
   if (!load || !load->is_for(*algorithm, command.p2)) load.emplace(*algorithm, command.p2);
   auto loaded = load->add(elements->front().tag, elements->front().value);
@@ -72,6 +76,7 @@ CardResult<Reply> Piv::load_key_element(const Command& command) {
 bool Piv::may_hold(std::uint8_t reference, Algorithm algorithm) const {
   if (!ports_.keys.supports(algorithm)) return false;
   if (reference == kManagementKey) return is_symmetric(algorithm);
+  if (reference == kSecureMessagingKey) return !profile_.yubico;
   return is_key_slot(reference) && !is_symmetric(algorithm) && (profile_.yubico || !is_25519(algorithm));
 }
 

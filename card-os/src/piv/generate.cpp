@@ -31,7 +31,7 @@ CardResult<Request> parse(const Command& command, bool yubico) {
 
   const auto id = apdu::find(*objects, 0x80);
   if (!id || id->size() != 1) return refuse(sw::kWrongData);
-  const auto algorithm = algorithm_of(id->front());
+  const auto algorithm = algorithm_for(command.p2, id->front());
   if (!algorithm || is_symmetric(*algorithm) || (is_25519(*algorithm) && !yubico))
     return refuse(sw::kWrongData);
   const auto exponent = apdu::find(*objects, 0x81);

@@ -21,7 +21,6 @@ enum Element : std::uint32_t {
   kCoefficient = 0x87,
   kPoint = 0x88,
   kScalar = 0x89,
-  kCertificate = 0x8A,
 };
 constexpr Element kRsaPrivate[] = {kPrime1, kPrime2, kExponent1, kExponent2, kCoefficient};
 constexpr std::size_t kExponentSize = 3;  // 010001, the only one
@@ -48,7 +47,7 @@ std::size_t KeyLoad::size_of(std::uint32_t tag) const {
 }
 
 CardResult<void> KeyLoad::add(std::uint32_t tag, BytesView value) {
-  if (tag == kCertificate) return refuse(sw::kFunctionNotSupported);
+  if (tag == kCertificateElement) return refuse(sw::kFunctionNotSupported);
   const auto size = tag >= kFirstTag && tag < kFirstTag + kElements ? size_of(tag) : 0;
   const auto octets = trimmed(value, size);
   if (size == 0 || octets.size() != size) return refuse(sw::kWrongData);

@@ -12,6 +12,8 @@
 
 namespace cardea::card::piv {
 
+inline constexpr std::uint32_t kCertificateElement = 0x8A;  ///< card verifiable, of a secure messaging key
+
 /// A key on its way into a slot, element by element, as card management systems load it through a secure
 /// channel: 80 symmetric key; 81 n, 82 e, 83 p, 84 q, 85 dp, 86 dq, 87 qinv; 88 public point, 89 scalar.
 class KeyLoad {

@@ -100,18 +100,26 @@ CardResult<void> Piv::store_group(std::uint16_t group, BytesView value, bool con
 }
 
 CardResult<void> Piv::store_key_group(std::uint8_t reference, BytesView value) {
-  if (!is_key(reference)) return refuse(sw::kReferencedDataNotFound);
+  if (!is_key(reference) && reference != kSecureMessagingKey) return refuse(sw::kReferencedDataNotFound);
   if (value.empty()) return refuse(sw::kWrongData);
-  const auto algorithm = algorithm_of(value[0]);
+  const auto algorithm = algorithm_for(reference, value[0]);
   const auto body = apdu::read_tlv(value.subspan(1));
   if (!algorithm || !may_hold(reference, *algorithm) || !body) return refuse(sw::kWrongData);
   const auto elements = read_elements(body->whole);
   if (!elements || !is_padding(value.subspan(1 + body->whole.size()))) return refuse(sw::kWrongData);
   KeyLoad load{*algorithm, reference};
-  for (const auto& element : *elements)
-    CARDEA_CHECK(load.add(element.tag, element.value));
-  if (!load.complete()) return refuse(sw::kWrongData);
-  return finish_load(load, reference);
+  std::optional<BytesView> certificate;
+  for (const auto& element : *elements) {
+    if (reference == kSecureMessagingKey && element.tag == kCertificateElement) {
+      certificate = element.value;
+    } else {
+      CARDEA_CHECK(load.add(element.tag, element.value));
+    }
+  }
+  // A certificate may come alone, about a key that was generated.
+  if (!load.complete() && (!certificate || load.present() != 0)) return refuse(sw::kWrongData);
+  if (load.complete()) CARDEA_CHECK(finish_load(load, reference));
+  return certificate ? store_messaging_certificate(*certificate) : CardResult<void>{};
 }
 
 }  // namespace cardea::card::piv

@@ -14,7 +14,7 @@ CardResult<bool> Piv::pin_verified() {
 /// Spends a try. The status after a match, or 63CX or 6983: the same when a login was opened, which may still
 /// prove right. Does not touch the session: that is the caller's.
 CardResult<PinStatus> Piv::present_pin(PinRef reference, BytesView field) {
-  const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}, through_channel()}};
+  const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}, came_encrypted()}};
   CARDEA_TRY(const auto verdict,
              lift(ports_.pins.verify(reference, pins_ == nullptr ? plain : pins_->shown)));
   const auto left = verdict.status.tries_left;
@@ -30,7 +30,7 @@ CardResult<PinStatus> Piv::present_pin(PinRef reference, BytesView field) {
 /// One new value, from the data field or from what came in its place.
 CardResult<void> Piv::set_pin(PinRef reference, BytesView field) {
   if (pins_ != nullptr && !pins_->replacement) return refuse(sw::kWrongData);
-  const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}, through_channel()}};
+  const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}, came_encrypted()}};
   const PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement, false, std::nullopt};
   return replace_pins({&update, 1});
 }

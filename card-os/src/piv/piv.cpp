@@ -1,5 +1,9 @@
 #include "piv/piv.h"
 
+#include <array>
+#include <utility>
+
+#include "cardea/apdu/tlv.h"
 #include "cardea/hex.h"
 #include "engine/error_map.h"
 
@@ -10,13 +14,13 @@ namespace {
 // SP 800-73-4 Part 1, 2.2: RID, PIX, version 1.0.
 constexpr auto kAid = "A000000308 00001000 0100"_hex;
 
-// SP 800-73-4 Part 2, 3.1.1: application property template.
-constexpr auto kPropertyTemplate =
-    "61 2A"
-    "4F 06 000010000100"                       // application identifier: the PIX
-    "79 07 4F 05 A000000308"                   // coexistent tag allocation authority
-    "50 0A 43617264656120504956"               // label: Cardea PIV
-    "AC 0B 800107 800111 800114 0601 00"_hex;  // RSA-2048, P-256, P-384
+// SP 800-73-4 Part 2, 3.1.1: what stands in the application property template.
+constexpr auto kPropertyObjects =
+    "4F 06 000010000100"                                  // application identifier: the PIX
+    "79 07 4F 05 A000000308"                              // coexistent tag allocation authority
+    "50 0A 43617264656120504956"_hex;                     // label: Cardea PIV
+constexpr auto kAlgorithms = "800107 800111 800114"_hex;  // RSA-2048, P-256, P-384
+constexpr auto kEndOfAlgorithms = "060100"_hex;
 
 void append_optional(Bytes& out, const std::optional<Digest>& digest) {
   out.push_back(digest ? 1 : 0);
@@ -26,15 +30,29 @@ void append_optional(Bytes& out, const std::optional<Digest>& digest) {
 }  // namespace
 
 Piv::Piv(const Profile& profile, const Ports& ports)
-    : profile_{profile}, ports_{ports}, aid_{*apdu::Aid::from(kAid)} {
-  if (profile.global_platform) domain_.emplace(ports, kAid, gp::Domain::Kind::application);
-}
+    : profile_{profile},
+      ports_{ports},
+      aid_{*apdu::Aid::from(kAid)},
+      domain_{profile.global_platform
+                  ? std::optional<gp::Domain>{std::in_place, ports, kAid, gp::Domain::Kind::application}
+                  : std::nullopt},
+      messaging_{ports},
+      channels_{domain_ ? &*domain_ : nullptr, messaging_} {}
 
-// PIN and 9B status stay (SP 800-73-4 Part 2, 3.1.1); a secure channel does not (Card Specification 2.3.1,
-// 10.2.3).
+// PIN and 9B status stay (SP 800-73-4 Part 2, 3.1.1), and so does secure messaging; a GlobalPlatform channel
+// does not (Card Specification 2.3.1, 10.2.3). The cipher suite is told where there are key and certificate
+// for it; a store that fails tells nothing.
 Reply Piv::select() {
   close_channel();
-  return {to_bytes(kPropertyTemplate)};
+  Bytes algorithms = to_bytes(kAlgorithms);
+  const auto messaging = messaging_key();
+  if (messaging && *messaging)
+    apdu::append_tlv(algorithms, 0x80,
+                     std::array{find_cipher_suite((*messaging)->record.handle.algorithm)->id});
+  append(algorithms, kEndOfAlgorithms);
+  Bytes inside = to_bytes(kPropertyObjects);
+  apdu::append_tlv(inside, 0xAC, algorithms);
+  return {apdu::make_tlv(0x61, inside)};
 }
 
 void Piv::close_channel() noexcept {
@@ -44,6 +62,7 @@ void Piv::close_channel() noexcept {
 
 void Piv::deselect() noexcept {
   close_channel();
+  messaging_.close();
   if (state_.verified) ports_.keys.end_session();
   state_ = State{};
   now_ = OneShot{};
@@ -52,21 +71,22 @@ void Piv::deselect() noexcept {
 
 void Piv::begin_command(const PinInput* pins) noexcept {
   pins_ = pins;
+  channels_.begin_command();
   now_ = std::exchange(state_.next, OneShot{});
   management_key_.reset();
 }
 
 Step Piv::run(const Command& command) {
-  const auto yubico = profile_.yubico ? yubico_routes() : std::span<const Route<Piv>>{};
+  const auto own = profile_.yubico ? yubico_routes() : messaging_routes();
   const bool channel = domain_ && domain_->authenticated();
   if (!channel) state_.load.reset();
   auto step = Step{refuse(sw::kInsNotSupported), Effect::pure, {}};
   if (domain_ && domain_->opens(command)) {
     step = dispatch(*this, {opening_routes()}, command);
   } else if (channel) {
-    step = dispatch(*this, {channel_routes(), piv_routes(), yubico}, command);
+    step = dispatch(*this, {channel_routes(), own, piv_routes()}, command);
   } else if ((command.cla & 0x80U) == 0) {
-    step = dispatch(*this, {piv_routes(), yubico}, command);
+    step = dispatch(*this, {own, piv_routes()}, command);
   }
   pins_ = nullptr;
   return step;
@@ -84,6 +104,7 @@ CardResult<void> Piv::allows(Access access) {
 
 void Piv::append_state(Bytes& out) const {
   if (domain_) domain_->append_state(out);
+  messaging_.append_state(out);
   append_be16(out, state_.load ? state_.load->present() : std::uint16_t{0});
   out.push_back(state_.verified ? 1 : 0);
   append_be64(out, state_.verified.value_or(0));
@@ -97,7 +118,7 @@ void Piv::append_state(Bytes& out) const {
 }
 
 bool Piv::has_security_status() const {
-  if (domain_ && domain_->has_security_status()) return true;
+  if (messaging_.active() || (domain_ && domain_->has_security_status())) return true;
   return state_.verified || state_.administrator || state_.next.fresh_pin || state_.next.challenge;
 }
 

@@ -10,9 +10,11 @@
 #include "gp/domain.h"
 #include "gp/managed_application.h"
 #include "piv/card_record.h"
+#include "piv/channels.h"
 #include "piv/key_record.h"
 #include "piv/policy.h"
 #include "piv/put_request.h"
+#include "piv/secure_messaging.h"
 #include "piv/state.h"
 
 namespace cardea::card::piv {
@@ -25,7 +27,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
   Piv(const Profile& profile, const Ports& ports);
 
   [[nodiscard]] const apdu::Aid& aid() const override { return aid_; }
-  [[nodiscard]] Protection* protection() override { return domain_ ? &*domain_ : nullptr; }
+  [[nodiscard]] Protection* protection() override { return &channels_; }
   [[nodiscard]] bool takes_class_80() const override { return domain_.has_value(); }
   Reply select() override;
   void deselect() noexcept override;
@@ -57,8 +59,15 @@ class Piv final : public Applet, public gp::ManagedApplication {
     std::vector<KeyHandle> discarded;
   };
 
+  /// What secure messaging needs.
+  struct MessagingKey {
+    KeyRecord record;
+    Bytes certificate;  ///< card verifiable, 7F21
+  };
+
   static std::span<const Route<Piv>> opening_routes();
   static std::span<const Route<Piv>> channel_routes();
+  static std::span<const Route<Piv>> messaging_routes();
   static std::span<const Route<Piv>> piv_routes();
   static std::span<const Route<Piv>> yubico_routes();
 
@@ -79,6 +88,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
   CardResult<Reply> put_data(const Command& command);
   CardResult<Reply> generate(const Command& command);
   CardResult<Reply> authenticate_administrator(const Command& command);
+  CardResult<Reply> establish_keys(const Command& command);
   CardResult<Reply> use_private_key(const Command& command);
   CardResult<Reply> version(const Command& command);
   CardResult<Reply> serial(const Command& command);
@@ -92,11 +102,17 @@ class Piv final : public Applet, public gp::ManagedApplication {
 
   // channel.cpp
   [[nodiscard]] bool through_channel() const;
+  [[nodiscard]] bool came_encrypted() const { return through_channel() || channels_.by_messaging(); }
   CardResult<void> set_issued_pin(PinRef reference, BytesView field);
+
   [[nodiscard]] bool may_hold(std::uint8_t reference, Algorithm algorithm) const;
   CardResult<void> finish_load(const KeyLoad& load, std::uint8_t reference);
 
   void close_channel() noexcept;
+
+  // key_establishment.cpp
+  CardResult<std::optional<MessagingKey>> messaging_key();
+  CardResult<void> store_messaging_certificate(BytesView certificate);
 
   // manage.cpp
   CardResult<Erasure> erasure();
@@ -143,6 +159,8 @@ class Piv final : public Applet, public gp::ManagedApplication {
   Ports ports_;
   apdu::Aid aid_;
   std::optional<gp::Domain> domain_;  ///< where the profile lets hosts open channels to the application
+  SecureMessaging messaging_;
+  Channels channels_;
   State state_;
 
   // Of the present command only.

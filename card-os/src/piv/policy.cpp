@@ -22,7 +22,7 @@ CardResult<std::uint8_t> read_policy(const std::vector<apdu::Tlv>& objects, std:
 
 PinPolicy default_pin_policy(std::uint8_t reference) {
   if (reference == kSignatureKey) return PinPolicy::always;
-  if (reference == kCardAuthenticationKey) return PinPolicy::never;
+  if (reference == kCardAuthenticationKey || reference == kSecureMessagingKey) return PinPolicy::never;
   return PinPolicy::once;
 }
 

@@ -13,7 +13,7 @@ struct Policies {
   TouchPolicy touch = TouchPolicy::never;
 };
 
-/// SP 800-73-4: 9C "PIN always", 9E never, all others once.
+/// SP 800-73-4: 9C "PIN always", 9E and the secure messaging key never, all others once.
 PinPolicy default_pin_policy(std::uint8_t reference);
 
 /// Yubico's AA (PIN) and AB (touch) among `objects`; the defaults where they are absent or 00. 6A80 for a

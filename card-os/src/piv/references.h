@@ -15,6 +15,7 @@ inline constexpr std::uint8_t kKeyManagementKey = 0x9D;
 inline constexpr std::uint8_t kCardAuthenticationKey = 0x9E;
 inline constexpr std::uint8_t kFirstRetiredKey = 0x82;
 inline constexpr std::uint8_t kLastRetiredKey = 0x95;
+inline constexpr std::uint8_t kSecureMessagingKey = 0x04;
 inline constexpr std::uint8_t kApplicationPin = 0x80;
 inline constexpr std::uint8_t kPuk = 0x81;
 
@@ -35,7 +36,9 @@ constexpr bool is_key(std::uint8_t reference) {
 
 /// SP 800-78-4 table 6-2, with 800-78-5's RSA-3072 and Yubico's number for RSA-4096. 00 is another name of
 /// 03. E0 and E1 are Yubico's for
-/// Ed25519 and X25519. Nothing for what this card does not do: 06 RSA-1024, 27 and 2E (secure messaging).
+/// Ed25519 and X25519. Nothing for 06, RSA-1024,
+/// which this card does not do, and for 27 and 2E, which are of the secure messaging key
+/// (secure_messaging.h).
 constexpr std::optional<Algorithm> algorithm_of(std::uint8_t id) {
   switch (id) {
     case 0x00:

@@ -14,8 +14,11 @@ constexpr Match kPukRef{kPuk};
 constexpr Match kManagementRef{kManagementKey};
 constexpr Match kSetManagementKeyP2{[](std::uint8_t p) { return p == 0xFF || p == 0xFE; }};
 constexpr Match kPinOrPuk{[](std::uint8_t p) { return p == kApplicationPin || p == kPuk; }};
-constexpr Match kAlgorithm{[](std::uint8_t p) { return algorithm_of(p).has_value(); }};
-constexpr Match kKey{&is_key};
+constexpr Match kMessagingRef{kSecureMessagingKey};
+constexpr Match kSuite{[](std::uint8_t p) { return find_cipher_suite(p) != nullptr; }};
+constexpr Match kAnyKey{[](std::uint8_t p) { return is_key(p) || p == kSecureMessagingKey; }};
+constexpr Match kAnyAlgorithm{
+    [](std::uint8_t p) { return algorithm_of(p).has_value() || find_cipher_suite(p) != nullptr; }};
 constexpr Match kTries{[](std::uint8_t p) { return p != 0; }};
 
 constexpr auto kPure = Effect::pure;
@@ -40,8 +43,18 @@ std::span<const Route<Piv>> Piv::channel_routes() {
   static constexpr Route<Piv> kRoutes[] = {
     // INS   P1           P2              data           access   effect   handler                           for the log               OpenFIPS201
     {0x24, kOnes,       kPinOrPuk,      Body::any,     kAdmin,  kEffect, &Piv::set_pin_in_channel,         "PIV SET PIN",            "OPENFIPS201#24"},
-    {0x24, kAlgorithm,  kKey,           Body::any,     kAdmin,  kEffect, &Piv::load_key_element,           "PIV LOAD KEY",           "OPENFIPS201#24"},
+    {0x24, kAnyAlgorithm, kAnyKey,           Body::any,     kAdmin,  kEffect, &Piv::load_key_element,           "PIV LOAD KEY",           "OPENFIPS201#24"},
     {0xDB, Match{0x3F}, kZero,          Body::any,     kAdmin,  kEffect, &Piv::create_in_channel,          "PIV CREATE",             "OPENFIPS201#DB"},
+  };
+  return kRoutes;
+}
+
+// Yubico's cards have none of it.
+std::span<const Route<Piv>> Piv::messaging_routes() {
+  static constexpr Route<Piv> kRoutes[] = {
+    // INS   P1           P2              data           access   effect   handler                           for the log               SP 800-73-4 Part 2
+    {0x87, kSuite,      kMessagingRef,  Body::any,     kAlways, kEffect, &Piv::establish_keys,              "PIV GENERAL AUTHENTICATE", "SP800-73-4/2#4.1"},
+    {0x47, kZero,       kMessagingRef,  Body::any,     kAdmin,  kEffect, &Piv::generate,                   "PIV GENERATE",           "SP800-73-4/2#3.3.2"},
   };
   return kRoutes;
 }

@@ -13,6 +13,12 @@ card::Digest OpenSslCrypto::sha256(BytesView data) const {
   return out;
 }
 
+card::Digest384 OpenSslCrypto::sha384(BytesView data) const {
+  card::Digest384 out{};
+  SHA384(data.data(), data.size(), out.data());
+  return out;
+}
+
 std::uint64_t seed_from_environment(std::uint64_t fallback) {
   const char* text = std::getenv("CARDEA_SEED");  // NOLINT(concurrency-mt-unsafe): before any thread
   return text == nullptr ? fallback : std::strtoull(text, nullptr, 10);

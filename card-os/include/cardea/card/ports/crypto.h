@@ -8,6 +8,7 @@
 namespace cardea::card {
 
 using Digest = std::array<std::uint8_t, 32>;
+using Digest384 = std::array<std::uint8_t, 48>;
 
 /// Keyless arithmetic the card needs. No randomness of its own.
 class Crypto {
@@ -19,6 +20,8 @@ class Crypto {
 
   /// SHA-256 (FIPS 180-4).
   [[nodiscard]] virtual Digest sha256(BytesView data) const = 0;
+  /// SHA-384 (FIPS 180-4).
+  [[nodiscard]] virtual Digest384 sha384(BytesView data) const = 0;
 };
 
 }  // namespace cardea::card

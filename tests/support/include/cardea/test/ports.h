@@ -14,10 +14,11 @@
 
 namespace cardea::test {
 
-/// SHA-256 by OpenSSL.
+/// SHA-256 and SHA-384 by OpenSSL.
 class OpenSslCrypto final : public card::Crypto {
  public:
   [[nodiscard]] card::Digest sha256(BytesView data) const override;
+  [[nodiscard]] card::Digest384 sha384(BytesView data) const override;
 };
 
 /// Stands still until it is told to move.
