@@ -160,7 +160,10 @@ void declare_card_keys(CLI::App& app, Call& out, bool& execute) {
       noun(*app.get_subcommand("org"), "card-keys",
            "Master keys in the HSM from which cards get their GlobalPlatform keys when they are made. "
            "Without them nobody can open a secure channel to a card.");
-  add_settings(verb(keys, "create", "Make master keys in the HSM. Nobody ever knows them.", out,
+  add_settings(verb(keys, "create",
+                    "Make master keys in the HSM. Nobody ever knows them, so that no management system opens "
+                    "a channel to the cards: import those of one that is to.",
+                    out,
                     [o](Call& c) {
                       c.method = "POST";
                       c.path = path_of(o);
