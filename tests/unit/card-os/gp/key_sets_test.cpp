@@ -59,7 +59,7 @@ TEST_CASE("a card is made with the keys that it is given, and without any when i
 TEST_CASE("keys of a security domain stand where whoever wraps keys anew looks for them") {
   World world{1};
   REQUIRE(make_factory_card(nist(), {7, well_known_keys(world.keys)}, world.ports()));
-  for (const std::uint32_t reference : {0xA0, 0xA1, 0xA2}) {
+  for (const std::uint32_t reference : {0xA0U, 0xA1U, 0xA2U}) {
     const auto record = world.store.get({RecordSpace::key, reference}).value().value();
     const auto stored = stored_key(record).value();
     CHECK(stored.slot.reference == reference);  // resident keys are found by their reference

@@ -42,9 +42,9 @@ TEST_CASE("the registry and the key set records have one encoding each") {
 }
 
 TEST_CASE("which keys suit which protocol") {
-  for (const unsigned i : {0x00, 0x10, 0x20, 0x30, 0x60, 0x70})
+  for (const unsigned i : {0x00U, 0x10U, 0x20U, 0x30U, 0x60U, 0x70U})
     CHECK(speaks(Protocol::scp03, static_cast<std::uint8_t>(i), Algorithm::aes192));
-  for (const unsigned i : {0x40, 0x50, 0x01, 0x80, 0x15, 0x55})
+  for (const unsigned i : {0x40U, 0x50U, 0x01U, 0x80U, 0x15U, 0x55U})
     CHECK_FALSE(speaks(Protocol::scp03, static_cast<std::uint8_t>(i), Algorithm::aes128));
   CHECK(speaks(Protocol::scp02, 0x15, Algorithm::tdes));
   CHECK(speaks(Protocol::scp02, 0x55, Algorithm::tdes));
