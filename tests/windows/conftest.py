@@ -22,6 +22,9 @@ def wine_server():
     # What Wine starts in the background keeps the output that it was given: none.
     quiet = {"env": wine.environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = "/usr/lib/wine/wineserver64"
+    # One that others started is in another network, and it is the one that makes the sockets.
+    subprocess.run([server, "--kill"], timeout=60, check=False, **quiet)
+    subprocess.run([server, "--wait"], timeout=60, check=False, **quiet)
     subprocess.run([server, "--persistent"], timeout=60, check=False, **quiet)
     subprocess.run([str(LOADERS["x64"]), "wineboot", "--init"], timeout=240, check=True, **quiet)
     yield

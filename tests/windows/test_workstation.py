@@ -228,6 +228,19 @@ def test_without_an_agent_real_readers_are_there_all_the_same(desk, stand_in):
     assert desk.tool("list", environment={**environment, "CARDEA_PCSC_PIPE": "\\\\.\\pipe\\cardea-nobody"}) == ["Stand-in 0"]
 
 
+def test_without_an_agent_the_dll_fetches_the_cards_itself(desk, server):
+    """Enrolled by cardea-agent.exe; sessions, PINs and waits in the program's own process."""
+    made = server.new_card(insert=False)
+    alone = {"CARDEA_PCSC_PIPE": "\\\\.\\pipe\\cardea-nobody", "CARDEA_STATE_DIR": desk.state}
+    assert desk.tool("list", environment=alone)[0] == READER
+    with ToolConnection(desk, environment=alone) as connection:
+        assert connection.sw(SELECT_PIV) == "9000"
+        assert connection.sw("0020008008" + "39" * 6 + "FFFF")[:3] == "63C"
+        assert connection.sw("0020008008" + FACTORY_PIN.encode().hex() + "FF" * (8 - len(FACTORY_PIN))) == "9000"
+        assert connection.sw("00200080") == "9000"
+    server.cli("card", "delete", made.id, "--execute")
+
+
 def test_it_is_our_dll_that_answers(desk):
     """Negative controls: Wine's own is a stub, and a program that must have ours does not start without it."""
     done = desk.wine.run(desk.programs / "card_tool.exe", "list", environment={

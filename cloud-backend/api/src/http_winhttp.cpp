@@ -240,7 +240,9 @@ class WinHttpConnection final : public HttpConnection {
     const auto left = std::chrono::ceil<milliseconds>(deadline_ - Clock::now()).count();
     if (left <= 0) return too_slow();
     const int limit = static_cast<int>(left);
-    if (::WinHttpSetTimeouts(request_.get(), limit, limit, limit, limit) == 0)
+    // The head of a reply has a limit of its own, for all of it.
+    if (::WinHttpSetTimeouts(request_.get(), limit, limit, limit, limit) == 0 ||
+        !set_number(request_.get(), WINHTTP_OPTION_RECEIVE_RESPONSE_TIMEOUT, static_cast<DWORD>(limit)))
       return fail(Errc::unavailable, "Windows cannot set up a request");
     return {};
   }

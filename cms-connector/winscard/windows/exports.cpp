@@ -216,8 +216,21 @@ Code get_attribute(const Desk::Route& behind, DWORD id, BYTE* out, DWORD* length
 
 }  // namespace
 
+namespace {
+
+/// Threads are in this DLL: a program that unloads it must not take the code away from them.
+Desk& make_desk() {
+  HMODULE self = nullptr;
+  // NOLINTNEXTLINE(*-reinterpret-cast): any address in this DLL
+  ::GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                       reinterpret_cast<const wchar_t*>(&make_desk), &self);
+  return *new Desk{open_session};  // NOLINT(cppcoreguidelines-owning-memory): lives for ever
+}
+
+}  // namespace
+
 Desk& desk() {
-  static auto& made = *new Desk{open_session};  // NOLINT(cppcoreguidelines-owning-memory): lives for ever
+  static auto& made = make_desk();
   return made;
 }
 
