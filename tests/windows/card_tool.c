@@ -175,7 +175,7 @@ static void check_lists(SCARDCONTEXT ctx) {
 }
 
 static void check_card(SCARDCONTEXT ctx, const char* reader) {
-  DWORD protocol = 0, state = 0, length = 0, atr_length = 36, count = 99, four = 4, presence = 0;
+  DWORD protocol = 0, state = 0, length = 0, atr_length = 36, four = 4, presence = 0;
   BYTE atr[36], *made = NULL;
   char name[200];
   WCHAR wide[200];
@@ -209,11 +209,10 @@ static void check_card(SCARDCONTEXT ctx, const char* reader) {
   expect("unknown attribute", SCardGetAttrib(card, 0x12345, atr, &atr_length), SCARD_E_UNSUPPORTED_FEATURE);
   expect("transmit without a buffer", SCardTransmit(card, SCARD_PCI_T1, NULL, 4, NULL, NULL, NULL),
          SCARD_E_INVALID_PARAMETER);
-  expect("count", SCardEndTransaction(card, SCARD_LEAVE_CARD), SCARD_E_NOT_TRANSACTED);
+  expect("end of no transaction", SCardEndTransaction(card, SCARD_LEAVE_CARD), SCARD_E_NOT_TRANSACTED);
   expect("no card", SCardBeginTransaction(card + 1), SCARD_E_INVALID_HANDLE);
   expect("disconnect", SCardDisconnect(card, SCARD_LEAVE_CARD), SCARD_S_SUCCESS);
   expect("twice", SCardDisconnect(card, SCARD_LEAVE_CARD), SCARD_E_INVALID_HANDLE);
-  (void)count;
 }
 
 typedef LONG(WINAPI* ReadCacheW)(SCARDCONTEXT, UUID*, DWORD, LPWSTR, PBYTE, DWORD*);
