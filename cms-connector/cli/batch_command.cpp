@@ -13,6 +13,7 @@
 #include "cardea/cms/ca/seal.h"
 #include "command_line.h"
 #include "interrupt.h"
+#include "key_options.h"
 #include "reader_source.h"
 #include "secret_options.h"
 
@@ -52,6 +53,8 @@ struct Prepared {
   batch::Record record;
   batch::Folder folder{fs::path{}};
   std::unique_ptr<ca::Authority> authority;
+  CardMaker card;
+  std::unique_ptr<perso::KeySource> keys;
 };
 
 fs::path default_folder() {
@@ -123,6 +126,8 @@ Outcome<Prepared> prepare(const Options& options) {
     return usage("the plan writes no CHUID (objects.chuid), by which a batch tells one card from another");
   CARDEA_TRY(out.current, or_usage(current_credentials(options)));
   CARDEA_TRY(out.authority, open_authority(options));
+  CARDEA_TRY(out.card, open_card_maker(options, out.plan));
+  CARDEA_TRY(out.keys, open_key_source(options, out.plan, {}));
   return out;
 }
 
@@ -201,13 +206,15 @@ Outcome<batch::Tally> execute(const Options& options, Prepared& job) {
   ReaderSource source{
       job.record.reader,
       {options.batch.next_card_command, std::chrono::seconds{options.batch.next_card_timeout_seconds}},
-      wait};
+      wait,
+      job.card};
   const batch::Terms terms{job.plan,
                            job.current,
                            options.batch.keep_going,
                            options.batch.retry_failed,
                            options.batch.give_up_interrupted,
-                           std::time(nullptr)};
+                           std::time(nullptr),
+                           job.keys.get()};
   batch::Tools tools{source, *job.authority, record, job.folder, *listener, &interrupted};
   return batch::run(job.record, terms, tools);
 }
@@ -255,6 +262,11 @@ void add_batch_command(CLI::App& app, Options& options, int& exit) {
   batch->add_option("--out", more.out,
                     "Directory for record, states and secrets; default in ~/.local/state/cardea-cms");
   add_authority_options(*batch, options);
+  add_channel_option(*batch, options);
+  batch->add_option("--escrow-to", options.care.escrow_to,
+                    "Certificate (PEM) for whose holder a copy of each key that is made off the card is "
+                    "sealed; may be given several times");
+  batch->add_option("--escrow-dir", options.care.escrow_directory, "Where the copies go: GUID-9D.p7m");
   batch->add_option("--reader", options.reader, "Reader: its name, or a part of it that fits no other");
   batch->add_option("--wait", more.wait_seconds, "Seconds to wait for each next card")->capture_default_str();
   batch->add_option(

@@ -207,6 +207,7 @@ void add_care_commands(CLI::App& app, Options& options, int& exit) {
   add_authority_options(*renew, options);
   add_current_secrets(*renew, options);
   add_key_options(*renew, options);
+  add_channel_option(*renew, options);
   renew->footer(
       "An interrupted renewal goes on with resume --state FILE, and is undone with rollback --state FILE "
       "(new keys stay).");

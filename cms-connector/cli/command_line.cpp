@@ -27,6 +27,11 @@ void add_secret_options(CLI::App& command, Options& options) {
                      "File with the card's management key; default: the factory's");
 }
 
+void add_channel_option(CLI::App& command, Options& options) {
+  command.add_option("--channel-keys", options.channel_keys,
+                     "File with the keys of the plan's secure channel; default: the one that the plan names");
+}
+
 void add_remote_options(CLI::App& command, Options& options) {
   auto& ca = options.ca;
   command.add_option("--ca-cert", ca.certificate, "EST, CMP: this host's certificate (PEM)");

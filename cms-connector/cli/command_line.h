@@ -9,6 +9,7 @@ namespace cardea::cms::cli {
 
 void add_card_options(CLI::App& command, Options& options);
 void add_secret_options(CLI::App& command, Options& options);
+void add_channel_option(CLI::App& command, Options& options);
 /// What an authority on the network needs.
 void add_remote_options(CLI::App& command, Options& options);
 void add_authority_options(CLI::App& command, Options& options);
@@ -17,6 +18,8 @@ void add_authority_options(CLI::App& command, Options& options);
 void add_key_options(CLI::App& command, Options& options);
 /// inspect, unblock, change-pin, change-puk, renew, revoke, recycle
 void add_care_commands(CLI::App& app, Options& options, int& exit);
+/// gp info, list, put-key, delete-key, store-data, secure, lock, unlock
+void add_gp_commands(CLI::App& app, Options& options, int& exit);
 void add_batch_command(CLI::App& app, Options& options, int& exit);
 
 }  // namespace cardea::cms::cli

@@ -72,6 +72,7 @@ int parse_and_run(int argc, char** argv) {
   issue->add_flag("--keep-secrets", options.keep_secrets, "Leave PIN, PUK and management key as they are");
   issue->add_flag("--replace", options.replace, "Issue anew a card that is issued already");
   add_key_options(*issue, options);
+  add_channel_option(*issue, options);
   issue->callback([&] { exit = run(Verb::issue, options); });
 
   auto* resume = app.add_subcommand("resume", "Go on with an interrupted issuance");
@@ -79,14 +80,17 @@ int parse_and_run(int argc, char** argv) {
   add_authority_options(*resume, options);
   add_secret_options(*resume, options);
   add_key_options(*resume, options);
+  add_channel_option(*resume, options);
   resume->callback([&] { exit = run(Verb::resume, options); });
 
   add_batch_command(app, options, exit);
   add_care_commands(app, options, exit);
+  add_gp_commands(app, options, exit);
 
   auto* rollback = app.add_subcommand("rollback", "Bring the card back to what it was before an issuance");
   add_card_options(*rollback, options);
   add_secret_options(*rollback, options);
+  add_channel_option(*rollback, options);
   rollback->callback([&] { exit = run(Verb::roll_back, options); });
 
   try {

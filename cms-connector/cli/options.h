@@ -33,6 +33,13 @@ struct CareOptions {
   bool wipe = false;
 };
 
+/// What was said to the verbs of `gp`.
+struct GpOptions {
+  std::string keys_file, new_keys_file, aid, kvn = "00", new_kvn, replaces = "00", level = "33";
+  std::string protocol = "scp03", diversification = "none", new_diversification = "none";
+  std::vector<std::string> objects;
+};
+
 /// What was said on the command line; texts are empty where nothing was said.
 struct Options {
   std::string reader, plan, ca_directory, subject, upn, email, state;
@@ -51,6 +58,8 @@ struct Options {
   AuthorityOptions ca;
   BatchOptions batch;
   CareOptions care;
+  GpOptions gp;
+  std::string channel_keys;
 };
 
 enum class Verb : std::uint8_t { issue, resume, roll_back, renew };

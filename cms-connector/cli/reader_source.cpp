@@ -12,8 +12,8 @@ using batch::Why;
 
 class ReaderSeat final : public batch::Seat {
  public:
-  explicit ReaderSeat(Connected connected)
-      : connected_{std::move(connected)}, card_{piv::make_piv_card(*connected_.channel)} {}
+  ReaderSeat(Connected connected, const CardMaker& maker)
+      : connected_{std::move(connected)}, card_{maker(*connected_.channel)} {}
   piv::Card& card() override { return *card_; }
   [[nodiscard]] std::string reader() const override { return connected_.reader; }
 
@@ -82,7 +82,7 @@ Result<std::unique_ptr<batch::Seat>> ReaderSource::next(const batch::Wanted& wan
   const bool asks = another || (wanted.why == Why::first && !feed_.present());
   if (asks && !refill_.command.empty()) CARDEA_CHECK(ask(wanted));
   CARDEA_TRY(auto connected, connect(wanted, another));
-  return std::make_unique<ReaderSeat>(std::move(connected));
+  return std::make_unique<ReaderSeat>(std::move(connected), card_);
 }
 
 }  // namespace cardea::cms::cli

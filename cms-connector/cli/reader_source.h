@@ -5,6 +5,7 @@
 
 #include "cardea/cms/batch/batch.h"
 #include "cardea/cms/pcsc.h"
+#include "channel_options.h"
 
 namespace cardea::cms::cli {
 
@@ -19,8 +20,11 @@ struct Refill {
 /// come back).
 class ReaderSource final : public batch::CardSource {
  public:
-  ReaderSource(std::string reader, Refill refill, WaitOptions wait)
-      : feed_{std::move(reader)}, refill_{std::move(refill)}, wait_{std::move(wait)} {}
+  ReaderSource(std::string reader, Refill refill, WaitOptions wait, CardMaker card)
+      : feed_{std::move(reader)},
+        refill_{std::move(refill)},
+        wait_{std::move(wait)},
+        card_{std::move(card)} {}
 
   Result<std::unique_ptr<batch::Seat>> next(const batch::Wanted& wanted) override;
 
@@ -31,6 +35,7 @@ class ReaderSource final : public batch::CardSource {
   CardFeed feed_;
   Refill refill_;
   WaitOptions wait_;
+  CardMaker card_;
 };
 
 }  // namespace cardea::cms::cli

@@ -8,6 +8,7 @@
 #include "cardea/cms/pcsc.h"
 #include "cardea/cms/perso/issue.h"
 #include "cardea/cms/perso/renew.h"
+#include "channel_options.h"
 #include "interrupt.h"
 #include "key_options.h"
 #include "options.h"
@@ -30,6 +31,7 @@ struct Prepared {
   fs::path state_file;
   std::unique_ptr<ca::Authority> authority;
   std::unique_ptr<perso::KeySource> keys;
+  CardMaker card;
 };
 
 /// A secret that the run will need and nobody gave.
@@ -66,6 +68,7 @@ Outcome<Prepared> prepare_issue(const Options& options) {
   }
   CARDEA_TRY(out.authority, open_authority(options));
   CARDEA_TRY(out.keys, open_key_source(options, out.plan, {}));
+  CARDEA_TRY(out.card, open_card_maker(options, out.plan));
   CARDEA_TRY(out.fresh, or_usage(fresh_credentials(options, out.plan)));
   const bool will_generate = !options.generate_secrets.empty();
   if (will_generate && fs::exists(options.generate_secrets))
@@ -92,6 +95,7 @@ Outcome<Prepared> prepare_from_state(Verb verb, const Options& options) {
   CARDEA_TRY(out.state_file, pick_state(options));
   CARDEA_TRY(out.state, or_usage(perso::StateFile{out.state_file}.load()));
   CARDEA_TRY(out.plan, or_usage(perso::parse_plan(out.state.plan)));
+  CARDEA_TRY(out.card, open_card_maker(options, out.plan));
   CARDEA_TRY(out.current, or_usage(current_credentials(options)));
   CARDEA_TRY(out.fresh, or_usage(fresh_credentials(options, out.plan)));
   const auto& state = out.state;
@@ -121,7 +125,7 @@ Outcome<std::vector<std::string>> perform(Verb verb, const Options& options, Pre
 Outcome<std::vector<std::string>> renew(const Options& options, Prepared& job,
                                         const perso::RenewalTerms& terms) {
   CARDEA_TRY(const auto connected, connect(options, options.reader));
-  const auto card = piv::make_piv_card(*connected.channel);
+  const auto card = job.card(*connected.channel);
   CARDEA_TRY(auto renewal, perso::plan_renewal(*card, terms));
   job.plan = std::move(renewal.plan);
   job.state = std::move(renewal.state);
@@ -154,6 +158,7 @@ Outcome<std::vector<std::string>> prepare_and_renew(const Options& options, Prep
   CARDEA_TRY(terms.imported, imported_slots(options));
   CARDEA_TRY(job.current, or_usage(current_credentials(options)));
   CARDEA_TRY(job.authority, open_authority(options));
+  CARDEA_TRY(job.card, open_card_maker(options, plan));
   job.state_file = options.state;
   return renew(options, job, terms);
 }
@@ -166,7 +171,7 @@ Outcome<std::vector<std::string>> execute(Verb verb, const Options& options, Pre
   if (!options.generate_secrets.empty() && !options.keep_secrets) {
     CARDEA_TRY(job.fresh, or_usage(perso::generate_secrets_file(options.generate_secrets, job.plan)));
   }
-  const auto card = piv::make_piv_card(*connected.channel);
+  const auto card = job.card(*connected.channel);
   perso::StateFile states{job.state_file};
   LiveProgress progress{std::cerr};
   return perform(verb, options, job, *card, states, progress);
@@ -175,7 +180,7 @@ Outcome<std::vector<std::string>> execute(Verb verb, const Options& options, Pre
 Outcome<std::vector<std::string>> rehearse(Verb verb, const Options& options, Prepared& job) {
   std::ostream& out = options.json ? std::cerr : std::cout;
   if (verb == Verb::issue) {
-    const auto card = piv::make_dry_run_card(out);
+    const auto card = piv::make_dry_run_card(out, channel_name(job.plan));
     perso::NoState states;
     DryRunProgress progress{out};
     // Secrets that would be made up have to be something; the dry run shows none of them.

@@ -10,12 +10,13 @@ import subprocess
 import sys
 
 import pytest
-from cardea_stack import READER, ROOT
-from processes import wait_until
+from cardea_stack import READER, ROOT, Card
+from processes import Child, wait_until
 
 PLANS = ROOT / "cms-connector" / "perso" / "plans"
 CARDS = int(os.environ.get("CARDEA_BATCH_CARDS", "12"))
 KILLS = int(os.environ.get("CARDEA_BATCH_KILLS", "4"))
+AGENT_KILLS = int(os.environ.get("CARDEA_BATCH_AGENT_KILLS", "3"))
 
 # Stands for whoever fills the reader: takes the finished card out and puts the next one in.
 FEEDER = """
@@ -255,4 +256,49 @@ def test_agent_killed_on_the_way(office):
         process.kill()
         print(log.read_text(encoding="utf-8"))
     assert killed == 2 and process.returncode == 0
+    office.check_everybody_has_one()
+
+
+def test_blank_cards_on_demand_and_the_agent_killed(office, tool):
+    """[A2] `cardea-agent issue` shows one blank card after the other, and is killed on the way: everybody has one whole card, none twice, none half.
+
+    CARDEA_BATCH_CARDS=1000 CARDEA_BATCH_AGENT_KILLS=20 is the full size.
+    """
+    stack = office.stack
+    agent = [stack.bin / "cardea-agent", "--state-dir", stack.agent_state]
+    if tool(*agent, "issue", "--help", status=None).returncode != 0:
+        pytest.skip("this cardea-agent does not know issue")
+    signal.alarm(120 + 30 * CARDS)
+    before = {card["id"] for card in stack.cli("card", "list", "--org", stack.organisation)}
+    office.prepare(CARDS)
+    for card in office.cards:  # the agent asks for its own
+        stack.cli("card", "delete", card.id, "--execute")
+    office.cards = []
+    log = office.directory / "log"
+    issuing = Child("cardea-agent issue", [*agent, "issue", "--profile", "piv-yubikey5", "--count", CARDS, "--on-release", "--json"],
+                    office.directory / "issue.log").start()
+    words = office.words()
+    at = words.index("--next-card-command")
+    with open(log, "w", encoding="utf-8") as out:
+        process = subprocess.Popen(words[:at] + words[at + 2:], stdout=out, stderr=out)
+    try:
+        for number in range(AGENT_KILLS):
+            goal = (number + 1) * CARDS // (AGENT_KILLS + 1)
+            wait_until(lambda g=goal: process.poll() is not None or ((office.out / "batch.json").exists()
+                       and sum(person["stage"] == "done" for person in office.record()) >= g), 60 + 30 * CARDS, f"{goal} cards are done")
+            stack.agent.kill()
+            stack.start_agent()
+        process.wait(60 + 30 * CARDS)
+        issuing.wait(60)
+    finally:
+        process.kill()
+        if issuing.running():
+            issuing.kill()
+        print(log.read_text(encoding="utf-8")[-5000:], issuing.text()[-3000:])
+    assert process.returncode == 0
+    people = office.record()
+    assert [person["stage"] for person in people] == ["done"] * CARDS and len({person["guid"] for person in people}) == CARDS
+    made = [card for card in stack.cli("card", "list", "--org", stack.organisation) if card["id"] not in before]
+    office.cards = [Card(stack, card["id"], card["label"]) for card in made]
+    assert len(made) == CARDS
     office.check_everybody_has_one()

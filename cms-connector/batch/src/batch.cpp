@@ -181,7 +181,8 @@ class Batch {
     perso::Desk desk{seat.card(), tools_.authority, states, tools_.listener, tools_.interrupted};
     const std::size_t before = state.done.size();
     const auto began = std::chrono::steady_clock::now();
-    const auto warnings = perso::issue({terms_.plan, terms_.current, *fresh, false}, state, desk);
+    const auto warnings =
+        perso::issue({terms_.plan, terms_.current, *fresh, false, terms_.keys}, state, desk);
     if (state.done.size() > before) losses_ = 0;
     if (!warnings) {
       const bool by_request = tools_.interrupted && tools_.interrupted();

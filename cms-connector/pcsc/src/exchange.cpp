@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kPiece = 255;          // ISO/IEC 7816-4, 5.3.3: the most a short command carries
 constexpr std::uint8_t kChainingBit = 0x10;  // CLA bit 5: "not the last command of a chain"
+constexpr std::uint8_t kChannelBits = 0x03;
 constexpr std::size_t kMaxAnswer = 65536;  // a card that never stops answering 61xx must not fill the memory
 
 Result<apdu::Response> send_one(Channel& channel, const apdu::Command& command) {
@@ -25,7 +26,9 @@ Result<apdu::Response> send_one(Channel& channel, const apdu::Command& command) 
 Result<apdu::Response> collect(Channel& channel, std::uint8_t cla, apdu::Response response) {
   while (response.sw.sw1() == 0x61) {
     apdu::Command more;
-    more.cla = cla;
+    // Of the class only the channel: GET RESPONSE belongs to the transport, and is neither chained nor
+    // protected where the command was.
+    more.cla = static_cast<std::uint8_t>(cla & kChannelBits);
     more.ins = 0xC0;
     more.le = response.sw.sw2() == 0 ? 256U : response.sw.sw2();
     CARDEA_TRY(auto next, send_one(channel, more));
@@ -44,10 +47,8 @@ Result<apdu::Response> collect(Channel& channel, std::uint8_t cla, apdu::Respons
 Result<apdu::Response> exchange(Channel& channel, const apdu::Command& command) {
   apdu::Command piece = command;
   const WipeOnExit wiper{piece.data};
-  piece.extended = false;
-
   std::size_t at = 0;
-  for (; command.data.size() - at > kPiece; at += kPiece) {
+  for (; !command.extended && command.data.size() - at > kPiece; at += kPiece) {
     piece.cla = static_cast<std::uint8_t>(command.cla | kChainingBit);
     piece.data.assign(command.data.begin() + static_cast<std::ptrdiff_t>(at),
                       command.data.begin() + static_cast<std::ptrdiff_t>(at + kPiece));

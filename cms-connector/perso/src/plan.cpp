@@ -179,6 +179,40 @@ Result<void> read_slots(JsonObject& document, Plan& plan) {
   return {};
 }
 
+Result<std::uint8_t> read_octet(JsonObject& in, const std::string& key, const std::string& absent) {
+  CARDEA_TRY(const auto text, in.text(key, absent));
+  const auto octets = from_hex(text);
+  if (!octets || octets->size() != 1) return in.wrong(key, "must be one octet in hexadecimal");
+  return octets->front();
+}
+
+Result<ChannelPlan> read_channel(const Json& json) {
+  CARDEA_TRY(auto in, JsonObject::from(json, "channel"));
+  ChannelPlan out;
+  CARDEA_TRY(const auto protocol, in.text("protocol", "scp03"));
+  if (protocol != "scp02" && protocol != "scp03") return in.wrong("protocol", "must be scp02 or scp03");
+  out.protocol = protocol == "scp02" ? 2 : 3;
+  CARDEA_TRY(const auto level, read_octet(in, "level", out.protocol == 2 ? "03" : "33"));
+  // Keys and PINs go through it: without encryption it is not a channel for them.
+  const bool known = level == 0x03 || (out.protocol == 3 && (level == 0x13 || level == 0x33));
+  if (!known) return in.wrong("level", "must be 03, 13 or 33, and with SCP02 03");
+  out.level = static_cast<gp::SecurityLevel>(level);
+  CARDEA_TRY(out.key_version, read_octet(in, "kvn", "00"));
+  CARDEA_TRY(const auto scheme, in.text("diversification", "none"));
+  if (scheme == "kdf3") {
+    out.diversification = gp::Diversification::kdf3;
+  } else if (scheme == "visa2") {
+    out.diversification = gp::Diversification::visa2;
+  } else if (scheme == "emv") {
+    out.diversification = gp::Diversification::emv;
+  } else if (scheme != "none") {
+    return in.wrong("diversification", "must be none, kdf3, visa2 or emv");
+  }
+  CARDEA_TRY(out.keys, in.text("keys", ""));
+  CARDEA_CHECK(in.nothing_else());
+  return out;
+}
+
 Result<void> read_secrets(JsonObject& document, Plan& plan) {
   static const Json kEmpty = Json::object();
   const Json* pin = document.find("pin");
@@ -226,6 +260,9 @@ Result<Plan> parse_plan(std::string_view text) {
   plan.certificate_capacity = static_cast<std::size_t>(capacity);
   CARDEA_CHECK(read_slots(in, plan));
   CARDEA_CHECK(read_objects(in, plan));
+  if (const Json* channel = in.find("channel")) {
+    CARDEA_TRY(plan.channel, read_channel(*channel));
+  }
   CARDEA_CHECK(read_secrets(in, plan));
   CARDEA_CHECK(in.nothing_else());
   return plan;

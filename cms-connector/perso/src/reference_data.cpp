@@ -97,6 +97,12 @@ Outcome<piv::CardFacts> open_card(State& state, Desk& desk, bool fresh, bool rep
 }
 
 Outcome<void> authenticate(const Job& job, State& state, Desk& desk) {
+  if (job.plan.channel) {
+    // Whoever opens the channel is the administrator; it says nothing about the management key.
+    const auto opened = desk.card.authenticate(job.current.management_key);
+    if (!opened) return tl::unexpected{to_failure(opened.error())};
+    return {};
+  }
   Error last{Errc::denied, ""};
   for (const auto& candidate : candidates(job, state)) {
     const auto result = desk.card.authenticate(candidate.key);

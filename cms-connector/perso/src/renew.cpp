@@ -77,6 +77,7 @@ class Planner {
                  {"puk", {{"change", false}}},
                  {"management_key", {{"change", false}}}};
     CARDEA_TRY(const Json original, outcome(parse_json(terms_.plan.text, "the plan")));
+    if (original.contains("channel")) document_["channel"] = original["channel"];
     for (std::size_t i = 0; i < terms_.plan.slots.size(); ++i)
       CARDEA_CHECK(add(terms_.plan.slots[i], original["slots"][i]));
     if (document_["slots"].empty())

@@ -59,26 +59,6 @@ SecretBytes first_line(const SecretBytes& text) {
       static_cast<std::size_t>(std::find_if(octets.begin(), octets.end(), is_line_end) - octets.begin()))};
 }
 
-/// Hexadecimal digits to octets without a copy that is not wiped.
-std::optional<SecretBytes> decode_hex(const SecretBytes& text) {
-  const auto digit = [](std::uint8_t c) -> int {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
-  };
-  const auto in = text.expose();
-  if (in.empty() || in.size() % 2 != 0) return std::nullopt;
-  SecretBytes out{in.size() / 2};
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = digit(in[2 * i]);
-    const int low = digit(in[2 * i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out.expose()[i] = static_cast<std::uint8_t>(high * 16 + low);
-  }
-  return out;
-}
-
 /// Echo off for as long as it lives.
 class QuietTerminal {
  public:
@@ -122,8 +102,29 @@ Result<SecretBytes> random_digits(std::size_t count) {
   return out;
 }
 
-/// The value of the line `name: …`.
-std::optional<SecretBytes> line_value(const SecretBytes& text, std::string_view name) {
+}  // namespace
+
+// Without a copy that is not wiped.
+std::optional<SecretBytes> secret_from_hex(const SecretBytes& text) {
+  const auto digit = [](std::uint8_t c) -> int {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return -1;
+  };
+  const auto in = text.expose();
+  if (in.empty() || in.size() % 2 != 0) return std::nullopt;
+  SecretBytes out{in.size() / 2};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const int high = digit(in[2 * i]);
+    const int low = digit(in[2 * i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out.expose()[i] = static_cast<std::uint8_t>(high * 16 + low);
+  }
+  return out;
+}
+
+std::optional<SecretBytes> secret_line(const SecretBytes& text, std::string_view name) {
   const std::string prefix = std::string{name} + ":";
   auto rest = text.expose();
   while (!rest.empty()) {
@@ -138,8 +139,6 @@ std::optional<SecretBytes> line_value(const SecretBytes& text, std::string_view 
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 Credentials factory_credentials() {
   return {*piv::pin_field(as_bytes("123456")), *piv::pin_field(as_bytes("12345678")),
@@ -186,7 +185,7 @@ Result<SecretBytes> make_puk(const SecretBytes& text) {
 }
 
 Result<piv::AdminKey> make_management_key(const SecretBytes& text, piv::AdminAlgorithm algorithm) {
-  auto octets = decode_hex(text);
+  auto octets = secret_from_hex(text);
   const auto& wanted = piv::info(algorithm);
   if (!octets || octets->size() != wanted.key_size) {
     return fail(Errc::invalid, "the management key must be " + std::to_string(2 * wanted.key_size) +
@@ -211,13 +210,13 @@ Result<piv::AdminKey> guess_management_key(const SecretBytes& text) {
 Result<NewCredentials> read_secrets_file(const std::filesystem::path& file, const Plan& plan) {
   CARDEA_TRY(const auto text, read_whole(file));
   NewCredentials out;
-  if (const auto pin = line_value(text, "pin")) {
+  if (const auto pin = secret_line(text, "pin")) {
     CARDEA_TRY(out.pin, make_pin(*pin, plan.pin));
   }
-  if (const auto puk = line_value(text, "puk")) {
+  if (const auto puk = secret_line(text, "puk")) {
     CARDEA_TRY(out.puk, make_puk(*puk));
   }
-  if (const auto key = line_value(text, "management-key"); key && plan.management_key) {
+  if (const auto key = secret_line(text, "management-key"); key && plan.management_key) {
     CARDEA_TRY(out.management_key, make_management_key(*key, plan.management_key->algorithm));
   }
   return out;

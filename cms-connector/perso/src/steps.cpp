@@ -35,7 +35,8 @@ void add_slot(std::vector<Step>& out, const SlotPlan& slot, std::size_t index) {
 std::vector<Step> plan_steps(const Plan& plan, const Changes& changes) {
   std::vector<Step> out;
   out.push_back({StepKind::open, "open", "select PIV", 0, 0});
-  out.push_back({StepKind::authenticate, "authenticate", "authenticate with the management key", 0, 0});
+  out.push_back({StepKind::authenticate, "authenticate",
+                 plan.channel ? "open the secure channel" : "authenticate with the management key", 0, 0});
   const auto object = [&](bool wanted, const std::string& id, std::uint32_t tag) {
     if (wanted) out.push_back({StepKind::object, id, "write " + piv::object_name(tag), tag, 0});
   };

@@ -68,7 +68,7 @@ Bytes raw_sign(EVP_PKEY* key, bool rsa, BytesView block) {
 
 class DryRunCard final : public Card {
  public:
-  explicit DryRunCard(std::ostream& out) : out_{out} {}
+  DryRunCard(std::ostream& out, std::string channel) : out_{out}, secure_channel_{std::move(channel)} {}
 
   Result<void> begin() override { return {}; }
   void end() noexcept override {}
@@ -89,6 +89,12 @@ class DryRunCard final : public Card {
   }
 
   Result<void> authenticate(const AdminKey& key) override {
+    if (!secure_channel_.empty()) {
+      say("80 50 <key version> 00 08 <host challenge>", "INITIALIZE UPDATE: ask the card to prove its keys");
+      say("84 82 <level> 00 10 <host cryptogram, MAC>",
+          "EXTERNAL AUTHENTICATE: open " + secure_channel_ + "; everything that follows goes through it");
+      return {};
+    }
     show(command::request_witness(key.algorithm), "GENERAL AUTHENTICATE: ask the card for a witness");
     say("00 87 " + octet(static_cast<std::uint8_t>(key.algorithm)) + " 9B <deciphered witness, challenge>",
         "GENERAL AUTHENTICATE: prove the management key, and have the card prove it");
@@ -189,14 +195,15 @@ class DryRunCard final : public Card {
   }
 
   std::ostream& out_;
+  std::string secure_channel_;
   std::map<std::uint32_t, Bytes> objects_;
   std::map<std::uint8_t, Key> keys_;
 };
 
 }  // namespace
 
-std::unique_ptr<Card> make_dry_run_card(std::ostream& out) {
-  return std::make_unique<DryRunCard>(out);
+std::unique_ptr<Card> make_dry_run_card(std::ostream& out, std::string channel) {
+  return std::make_unique<DryRunCard>(out, std::move(channel));
 }
 
 }  // namespace cardea::cms::piv

@@ -52,24 +52,24 @@ Error refused_reference(StatusWord word, std::uint8_t reference) {
 
 class PivCard final : public Card {
  public:
-  explicit PivCard(Channel& channel) : channel_{channel} {}
+  PivCard(Channel& channel, Exchange exchange) : channel_{channel}, exchange_{std::move(exchange)} {}
 
   Result<void> begin() override { return channel_.begin(); }
   void end() noexcept override { channel_.end(); }
 
   Result<CardFacts> open() override {
-    CARDEA_TRY(const auto selected, exchange(channel_, command::select()));
+    CARDEA_TRY(const auto selected, exchange_(command::select()));
     if (selected.sw == sw::kNotFound) return fail(Errc::unsupported, "this card has no PIV application");
     if (selected.sw != sw::kOk) return tl::unexpected{refused(selected.sw, "selecting PIV")};
 
     CardFacts facts;
-    CARDEA_TRY(const auto tries, exchange(channel_, command::pin_status()));
+    CARDEA_TRY(const auto tries, exchange_(command::pin_status()));
     if ((tries.sw.value() & 0xFFF0U) == 0x63C0U) facts.pin_tries = tries.sw.value() & 0xFU;
     if (tries.sw == sw::kAuthBlocked) facts.pin_tries = 0;
-    CARDEA_TRY(const auto version, exchange(channel_, command::get_version()));
+    CARDEA_TRY(const auto version, exchange_(command::get_version()));
     if (version.sw == sw::kOk && version.data.size() == 3) {
       facts.version = std::array<std::uint8_t, 3>{version.data[0], version.data[1], version.data[2]};
-      CARDEA_TRY(const auto serial, exchange(channel_, command::get_serial()));
+      CARDEA_TRY(const auto serial, exchange_(command::get_serial()));
       if (serial.sw == sw::kOk && serial.data.size() == 4)
         facts.serial = static_cast<std::uint32_t>(read_be(serial.data));
     }
@@ -77,7 +77,7 @@ class PivCard final : public Card {
   }
 
   Result<std::optional<Metadata>> metadata(std::uint8_t reference) override {
-    CARDEA_TRY(const auto answer, exchange(channel_, command::get_metadata(reference)));
+    CARDEA_TRY(const auto answer, exchange_(command::get_metadata(reference)));
     if (answer.sw != sw::kOk) return std::optional<Metadata>{};
     const auto objects = apdu::read_tlvs(answer.data);
     if (!objects) return fail(Errc::corrupt, "the card's metadata is malformed");
@@ -92,7 +92,7 @@ class PivCard final : public Card {
 
   // The card and the host prove to each other that they know the key (SP 800-73-4 Part 2, A.1).
   Result<void> authenticate(const AdminKey& key) override {
-    CARDEA_TRY(const auto asked, exchange(channel_, command::request_witness(key.algorithm)));
+    CARDEA_TRY(const auto asked, exchange_(command::request_witness(key.algorithm)));
     if (asked.sw != sw::kOk) {
       return fail(Errc::denied, "the card does not take " + std::string{info(key.algorithm).title} +
                                     " for its management key (" + apdu::describe(asked.sw) + ")");
@@ -100,7 +100,7 @@ class PivCard final : public Card {
     CARDEA_TRY(const Bytes witness, inner(asked, 0x80));
     CARDEA_TRY(const Bytes challenge, random_octets(info(key.algorithm).block_size));
     CARDEA_TRY(const auto reply, answer_witness(key, witness, challenge));
-    CARDEA_TRY(const auto proven, exchange(channel_, command::answer_witness(key.algorithm, reply.data)));
+    CARDEA_TRY(const auto proven, exchange_(command::answer_witness(key.algorithm, reply.data)));
     if (proven.sw != sw::kOk) {
       return fail(Errc::denied, "wrong management key: the card answers " + apdu::describe(proven.sw));
     }
@@ -146,7 +146,7 @@ class PivCard final : public Card {
 
   Result<PublicKey> generate(const Slot& slot, KeyAlgorithm algorithm, PinPolicy pin,
                              TouchPolicy touch) override {
-    CARDEA_TRY(const auto answer, exchange(channel_, command::generate(slot, algorithm, pin, touch)));
+    CARDEA_TRY(const auto answer, exchange_(command::generate(slot, algorithm, pin, touch)));
     if (answer.sw != sw::kOk)
       return tl::unexpected{refused(answer.sw, "generating the key of " + name(slot))};
     const auto outer = apdu::read_tlv(answer.data);
@@ -155,13 +155,13 @@ class PivCard final : public Card {
   }
 
   Result<Bytes> sign(const Slot& slot, KeyAlgorithm algorithm, BytesView block) override {
-    CARDEA_TRY(const auto answer, exchange(channel_, command::sign(slot, algorithm, block)));
+    CARDEA_TRY(const auto answer, exchange_(command::sign(slot, algorithm, block)));
     if (answer.sw != sw::kOk) return tl::unexpected{refused(answer.sw, "signing with " + name(slot))};
     return inner(answer, 0x82);
   }
 
   Result<std::optional<Bytes>> read_object(std::uint32_t tag) override {
-    CARDEA_TRY(const auto answer, exchange(channel_, command::get_data(tag)));
+    CARDEA_TRY(const auto answer, exchange_(command::get_data(tag)));
     if (answer.sw == sw::kNotFound) return std::optional<Bytes>{};
     if (answer.sw != sw::kOk) return tl::unexpected{refused(answer.sw, "reading the " + object_name(tag))};
     if (tag == tag::kDiscovery) return std::optional<Bytes>{answer.data};
@@ -181,7 +181,7 @@ class PivCard final : public Card {
   /// The command's own copy of the secret is wiped as well.
   Result<Response> send_secret(apdu::Command secret) {
     const WipeOnExit wiper{secret.data};
-    return exchange(channel_, secret);
+    return exchange_(secret);
   }
 
   Result<void> plain(apdu::Command what, const std::string& doing) {
@@ -201,12 +201,18 @@ class PivCard final : public Card {
   }
 
   Channel& channel_;
+  Exchange exchange_;
 };
 
 }  // namespace
 
 std::unique_ptr<Card> make_piv_card(Channel& channel) {
-  return std::make_unique<PivCard>(channel);
+  return make_piv_card(channel,
+                       [&channel](const apdu::Command& command) { return exchange(channel, command); });
+}
+
+std::unique_ptr<Card> make_piv_card(Channel& channel, Exchange exchange) {
+  return std::make_unique<PivCard>(channel, std::move(exchange));
 }
 
 Result<SecretBytes> pin_field(BytesView pin) {

@@ -75,3 +75,19 @@ TEST_CASE("a reader is picked by its exact name, or by a part that fits only one
   CHECK(pick_reader(names, "absent").error() == Error{Errc::not_found, "no reader is named \"absent\""});
   CHECK(pick_reader({"Only 00 00"}, "").value() == "Only 00 00");
 }
+
+TEST_CASE(
+    "a command that asks for extended length goes out whole, and GET RESPONSE in the class of the channel "
+    "alone") {
+  apdu::Command command;
+  command.cla = 0x84;
+  command.ins = 0xDB;
+  command.data = Bytes(300, 0xAB);
+  command.extended = true;
+  const std::string sent = to_hex(apdu::encode(command));
+  CHECK(sent.substr(0, 14) == "84DB000000012C");
+  ScriptedChannel channel{{{sent, "AA6102"}, {"00C0000002", "BBCC9000"}}};
+  const auto answer = exchange(channel, command).value();
+  CHECK(answer.data == Bytes{0xAA, 0xBB, 0xCC});
+  CHECK(channel.finished());
+}

@@ -77,6 +77,7 @@ struct Terms {
   bool retry_failed = false;         ///< people who failed before are tried again, on the card they had
   bool give_up_interrupted = false;  ///< a new card for those whose half issued card does not come back
   std::time_t now = 0;
+  perso::KeySource* keys = nullptr;  ///< for slots whose keys are made off the card
 };
 
 struct Tools {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cardea/cms/ca/request.h"
+#include "cardea/cms/gp/secure_channel.h"
 #include "cardea/cms/piv/names.h"
 #include "cardea/result.h"
 
@@ -54,6 +55,15 @@ struct ManagementKeyPlan {
   bool keep_if_unsupported = false;  ///< cards without SET MANAGEMENT KEY keep theirs, with a warning
 };
 
+/// The secure channel to PIV through which the whole of an issuance goes, in place of the management key.
+struct ChannelPlan {
+  std::uint8_t protocol = 3;  ///< SCP02 or SCP03
+  gp::SecurityLevel level = gp::SecurityLevel::all;
+  gp::Diversification diversification = gp::Diversification::none;
+  std::uint8_t key_version = 0;  ///< 0: whichever the card takes
+  std::string keys;              ///< file with the keys, or the master keys; may be named on the command line
+};
+
 /// How a card is personalised: data, read from a JSON file (perso/plans/README.md has the schema).
 struct Plan {
   std::string name, description;
@@ -66,6 +76,7 @@ struct Plan {
   PinPlan pin;
   bool change_puk = true;
   std::optional<ManagementKeyPlan> management_key;
+  std::optional<ChannelPlan> channel;
   std::string text;  ///< the document it was read from
 };
 

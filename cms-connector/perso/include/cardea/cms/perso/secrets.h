@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cardea/cms/perso/plan.h"
 #include "cardea/cms/piv/admin_key.h"
@@ -32,6 +33,11 @@ Result<SecretBytes> read_secret_line(const std::filesystem::path& file);
 
 /// Reads a whole file, at most 4 KiB. Errors likewise.
 Result<SecretBytes> read_secret_file(const std::filesystem::path& file);
+
+/// The value of the line `name: …` of such a file; nothing when there is none.
+std::optional<SecretBytes> secret_line(const SecretBytes& text, std::string_view name);
+/// Octets out of hexadecimal digits; nothing when they are not.
+std::optional<SecretBytes> secret_from_hex(const SecretBytes& digits);
 
 /// Asks twice on the terminal, without echo. Errors: `unavailable` without a terminal, `invalid` when the two
 /// differ.

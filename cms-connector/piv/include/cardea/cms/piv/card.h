@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -95,9 +96,15 @@ class Card {
 /// The card in a reader.
 std::unique_ptr<Card> make_piv_card(Channel& channel);
 
+/// Brings one logical command to the card and its whole answer back.
+using Exchange = std::function<Result<apdu::Response>(const apdu::Command&)>;
+/// Likewise, but for commands that go another way than in the clear; the channel is still what is reserved.
+std::unique_ptr<Card> make_piv_card(Channel& channel, Exchange exchange);
+
 /// A card that does nothing and writes what it would do, with the bytes of each command, to `out`. Keys that
 /// it "generates" are made in memory and forgotten, so that everything after them can be shown.
-std::unique_ptr<Card> make_dry_run_card(std::ostream& out);
+/// `channel` names the secure channel that stands for the management key; empty: there is none.
+std::unique_ptr<Card> make_dry_run_card(std::ostream& out, std::string channel = {});
 
 /// A PIN or PUK as it goes on the wire: padded with FF to eight octets. Errors: `invalid` when it is empty or
 /// longer.

@@ -1,0 +1,128 @@
+"""cardea-cms personalises through GlobalPlatform: SCP03 to PIV and to the card manager, with keys that follow from an organisation's master key."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from cardea_stack import READER, ROOT, Stack
+
+PLANS = ROOT / "cms-connector" / "perso" / "plans"
+MASTER = os.urandom(32)
+PIN, PUK = "471147", "31415926"
+
+
+@pytest.fixture(scope="module")
+def stack(scratch):
+    running = Stack(scratch / "cmsgp", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")
+    try:
+        running.start()
+        mask = os.urandom(32)
+        typed = f"{mask.hex()}\n{bytes(a ^ b for a, b in zip(MASTER, mask)).hex()}\n"
+        subprocess.run([str(running.bin / "cardea"), "--socket", str(running.data / "admin.sock"), "org", "card-keys", "import", running.organisation,
+                        "--components", "2", "--key-version", "48", "--json"], input=typed, capture_output=True, text=True, timeout=60, check=True)
+        yield running
+    finally:
+        try:
+            running.stop()
+        finally:
+            running.kill()
+
+
+@pytest.fixture
+def card(stack):
+    made = stack.new_card("piv-nist")
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def clerk(stack, tool, tmp_path):
+    return Clerk(stack, tool, tmp_path)
+
+
+class Clerk:
+    def __init__(self, stack, tool, directory):
+        self.program, self.tool, self.directory, self.ca = stack.bin / "cardea-cms", tool, directory, directory / "ca"
+        tool(self.program, "ca", "init", self.ca)
+        self.master = self.secret("master", f"key: {MASTER.hex()}")
+        self.keys = ["--keys-file", self.master, "--diversification", "kdf3"]
+
+    def secret(self, name, value):
+        path = self.directory / name
+        path.touch(mode=0o600)
+        path.write_text(value + "\n", encoding="utf-8")
+        return path
+
+    def gp(self, verb, *more, status=0, keys=None):
+        return self.tool(self.program, "gp", verb, "--reader", READER, "--json", *(self.keys if keys is None else keys), *more, status=status)
+
+    def plan(self, **channel):
+        plan = json.loads((PLANS / "piv-p256.json").read_text(encoding="utf-8"))
+        plan["slots"][2]["import"] = "key"
+        plan["management_key"] = {"algorithm": "aes256"}
+        plan["channel"] = {"protocol": "scp03", "level": "33", "kvn": "30", "diversification": "kdf3", **channel}
+        path = self.directory / "plan.json"
+        path.write_text(json.dumps(plan), encoding="utf-8")
+        return path
+
+    def do(self, verb, *more, status=0):
+        self.secret("pin", PIN)
+        self.secret("puk", PUK)
+        self.secret("key", "A0" * 31 + "A1")
+        words = [self.program, verb, "--reader", READER, "--json", "--execute", "--state", self.directory / "state.json", "--pin-file",
+                 self.directory / "pin", "--puk-file", self.directory / "puk", "--management-key-file", self.directory / "key", "--channel-keys",
+                 self.master]
+        if verb == "issue":
+            words += ["--plan", self.plan(), "--subject", "CN=Ada Example,O=Example Trust"]
+        self.tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.directory / "safe.key", "-out",
+                  self.directory / "safe.pem", "-subj", "/CN=escrow", "-days", "2")
+        return self.tool(*words, "--escrow-to", self.directory / "safe.pem", "--escrow-dir", self.directory, *more, status=status)
+
+
+def test_issued_through_the_channel(clerk, card):
+    """[A2] [A3] Objects, keys, an escrowed one, PIN, PUK and management key go through SCP03 to PIV."""
+    summary = json.loads(clerk.do("issue", "--ca", clerk.ca).stdout)
+    assert summary["result"] == "issued" and sorted(summary["slots"]) == ["9A", "9C", "9D", "9E"] and summary["warnings"] == []
+    for slot in ("9a", "9c", "9d", "9e"):
+        path = clerk.directory / f"{slot}.pem"
+        clerk.tool("yubico-piv-tool", "-r", READER, "-a", "read-certificate", "-s", slot, "-o", path)
+        assert clerk.tool("openssl", "verify", "-CAfile", clerk.ca / "ca.pem", path).stdout.strip().endswith("OK")
+    clerk.tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", PIN)
+
+
+def test_interrupted_and_resumed(clerk, card):
+    """[A2] The authority fails in the middle; a new channel is opened and the card is finished."""
+    clerk.do("issue", "--ca-command", "exit 3", status=4)
+    assert json.loads(clerk.do("resume", "--ca", clerk.ca).stdout)["result"] == "issued"
+    clerk.tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", PIN)
+
+
+def test_wrong_keys(clerk, card):
+    """[A2] With another master key nothing is written, and no try of the card is spent; key files that others may read are refused."""
+    clerk.master = clerk.secret("other", f"key: {os.urandom(32).hex()}")
+    refused = clerk.do("issue", "--ca", clerk.ca, status=1)
+    assert "did not prove" in refused.stderr or "cryptogram" in refused.stderr
+    clerk.master.chmod(0o644)
+    (clerk.directory / "state.json").unlink(missing_ok=True)
+    assert "chmod 600 it" in clerk.do("issue", "--ca", clerk.ca, status=2).stderr
+
+
+def test_card_manager(clerk, card):
+    """[A6] What the card tells, its registry, a new key set in place of the first, data objects, and the life cycle."""
+    facts = json.loads(clerk.gp("info", keys=[]).stdout)
+    assert facts["aid"] == "A000000151000000" and any("SCP03" in protocol for protocol in facts["protocols"])
+    assert {key["version"] for key in facts["keys"]} == {"30"} and len(facts["cplc"]) == 84
+    listed = json.loads(clerk.gp("list").stdout)
+    assert {row["kind"] for row in listed} == {"domain", "application", "load file"}
+    fresh = clerk.secret("fresh", f"key: {os.urandom(32).hex()}")
+    put = ["--new-keys-file", fresh, "--new-kvn", "31", "--new-diversification", "kdf3", "--replaces", "30"]
+    assert json.loads(clerk.gp("put-key", *put).stdout)["result"] == "dry-run"
+    assert json.loads(clerk.gp("put-key", *put, "--execute").stdout)["result"] == "put"
+    assert "cardea-cms:" in clerk.gp("list", status=1).stderr
+    clerk.keys = ["--keys-file", fresh, "--diversification", "kdf3", "--kvn", "31"]
+    assert clerk.gp("store-data", "--object", "4203010203", "--object", "450104", "--execute").returncode == 0
+    facts = json.loads(clerk.gp("info", keys=[]).stdout)
+    assert facts["iin"] == "010203" and facts["cin"] == "04" and {key["version"] for key in facts["keys"]} == {"31"}
+    for verb in ("secure", "lock", "unlock"):
+        assert json.loads(clerk.gp(verb, "--execute").stdout)["result"] == "set", verb
