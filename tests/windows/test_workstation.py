@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import piv
-from cardea_stack import FACTORY_PIN
+from cardea_stack import FACTORY_PIN, FACTORY_PUK
 from wine import Wine, windows_path
 from workstation import READER, ServerOnly, ToolConnection, Workstation
 
@@ -145,6 +145,40 @@ def test_a_card_is_issued_and_used(desk, card):
     with ToolConnection(desk) as connection:
         assert connection.sw(SELECT_PIV) == "9000"
         assert certificate.public_bytes(Encoding.DER) in piv.get_object(connection, "5FC105")
+
+
+def padded(value):
+    return value.encode().hex() + "FF" * (8 - len(value))
+
+
+def test_a_forgotten_pin_is_set_anew(desk, card, server):
+    """Codes and answers are made and used by cardea-agent.exe; the card's holder is in again with the new PIN."""
+
+    def recovery(*arguments, lines):
+        done = desk.wine.run("cardea-agent.exe", "--state-dir", desk.state, "recovery", *arguments, input_text="".join(f"{line}\n" for line in lines),
+                             environment=desk.environment)
+        assert done.returncode == 0, done
+        return done.stdout
+
+    def link():
+        return server.cli("card", "recovery-link", card.id)["link"]
+
+    with ToolConnection(desk) as connection:
+        assert connection.sw(SELECT_PIV) == "9000"
+        assert connection.sw("0024008010" + padded(FACTORY_PIN) + padded("7391846")) == "9000"
+        assert connection.sw("0024008110" + padded(FACTORY_PUK) + padded("58209317")) == "9000"
+    shown = recovery("setup", card.id, "--codes", "1", "--pin-file", "-", lines=["7391846"])
+    (code,) = [line.strip() for line in shown.splitlines() if line.startswith("    ")]
+    recovery("setup", card.id, "--questions-file", "-", "--pin-file", "-",
+             lines=["First pet?", "Rover", "First school?", "Zoë's", "Which year?", "1984", "7391846"])
+    recovery("use", "--link-file", "-", "--code-file", "-", "--pin-file", "-", lines=[link(), code, "6205837"])
+    recovery("use", "--link-file", "-", "--answers-file", "-", "--pin-file", "-", lines=[link(), "rover", "ZOË'S", "", "6205838"])
+    desk.agent_cli("eject", card.id)
+    assert desk.agent_cli("insert", card.id)["phase"] == "inserted"
+    with ToolConnection(desk) as connection:
+        assert connection.sw(SELECT_PIV) == "9000"
+        assert connection.sw("0020008008" + padded("7391846"))[:3] == "63C"
+        assert connection.sw("0020008008" + padded("6205838")) == "9000"
 
 
 def public_key_of(template):
