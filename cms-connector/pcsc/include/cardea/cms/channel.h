@@ -25,10 +25,10 @@ class Channel {
   virtual void end() noexcept = 0;
 };
 
-/// Sends one logical command: data of more than 255 octets goes out as a command chain (CLA bit 10) unless the
-/// command asks for extended length, `61xx`
-/// is followed by GET RESPONSE, `6Cxx` by the same command with the Le that the card asks for. Every buffer
-/// that carried the command is wiped, since it may have held a PIN.
+/// Sends one logical command: data of more than 255 octets goes out as a command chain (CLA bit 10) unless
+/// the command asks for extended length, `61xx` is followed by GET RESPONSE, `6Cxx` by the same command with
+/// the Le that the card asks for. Every buffer that carried the command is wiped, since it may have held a
+/// PIN.
 ///
 /// Errors: those of the channel; `corrupt` when an answer has no status word or never ends.
 Result<apdu::Response> exchange(Channel& channel, const apdu::Command& command);
