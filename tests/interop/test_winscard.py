@@ -167,18 +167,18 @@ def test_forked_child_begins_anew(both, shown):
         ["80100003", "80100003", "80100003", "00000000", "00000000", "00000000", "00000000", "00000000"]
 
 
-def test_agent_killed_and_back(alone):
-    """[A2] No call hangs when the agent dies; contexts that are established anew work."""
-    card = alone.new_card("piv-yubikey5")
+def test_killed_and_back(both, shown):
+    """[A2] No call hangs when pcscd, or the agent, dies; both are missed alike, and contexts that are established anew work."""
+    def start_pcscd():
+        both.start_pcscd()
+        both.wait_for_card(present=True)
 
-    def restart():
-        alone.start_agent()
-        card.insert()
+    def start_agent():
+        both.start_agent()
+        shown.insert()
 
-    printed = converse(alone, "connector", "service-gone", {"kill": alone.agent.kill, "start": restart}).splitlines()
-    codes = [line.split(" = ")[1][:8] for line in printed if " = " in line]
-    gone = "8010001D"
-    assert codes == [gone, gone, gone, gone, gone, "00000000", gone, gone, "00000000", "00000000", "00000000", "00000000"], printed
+    same(converse(both, "pcscd", "service-gone", {"kill": both.pcscd.kill, "start": start_pcscd}),
+         converse(both, "connector", "service-gone", {"kill": both.agent.kill, "start": start_agent}))
 
 
 def test_stopped_agent_takes_its_cards_along(alone):

@@ -19,13 +19,13 @@ class HubContext final : public Context {
   HubContext& operator=(const HubContext&) = delete;
   ~HubContext() override;
 
-  Code connect(const std::string& reader, std::uint32_t share, std::uint32_t protocols,
+  Code connect(const std::string& name, std::uint32_t share, std::uint32_t protocols,
                pcsc_link::Connected& out) override;
   Code reconnect(pcsc_link::CardId card, std::uint32_t share, std::uint32_t protocols,
                  std::uint32_t initialization, pcsc_link::Connected& out) override;
-  Code disconnect(pcsc_link::CardId card, std::uint32_t disposition) override;
+  Code disconnect(pcsc_link::CardId card, std::uint32_t how) override;
   Code begin(pcsc_link::CardId card) override;
-  Code end(pcsc_link::CardId card, std::uint32_t disposition) override;
+  Code end(pcsc_link::CardId card, std::uint32_t how) override;
   Code status(pcsc_link::CardId card, bool wait, pcsc_link::ReaderRecord& out) override;
   Code transmit(pcsc_link::CardId card, std::uint32_t protocol, BytesView command,
                 pcsc_link::Transmitted& out) override;
@@ -38,7 +38,7 @@ class HubContext final : public Context {
   void abandon() noexcept override { abandoned_ = true; }
 
   [[nodiscard]] bool would_wait(pcsc_link::CardId card) const override;
-  [[nodiscard]] bool would_wait(const std::string& reader) const override;
+  [[nodiscard]] bool would_wait(const std::string& name) const override;
   void interrupt() noexcept override;
 
  private:
