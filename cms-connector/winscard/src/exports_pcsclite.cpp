@@ -201,6 +201,8 @@ LONG SCardEndTransaction(SCARDHANDLE hCard, DWORD dwDisposition) {
   return guarded([&] { return core().end(to_handle(hCard), narrow(dwDisposition)); });
 }
 
+// NOLINTBEGIN(readability-non-const-parameter): the interface has them so, and they are written through
+// references
 LONG SCardStatus(SCARDHANDLE hCard, LPSTR szReaderName, LPDWORD pcchReaderLen, LPDWORD pdwState,
                  LPDWORD pdwProtocol, LPBYTE pbAtr, LPDWORD pcbAtrLen) {
   return guarded([&]() -> Code {
@@ -228,6 +230,7 @@ LONG SCardStatus(SCARDHANDLE hCard, LPSTR szReaderName, LPDWORD pcchReaderLen, L
     return name != code::kSuccess ? name : atr;
   });
 }
+// NOLINTEND(readability-non-const-parameter): see above
 
 LONG SCardGetStatusChange(SCARDCONTEXT hContext, DWORD dwTimeout, SCARD_READERSTATE* rgReaderStates,
                           DWORD cReaders) {

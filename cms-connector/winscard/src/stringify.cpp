@@ -41,9 +41,9 @@ extern "C" const char* pcsc_stringify_error(const LONG error) {
   const auto value = static_cast<unsigned long>(error);
   // Good until the thread's next call, as there.
   static thread_local std::array<char, 75> text{};
-  std::snprintf(text.data(), text.size(), "Unknown error: 0x%08lX", value);
+  (void)std::snprintf(text.data(), text.size(), "Unknown error: 0x%08lX", value);
   for (const auto& word : kWords) {
-    if (word.value == value) std::snprintf(text.data(), text.size(), "%s", word.text);
+    if (word.value == value) (void)std::snprintf(text.data(), text.size(), "%s", word.text);
   }
   return text.data();
 }
