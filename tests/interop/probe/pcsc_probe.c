@@ -423,7 +423,11 @@ static void* transact(void* unused) {
   await(2);
   reach(3);
   const LONG code = SCardBeginTransaction(card);
-  printf("  the other's transaction is over: %d\n", step == 4);
+  pthread_mutex_lock(&order);
+  const int over = step >= 4;
+  pthread_mutex_unlock(&order);
+  await(5);
+  printf("  the other's transaction was over: %d\n", over);
   show("second thread: SCardBeginTransaction", code);
   show("second thread: SCardEndTransaction", SCardEndTransaction(card, SCARD_LEAVE_CARD));
   SCardDisconnect(card, SCARD_LEAVE_CARD);
@@ -461,6 +465,7 @@ static void transactions(void) {
   SHOW(verify(card));
   reach(4);
   SHOW(SCardEndTransaction(card, SCARD_LEAVE_CARD));
+  reach(5);
   pthread_join(second, NULL);
   SHOW(SCardDisconnect(card, SCARD_LEAVE_CARD));
 }
