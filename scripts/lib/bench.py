@@ -24,15 +24,21 @@ from processes import Child, wait_until  # noqa: E402
 BIN, LIB = build_directory() / "bin", build_directory() / "lib"
 # Reads the discovery object: short, pure, and answered by every card here with a response of the same length.
 APDU = "00CB3FFF035C017E00"
+AUTHORITY_STEP = r"^\[.* certificate from the authority .* (\d+) ms$"
 VPCD_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 
 
-def output(*command, **more):
+def run(*command, **more):
+    """What it said on standard output and on standard error."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=600,
                           stdin=subprocess.DEVNULL, **more)
     if done.returncode != 0:
         raise SystemExit(f"{command[0]} ended with {done.returncode}: {done.stderr}")
-    return done.stdout
+    return done.stdout, done.stderr
+
+
+def output(*command, **more):
+    return run(*command, **more)[0]
 
 
 class Figure:
@@ -134,8 +140,8 @@ def measure_software(rounds):
     return flat
 
 
-def issue(stack, directory, plan):
-    """Issues a new card and keeps it in the reader; milliseconds, and the card."""
+def issue(stack, directory, plan, env=None):
+    """Issues a new card and keeps it in the reader; milliseconds, of these what the authority took, and the card."""
     card = stack.new_card("piv-yubikey5")
     for name, value in {"pin": "471147", "puk": "31415926", "key": os.urandom(24).hex()}.items():
         path = directory / name
@@ -143,10 +149,31 @@ def issue(stack, directory, plan):
         path.write_text(value + "\n")
     (directory / "state.json").unlink(missing_ok=True)
     began = time.monotonic()
-    output(BIN / "cardea-cms", "issue", "--reader", READER, "--plan", ROOT / f"cms-connector/perso/plans/{plan}.json", "--ca",
-           directory / "ca", "--subject", "CN=Bench", "--pin-file", directory / "pin", "--puk-file", directory / "puk",
-           "--management-key-file", directory / "key", "--state", directory / "state.json", "--execute")
-    return (time.monotonic() - began) * 1000, card
+    _, steps = run(BIN / "cardea-cms", "issue", "--reader", READER, "--plan", ROOT / f"cms-connector/perso/plans/{plan}.json", "--ca",
+                   directory / "ca", "--subject", "CN=Bench", "--pin-file", directory / "pin", "--puk-file", directory / "puk",
+                   "--management-key-file", directory / "key", "--state", directory / "state.json", "--execute",
+                   env={**os.environ, **(env or {})})
+    whole = (time.monotonic() - began) * 1000
+    return whole, sum(int(took) for took in re.findall(AUTHORITY_STEP, steps, re.MULTILINE)), card
+
+
+def issue_rounds(directory, rounds):
+    """A card with three RSA-2048 keys that were made ahead, through pcscd and through the connector; milliseconds without the authority's."""
+    spares = 3 * 2 * rounds
+    stack = Stack(directory, server_config=f"[pool]\nrsa2048 = {spares}\n", log_level="info", readers="both").start()
+    try:
+        output(BIN / "cardea-cms", "ca", "init", directory / "ca")
+        wait_until(lambda: sum(row["ready"] for row in stack.cli("pool", "status")) >= spares, 600, "the pool is full")
+        ways = {"pcscd": None, "connector": stack.connector_env()}
+        times = {way: [] for way in ways}
+        for _ in range(rounds):
+            for way, env in ways.items():
+                took, authority, card = issue(stack, directory, "piv-three-keys", env)
+                times[way].append(took - authority)
+                card.remove()
+        return {way: Figure(taken) for way, taken in times.items()}
+    finally:
+        stack.stop()
 
 
 def exchange(stack, card, algorithm, directory):
@@ -218,6 +245,12 @@ def main():
             print(f"generate RSA-2048, made on demand  {waited.text('ms')}")
             print(f"generate RSA-2048, made ahead      {ahead.text('ms')}   {waited.middle / ahead.middle:.0f} times as fast", flush=True)
             flat |= {"generate_rsa2048_ms": waited.middle, "generate_rsa2048_pool_ms": ahead.middle}
+        if "issue" in only:
+            ahead = issue_rounds(directory / "i", options.rounds)
+            for way, took in ahead.items():
+                print(f"issue    three RSA-2048, made ahead {took.text('ms')}   through {'pcscd' if way == 'pcscd' else 'the connector'}, without the "
+                      "authority's part", flush=True)
+            flat |= {f"issue_three_keys_{way}_ms": took.middle for way, took in ahead.items()}
         if not only & {"apdu", "sign", "issue"}:
             if options.json:
                 Path(options.json).write_text(json.dumps(flat, indent=2) + "\n")
@@ -236,7 +269,7 @@ def main():
                          "apdu_connector_us": connector.middle}
             if "sign" in only:
                 for algorithm, plan in {"rsa2048": "piv-standard", "p256": "piv-p256"}.items():
-                    _, card = issue(stack, directory, plan)
+                    _, _, card = issue(stack, directory, plan)
                     # In turn, so that a drift of the machine meets all three alike.
                     runs = [(openssl_speed(algorithm), hsm_loop(algorithm), exchange(stack, card, algorithm, directory))
                             for _ in range(options.rounds)]
@@ -255,7 +288,7 @@ def main():
             if "issue" in only:
                 times = []
                 for _ in range(options.rounds):
-                    took, card = issue(stack, directory, "piv-standard")
+                    took, _, card = issue(stack, directory, "piv-standard")
                     times.append(took)
                     card.remove()
                 whole = Figure(times)
