@@ -58,6 +58,8 @@ def test_the_device_key_is_sealed(desk):
     """32 octets of seed would be all that a thief of the file needs."""
     key = desk.directory / "state" / "device.key"
     sealed = key.read_bytes()
+    for path in (key.parent, key):
+        assert path.stat().st_mode & 0o007 == 0, f"{path} is for its user and the system"  # Wine's picture of the access list
     assert len(sealed) > 64 and sealed[:4] == b"\x01\x00\x00\x00"  # the version of CryptProtectData's blobs
     elsewhere = desk.directory / "damaged"
     shutil.copytree(desk.directory / "state", elsewhere)

@@ -303,11 +303,15 @@ int main_with(const std::vector<std::string>& arguments) {
                    "without pcscd), or both, each with a session of its own")
       ->check(CLI::IsMember(agent::reader_kinds()))
       ->capture_default_str();
-  run_verb->add_option("--ifd-socket", running.ifd_socket, "where the reader driver listens")
-      ->capture_default_str();
+  if (agent::reader_kinds().size() > 1) {
+    run_verb->add_option("--ifd-socket", running.ifd_socket, "where the reader driver listens")
+        ->capture_default_str();
+  }
   run_verb
-      ->add_option("--pcsc-socket", running.pcsc_socket,
-                   "where to listen for connectors; they look in CARDEA_PCSC_SOCKET, or at the default")
+      ->add_option(
+          "--pcsc-socket", running.pcsc_socket,
+          "where to listen for connectors; they look in CARDEA_PCSC_SOCKET (on Windows CARDEA_PCSC_PIPE), "
+          "or at the default")
       ->capture_default_str();
   run_verb->add_option("--insert", running.wanted, "cards to insert at once, by id or label, or 'all'");
   run_verb->add_option("--log-level", running.level, "debug, info, warning or error")

@@ -1,6 +1,5 @@
 #include <windows.h>
 
-#include <aclapi.h>
 #include <shlobj.h>
 
 #include <fstream>
@@ -58,16 +57,9 @@ Result<void> make_private_directory(const std::filesystem::path& directory) {
   if (error) return fail(Errc::unavailable, directory.string() + ": " + error.message());
   if (::CreateDirectoryW(directory.c_str(), owner_only.attributes()) != 0) return {};
   if (const DWORD why = ::GetLastError(); why != ERROR_ALREADY_EXISTS) return file_error(directory, why);
-  BOOL present = FALSE;
-  BOOL defaulted = FALSE;
-  PACL list = nullptr;
-  if (::GetSecurityDescriptorDacl(owner_only.descriptor(), &present, &list, &defaulted) == 0)
+  if (::SetFileSecurityW(directory.c_str(), DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                         owner_only.descriptor()) == 0)
     return file_error(directory, ::GetLastError());
-  auto name = directory.wstring();
-  const DWORD set = ::SetNamedSecurityInfoW(name.data(), SE_FILE_OBJECT,
-                                            DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
-                                            nullptr, nullptr, list, nullptr);
-  if (set != ERROR_SUCCESS) return file_error(directory, set);
   return {};
 }
 
