@@ -12,7 +12,8 @@ namespace cardea::winscard {
 /// process ends.
 Desk& desk();
 
-/// How contexts are opened: at the agent of this user; where none runs, in this process (cardea/agent/agentless.h).
+/// How contexts are opened: at the agent of this user; where none runs, in this process
+/// (cardea/agent/agentless.h).
 Code open_session(std::uint32_t scope, std::unique_ptr<pcsc_link::Session>& out);
 
 /// Runs `body`; whatever goes wrong becomes a code. Nothing throws across this boundary.
