@@ -100,7 +100,7 @@ class Issuer final : public Applet {
   // store_data.cpp
   CardResult<void> take(const Segment& segment);
   CardResult<void> take_groups(const Segment& segment);
-  CardResult<void> write_own_data(BytesView objects);
+  CardResult<void> write_own_data(BytesView octets);
   void end_collection() noexcept;
 
   Ports ports_;

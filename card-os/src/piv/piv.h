@@ -40,7 +40,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
   [[nodiscard]] const apdu::Aid& instance() const override { return aid_; }
   CardResult<void> erase(const Condition& condition, const Change& also) override;
   CardResult<void> make(const Condition& condition, const Change& also) override;
-  CardResult<void> store_objects(BytesView objects) override;
+  CardResult<void> store_objects(BytesView octets) override;
   CardResult<void> store_group(std::uint16_t group, BytesView value, bool confidential) override;
 
   /// For `dispatch`.
