@@ -16,8 +16,8 @@ Result<std::unique_ptr<Channel>> PcscChannel::open(std::shared_ptr<Context> cont
 
 PcscChannel::~PcscChannel() {
   end();
-  // RESET and not LEAVE: the next program must find no verified PIN and no open administration.
-  (void)SCardDisconnect(card_, SCARD_RESET_CARD);
+  // UNPOWER and not LEAVE: the next program must find no verified PIN and no open administration.
+  (void)SCardDisconnect(card_, SCARD_UNPOWER_CARD);
 }
 
 Result<Bytes> PcscChannel::transmit(BytesView command) {

@@ -8,7 +8,8 @@
 
 namespace cardea::cms {
 
-/// Exclusive connection with T=1; the card is reset when the channel goes.
+/// Exclusive connection with T=1. When the channel goes, the card loses its power at once: whoever fills the
+/// reader sees that it is done with (pcscd by itself waits 5 seconds).
 class PcscChannel final : public Channel {
  public:
   static Result<std::unique_ptr<Channel>> open(std::shared_ptr<Context> context, const std::string& reader);
