@@ -81,7 +81,8 @@ Outcome Pipeline::transmit(BytesView octets, const PinInput* pins) {
 /// that goes on while there is a channel is for this session alone.
 Outcome Pipeline::protected_step(Command& command, const apdu::ClassByte& class_byte) {
   constexpr std::string_view kName = "(secure channel)";
-  const bool cut = class_byte.secure_messaging == apdu::SecureMessaging::header_authenticated;
+  const bool cut =
+      class_byte.secure_messaging == apdu::SecureMessaging::header_authenticated && !in_channel();
   auto* const channel = cut && class_byte.chaining ? nullptr : protection_of(command, class_byte);
   const bool secured = channel != nullptr || in_channel();
   if (cut && !class_byte.chaining) {

@@ -19,12 +19,14 @@ CardResult<Reply> Piv::initialize_update(const Command& command) {
 
 CardResult<Reply> Piv::external_authenticate(const Command& command) {
   CARDEA_CHECK(domain_->external_authenticate(command));
+  messaging_.close();  // it was somebody's who need not be the administrator
   return Reply{};
 }
 
 /// Nobody on the way could read what came, nor change it.
 bool Piv::through_channel() const {
-  return domain_ && domain_->has_level(gp::level::kCommandMac | gp::level::kCommandEncryption);
+  return domain_ && !channels_.by_messaging() &&
+         domain_->has_level(gp::level::kCommandMac | gp::level::kCommandEncryption);
 }
 
 // 24 with P1 = FF: a new PIN or PUK without the old one.
@@ -44,6 +46,7 @@ CardResult<void> Piv::set_issued_pin(PinRef reference, BytesView field) {
   if (field.size() != kPinSize) return refuse(sw::kWrongData);
   if (is_pin && !(profile_.yubico ? is_padded_pin(field) : is_decimal_pin(field) && !is_tried_first(field)))
     return refuse(sw::kWrongData);
+  if (!is_pin && equal(field, factory_puk())) return refuse(sw::kWrongData);
   if (is_pin) state_.verified.reset();
   const PinEvidence value{PlainPin{SecretBytes{field}, true}};
   const PinUpdate update{reference, &value, false, std::nullopt};

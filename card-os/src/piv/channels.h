@@ -7,21 +7,22 @@
 namespace cardea::card::piv {
 
 /// The two kinds of protection that PIV knows, told apart by the class byte: GlobalPlatform's channel to an
-/// administrator, and secure messaging to any client. Beside the latter plain commands go on.
+/// administrator, and secure messaging to any client. Beside the latter plain commands go on. While there is
+/// a channel of the former, all commands are for it, and one that came in another way ends it: whoever has
+/// keys of secure messaging has none of the administrator's.
 class Channels final : public Protection {
  public:
   Channels(gp::Domain* domain, SecureMessaging& messaging) : domain_{domain}, messaging_{messaging} {}
 
   [[nodiscard]] bool expects(apdu::SecureMessaging kind) const override {
-    if (kind == apdu::SecureMessaging::header_authenticated) return messaging_.active();
-    return domain_ != nullptr && domain_->expects(kind);
+    return active() || (kind == apdu::SecureMessaging::header_authenticated && messaging_.active());
   }
   [[nodiscard]] bool active() const override { return domain_ != nullptr && domain_->active(); }
   [[nodiscard]] bool opens(const apdu::Command& command) const override {
     return domain_ != nullptr && domain_->opens(command);
   }
   CardResult<apdu::Command> unwrap(const apdu::Command& command) override {
-    by_messaging_ = (command.cla & kIsoBits) == kIsoBits;
+    by_messaging_ = !active() && (command.cla & kIsoBits) == kIsoBits;
     if (by_messaging_) return messaging_.unwrap(command);
     if (domain_ == nullptr) return refuse(apdu::sw::kSecureMessagingNotSupported);
     return domain_->unwrap(command);

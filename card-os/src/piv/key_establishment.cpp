@@ -42,6 +42,8 @@ CardResult<std::optional<Piv::MessagingKey>> Piv::messaging_key() {
 // SP 800-73-4 Part 2, 4.1: key establishment. Whoever asks gets a session: it is the card that is
 // authenticated, by the certificate of its key. Without key or certificate P1-P2 names nothing.
 CardResult<Reply> Piv::establish_keys(const Command& command) {
+  // The answer would be under keys that are gone by then.
+  if (channels_.by_messaging()) return refuse(sw::kConditionsNotSatisfied);
   CARDEA_TRY(const auto key, messaging_key());
   if (!key) return refuse(sw::kWrongP1P2);
   const auto* const suite = find_cipher_suite(command.p1);

@@ -78,7 +78,7 @@ void Piv::begin_command(const PinInput* pins) noexcept {
 
 Step Piv::run(const Command& command) {
   const auto own = profile_.yubico ? yubico_routes() : messaging_routes();
-  const bool channel = domain_ && domain_->authenticated();
+  const bool channel = domain_ && domain_->authenticated() && !channels_.by_messaging();
   if (!channel) state_.load.reset();
   auto step = Step{refuse(sw::kInsNotSupported), Effect::pure, {}};
   if (domain_ && domain_->opens(command)) {

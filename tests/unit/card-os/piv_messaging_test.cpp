@@ -302,6 +302,19 @@ TEST_CASE("secure messaging that is not as it should be: 6987, 6988, and the ses
   CHECK_FALSE(card.card().has_security_status());
 }
 
+TEST_CASE("keys cannot be established under those that they would replace: 6985, and the session stands") {
+  const auto& suite = kSuites[0];
+  TestCard card{test::kNist};
+  prepare(card, suite);
+  Client client{card, suite};
+  REQUIRE(client.establish());
+  const auto asked = concat({Bytes(9), test::host_key(Algorithm::p256, 3).point});
+  const auto data = apdu::make_template(0x7C, {apdu::make_tlv(0x81, asked), apdu::make_tlv(0x82, {})});
+  CHECK(client.send(0x87, 0x27, 0x04, data).sw == apdu::sw::kConditionsNotSatisfied);
+  CHECK(client.send(0x20, 0x00, 0x80, {}).sw == apdu::sw::tries_left(3));
+  CHECK(client.establish());
+}
+
 TEST_CASE("a request for keys that is not one, and keys without their certificate [SP800-73-4/2#4.1]") {
   const auto& suite = kSuites[0];
   TestCard card{test::kNist};
