@@ -53,7 +53,7 @@ exit /b 2
 echo install.cmd [/target DIR] [/autostart] [/beside DIR [/kind x86 or x64]] [/remove]
 echo.
 echo   /target DIR   where cardea-agent.exe goes; default: %ProgramFiles%\Cardea
-echo   /autostart    start the agent, with all cards, whenever this user logs in
+echo   /autostart    start the agent whenever this user logs in
 echo   /beside DIR   put winscard.dll beside the program in DIR, whose smart cards ours are to be
 echo   /kind         of that program: x86 (the default, 32 bit) or x64
 echo   /remove       take away what the same arguments installed
@@ -74,7 +74,7 @@ copy /y "%from%x64\cardea-agent.exe" "%target%\cardea-agent.exe" >nul
 if errorlevel 1 goto failed
 echo %target%\cardea-agent.exe
 if not defined autostart goto installed_agent
-reg add "%run%" /v CardeaAgent /t REG_SZ /d "\"%target%\cardea-agent.exe\" run --insert all" /f >nul
+reg add "%run%" /v CardeaAgent /t REG_SZ /d "\"%target%\cardea-agent.exe\" run" /f >nul
 if errorlevel 1 goto failed
 echo starts when this user logs in
 :installed_agent
