@@ -4,7 +4,11 @@
      card_tool watch READER TIMEOUT_MS    each state as it comes, until present and then empty were seen, or
    the time is over card_tool cancel READER              a wait without limit, cancelled by another thread
      card_tool transaction READER         begins one, ends it when a line comes on standard input
-     card_tool check READER               NULL arguments, sizes, A and W, memory, attributes, the cache */
+     card_tool check READER               NULL arguments, sizes, A and W, memory, attributes, the cache
+     card_tool connect READER PROTOCOLS   the protocols in hexadecimal
+     card_tool outlive OURS REAL          a wait for REAL without limit, during which the agent may end; then
+   what is left
+     card_tool unelevated COMMAND ...     the same, without an administrator's rights */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,6 +288,76 @@ static int check(const char* reader) {
   return failures != 0;
 }
 
+static int connect_by(const char* reader, DWORD protocols) {
+  DWORD protocol = 0;
+  SCARDHANDLE card = 0;
+  const SCARDCONTEXT ctx = context();
+  const LONG result = SCardConnectA(ctx, reader, SCARD_SHARE_SHARED, protocols, &card, &protocol);
+  say("SCardConnect", result);
+  if (result == SCARD_S_SUCCESS) printf("protocol %08lX\n", (unsigned long)protocol);
+  SCardReleaseContext(ctx);
+  return 0;
+}
+
+typedef LONG (*Waits)(void);
+
+static int outlive(const char* ours, const char* real) {
+  DWORD protocol = 0;
+  SCARDHANDLE card = 0;
+  SCARD_READERSTATEA state;
+  const SCARDCONTEXT ctx = context();
+  const Waits waits = (Waits)(void*)GetProcAddress(GetModuleHandleA("stand_in.dll"), "stand_in_waits");
+  memset(&state, 0, sizeof state);
+  state.szReader = real;
+  state.dwCurrentState = SCARD_STATE_EMPTY;
+  printf("waiting\n");
+  fflush(stdout);
+  say("SCardGetStatusChange, real", SCardGetStatusChangeA(ctx, INFINITE, &state, 1));
+
+  state.dwCurrentState = SCARD_STATE_PRESENT;
+  const LONG before = waits();
+  say("SCardGetStatusChange, real, limited", SCardGetStatusChangeA(ctx, 500, &state, 1));
+  printf("waits: %s\n", waits() - before < 8 ? "few" : "many");
+  say("SCardConnect, real",
+      SCardConnectA(ctx, real, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0, &card, &protocol));
+  say("SCardConnect, ours",
+      SCardConnectA(ctx, ours, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T1, &card, &protocol));
+  state.szReader = ours;
+  state.dwCurrentState = SCARD_STATE_EMPTY;
+  say("SCardGetStatusChange, ours", SCardGetStatusChangeA(ctx, INFINITE, &state, 1));
+  SCardReleaseContext(ctx);
+  return 0;
+}
+
+/* Runs this program anew with the other token of its user, as a program has that nobody started as an
+   administrator. */
+static int unelevated(void) {
+  static const char word[] = " unelevated ";
+  char self[MAX_PATH], command[4096];
+  HANDLE own = NULL;
+  TOKEN_LINKED_TOKEN linked = {0};
+  STARTUPINFOA start = {.cb = sizeof start};
+  PROCESS_INFORMATION process;
+  DWORD size = 0, status = 1;
+  const char* rest = strstr(GetCommandLineA(), word);
+  GetModuleFileNameA(NULL, self, sizeof self);
+  if (rest == NULL || !OpenProcessToken(GetCurrentProcess(), TOKEN_ALL_ACCESS, &own) ||
+      !GetTokenInformation(own, TokenLinkedToken, &linked, sizeof linked, &size) ||
+      !DuplicateTokenEx(linked.LinkedToken, TOKEN_ALL_ACCESS, NULL, SecurityImpersonation, TokenPrimary,
+                        &own)) {
+    fprintf(stderr, "card_tool: no token without rights: %lu\n", GetLastError());
+    return 1;
+  }
+  snprintf(command, sizeof command, "\"%s\" %s", self, rest + sizeof word - 1);
+  if (!CreateProcessAsUserA(own, self, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &process)) {
+    fprintf(stderr, "card_tool: not started anew: %lu\n", GetLastError());
+    return 1;
+  }
+  WaitForSingleObject(process.hProcess, INFINITE);
+  GetExitCodeProcess(process.hProcess, &status);
+  return (int)status;
+}
+
 int main(int argc, char** argv) {
   const char* verb = argc > 1 ? argv[1] : "";
   if (strcmp(verb, "list") == 0) return list();
@@ -292,6 +366,10 @@ int main(int argc, char** argv) {
   if (argc > 2 && strcmp(verb, "cancel") == 0) return cancel(argv[2]);
   if (argc > 2 && strcmp(verb, "transaction") == 0) return transaction(argv[2]);
   if (argc > 2 && strcmp(verb, "check") == 0) return check(argv[2]);
-  fprintf(stderr, "card_tool: list, exchange, watch, cancel, transaction or check\n");
+  if (argc > 3 && strcmp(verb, "connect") == 0) return connect_by(argv[2], strtoul(argv[3], NULL, 16));
+  if (argc > 3 && strcmp(verb, "outlive") == 0) return outlive(argv[2], argv[3]);
+  if (argc > 2 && strcmp(verb, "unelevated") == 0) return unelevated();
+  fprintf(stderr,
+          "card_tool: list, exchange, watch, cancel, transaction, check, connect, outlive or unelevated\n");
   return 2;
 }

@@ -7,6 +7,12 @@
 
 static const WCHAR reader[] = L"Stand-in 0\0";
 static volatile LONG cancelled = 0;
+static volatile LONG waits = 0;
+
+/* How many waits were asked for: a test sees by it that nobody asks again and again. */
+LONG stand_in_waits(void) {
+  return waits;
+}
 
 static int present(void) {
   WCHAR path[1024];
@@ -40,11 +46,11 @@ LONG WINAPI SCardListReadersW(SCARDCONTEXT context, LPCWSTR groups, LPWSTR out, 
 
 LONG WINAPI SCardConnectW(SCARDCONTEXT context, LPCWSTR name, DWORD share, DWORD protocols,
                           LPSCARDHANDLE card, LPDWORD protocol) {
-  (void)context, (void)share, (void)protocols;
+  (void)context, (void)share;
   if (wcscmp(name, reader) != 0) return SCARD_E_UNKNOWN_READER;
   if (!present()) return SCARD_E_NO_SMARTCARD;
   *card = 0x58;
-  *protocol = SCARD_PROTOCOL_T0;
+  *protocol = protocols == SCARD_PROTOCOL_RAW ? SCARD_PROTOCOL_RAW : SCARD_PROTOCOL_T0;
   return SCARD_S_SUCCESS;
 }
 LONG WINAPI SCardDisconnect(SCARDHANDLE card, DWORD disposition) {
@@ -75,6 +81,7 @@ LONG WINAPI SCardGetStatusChangeW(SCARDCONTEXT context, DWORD timeout, LPSCARD_R
   const ULONGLONG end = GetTickCount64() + timeout;
   if (context != 0x57) return SCARD_E_INVALID_HANDLE;
   InterlockedExchange(&cancelled, 0);
+  InterlockedIncrement(&waits);
   for (;;) {
     int changed = 0;
     for (DWORD i = 0; i < count; i++) {

@@ -251,6 +251,42 @@ def test_a_wait_over_both_is_cancelled(desk, stand_in):
             "SCardCancel 00000000", "SCardGetStatusChange 80100002"]
 
 
+@pytest.mark.parametrize(("asked", "got"), [("10000", "00010000"), ("80000000", "00000001"), ("0", "00000001"), ("3", "00000001")])
+def test_a_real_reader_is_asked_for_the_protocols_as_they_are(desk, stand_in, asked, got):
+    """RAW, DEFAULT and OPTIMAL are Windows' own, and it is for the reader's side to judge them."""
+    environment, inserted = stand_in
+    inserted.touch()
+    assert desk.tool("connect", "Stand-in 0", asked, environment=environment) == ["SCardConnect 00000000", f"protocol {got}"]
+
+
+def test_protocols_of_windows_for_ours(desk, card):
+    for asked in ("2", "3", "80000000"):
+        assert desk.tool("connect", READER, asked) == ["SCardConnect 00000000", "protocol 00000002"]
+    assert desk.tool("connect", READER, "10000") == ["SCardConnect 00000000", "protocol 00010000"]
+    assert desk.tool("connect", READER, "0") == ["SCardConnect 8010000F"]
+
+
+def test_real_readers_outlive_the_agent(desk, stand_in):
+    environment, inserted = stand_in
+    process = desk.start_tool("outlive", READER, "Stand-in 0", environment=environment)
+    assert process.stdout.readline() == "waiting\n"
+    desk.agent.kill()
+    try:
+        inserted.touch()
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        desk.start_agent()
+    assert out.splitlines() == [
+        "SCardGetStatusChange, real 00000000",
+        "SCardGetStatusChange, real, limited 8010000A",
+        "waits: few",
+        "SCardConnect, real 00000000",
+        "SCardConnect, ours 8010001D",
+        "SCardGetStatusChange, ours 8010001D",
+    ]
+
+
 # ---- Without an agent, and without the DLL ----
 
 def test_without_an_agent_there_is_no_service(desk):

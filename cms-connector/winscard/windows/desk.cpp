@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "cardea/winscard/windows_changes.h"
+#include "protocols.h"
 #include "system_calls.h"
 
 namespace cardea::winscard {
@@ -29,6 +30,11 @@ Watched notification(std::size_t readers) {
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
+}
+
+/// What a side says that is there, of a wait.
+bool is_of_a_wait(Code result) {
+  return result == code::kSuccess || result == code::kTimeout || result == code::kCancelled;
 }
 
 /// The groups that a reader of ours is in.
@@ -67,6 +73,7 @@ Code Desk::establish(DWORD scope, SCARDCONTEXT& context) {
   SCARDCONTEXT real = 0;
   if (system::establish(scope, real) == code::kSuccess) made->system = real;
   if (made->ours == 0 && made->system == 0) return ours;
+  (void)our_readers(*made);
   const std::lock_guard lock{mutex_};
   context = last_ += 4;
   contexts_.emplace(context, std::move(made));
@@ -87,10 +94,18 @@ Code Desk::release(SCARDCONTEXT context) {
   return ended->ours == 0 ? code::kSuccess : core_.release(ended->ours);
 }
 
-std::vector<std::string> Desk::our_readers(const Context& context) {
+/// Of a side that has gone, those that it had: calls for them say that there is no service.
+std::vector<std::string> Desk::our_readers(Context& context) {
+  if (context.ours == 0) return {};
   std::vector<std::string> names;
-  if (context.ours != 0) (void)core_.list_readers(context.ours, names);
-  return names;
+  const Code result = core_.list_readers(context.ours, names);
+  const std::lock_guard lock{context.mutex};
+  if (result == code::kSuccess || result == code::kNoReadersAvailable) {
+    context.names = std::move(names);
+  } else {
+    context.ours_gone = true;
+  }
+  return context.names;
 }
 
 bool Desk::is_our_reader(SCARDCONTEXT context, const std::string& name) {
@@ -103,6 +118,8 @@ Code Desk::list_readers(SCARDCONTEXT context, const std::vector<std::string>& gr
   const auto found = find(context);
   if (!found) return code::kInvalidHandle;
   names = wants_ours(groups) ? our_readers(*found) : std::vector<std::string>{};
+  if (found->ours_gone) names.clear();
+  if (found->ours_gone && found->system == 0) return code::kNoService;
   std::vector<std::string> real;
   (void)system::list_readers(found->system, groups, real);
   for (auto& name : real) {
@@ -123,17 +140,18 @@ Code Desk::connect(SCARDCONTEXT context, const std::string& reader, DWORD share,
                    SCARDHANDLE& card, DWORD& active) {
   const auto found = find(context);
   if (!found) return code::kInvalidHandle;
-  Code result = code::kUnknownReader;
-  if (found->ours != 0) {
+  // Only of our own readers is it for us to judge protocols and modes.
+  const bool is_ours = contains(our_readers(*found), reader);
+  if (found->ours != 0 && (is_ours || found->system == 0)) {
     Handle ours = 0;
     std::uint32_t protocol = 0;
-    result = core_.connect(found->ours, reader, share, protocols, ours, protocol);
-    active = protocol;
+    const Code result = core_.connect(found->ours, reader, share, protocols_in(protocols), ours, protocol);
+    active = protocol_out(protocol);
     if (result == code::kSuccess) card = keep({ours, 0}, context);
+    return result;
   }
-  if (result != code::kUnknownReader || found->system == 0) return result;
   SCARDHANDLE real = 0;
-  result = system::connect(found->system, reader, share, protocols, real, active);
+  const Code result = system::connect(found->system, reader, share, protocols, real, active);
   if (result == code::kSuccess) card = keep({0, real}, context);
   return result;
 }
@@ -184,17 +202,24 @@ Code Desk::look(Context& context, std::span<Watched> watched, bool& changed) {
       return result;
     }
   }
+  const std::size_t count = all_real.size() + (context.ours_gone ? 0 : ours.size());
   auto next_here = here.begin();
   auto next_there = there.begin();
   for (auto& entry : watched) {
     if (is_plug_and_play(entry.name)) {
-      judge_notification(entry, ours.size() + all_real.size());
+      judge_notification(entry, count);
     } else {
       entry = contains(ours, entry.name) ? *next_here++ : *next_there++;
     }
     changed = changed || (entry.event & watch::kChanged) != 0;
   }
   return code::kSuccess;
+}
+
+void Desk::wait_real(Context& context, DWORD timeout, std::span<Watched> there) {
+  const Code result = system::status_change(context.system, timeout, there);
+  // Its service has gone: from now on this context is ours alone.
+  if (!is_of_a_wait(result)) context.system = 0;
 }
 
 /// Returns when either side may have news, the time is over, or somebody cancels. What it was is for `look`
@@ -209,13 +234,17 @@ void Desk::wait_either(Context& context, DWORD timeout, std::span<const Watched>
     if (!is_plug_and_play(entry.name)) (contains(ours, entry.name) ? here : there).push_back(entry);
   }
 
+  if (context.ours_gone) {
+    wait_real(context, timeout, there);
+    const std::lock_guard lock{context.mutex};
+    context.waiting = false;
+    context.over.notify_all();
+    return;
+  }
   std::atomic<bool> real_over{false};
   const SCARDCONTEXT real = context.system;
   std::thread real_wait{[&] {
-    const Code result = system::status_change(real, timeout, there);
-    // Its service has gone: from now on this context is ours alone.
-    if (result != code::kSuccess && result != code::kTimeout && result != code::kCancelled)
-      context.system = 0;
+    wait_real(context, timeout, there);
     real_over = true;
     std::unique_lock lock{context.mutex};
     while (context.waiting) {
@@ -225,7 +254,8 @@ void Desk::wait_either(Context& context, DWORD timeout, std::span<const Watched>
       context.over.wait_for(lock, kInsist, [&] { return !context.waiting; });
     }
   }};
-  (void)core_.status_change(context.ours, timeout, here, kWindowsChanges);
+  if (!is_of_a_wait(core_.status_change(context.ours, timeout, here, kWindowsChanges)))
+    context.ours_gone = true;
   std::unique_lock lock{context.mutex};
   context.waiting = false;
   context.over.notify_all();

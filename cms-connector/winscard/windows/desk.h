@@ -29,11 +29,13 @@ class Desk {
   /// The system's context behind one of ours; 0 when it has none, or ours is none.
   [[nodiscard]] SCARDCONTEXT system_context(SCARDCONTEXT context) const;
 
-  /// Ours first. Codes: kNoReadersAvailable.
+  /// Ours first. Codes: kNoReadersAvailable; kNoService when our side has gone and there is no other.
   Code list_readers(SCARDCONTEXT context, const std::vector<std::string>& groups,
                     std::vector<std::string>& names);
   [[nodiscard]] bool is_our_reader(SCARDCONTEXT context, const std::string& name);
 
+  /// `protocols` and `active` are Windows' bits. Codes: kNoService for a reader of ours when our side has
+  /// gone.
   Code connect(SCARDCONTEXT context, const std::string& reader, DWORD share, DWORD protocols,
                SCARDHANDLE& card, DWORD& active);
   Code disconnect(SCARDHANDLE card, DWORD disposition);
@@ -59,7 +61,9 @@ class Desk {
   struct Context {
     Handle ours = 0;
     std::atomic<SCARDCONTEXT> system{0};
+    std::atomic<bool> ours_gone{false};  ///< the agent ended: from then on for as long as the context lives
     std::mutex mutex;
+    std::vector<std::string> names;  // guarded by mutex; our readers, as last heard of
     std::condition_variable over;
     bool waiting = false;    // guarded by mutex
     bool cancelled = false;  // guarded by mutex
@@ -74,7 +78,8 @@ class Desk {
   Code look(Context& context, std::span<Watched> watched, bool& changed);
   void wait_either(Context& context, DWORD timeout, std::span<const Watched> watched);
   Code merged_change(Context& context, DWORD timeout, std::span<Watched> watched);
-  [[nodiscard]] std::vector<std::string> our_readers(const Context& context);
+  void wait_real(Context& context, DWORD timeout, std::span<Watched> there);
+  [[nodiscard]] std::vector<std::string> our_readers(Context& context);
 
   Core core_;
   mutable std::mutex mutex_;

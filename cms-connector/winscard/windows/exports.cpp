@@ -6,6 +6,7 @@
 #include "cardea/secret.h"
 #include "dll.h"
 #include "output.h"
+#include "protocols.h"
 #include "text.h"
 
 namespace cardea::winscard {
@@ -14,21 +15,8 @@ namespace {
 namespace protocol = pcsc_link::protocol;
 namespace reader_state = pcsc_link::reader_state;
 
-constexpr DWORD kWindowsRaw = 0x10000;          // SCARD_PROTOCOL_RAW
 constexpr DWORD kSmartcardDevice = 0x00310000;  // FILE_DEVICE_SMARTCARD in a control code
 constexpr DWORD kPcscliteControl = 0x42000000;
-
-/// Protocols of Windows as the core's, and back.
-std::uint32_t protocols_in(DWORD windows) {
-  auto out = windows & (protocol::kT0 | protocol::kT1);
-  if ((windows & kWindowsRaw) != 0) out |= protocol::kRaw;
-  // SCARD_PROTOCOL_DEFAULT leaves the choice to us, and SCARD_PROTOCOL_OPTIMAL is 0.
-  if ((windows & SCARD_PROTOCOL_DEFAULT) != 0 && out == 0) out = protocol::kT0 | protocol::kT1;
-  return out;
-}
-DWORD protocol_out(std::uint32_t core) {
-  return core == protocol::kRaw ? kWindowsRaw : core;
-}
 
 /// Control codes: Windows puts the function number two bits up.
 DWORD control_in(DWORD windows) {
@@ -82,12 +70,7 @@ LONG connect(SCARDCONTEXT context, const C* reader, DWORD share, DWORD protocols
     if (card == nullptr || active == nullptr || reader == nullptr) return code::kInvalidParameter;
     *card = 0;
     *active = 0;
-    const auto name = text_in(reader);
-    const bool ours = desk().is_our_reader(context, name);
-    const Code result =
-        desk().connect(context, name, share, ours ? protocols_in(protocols) : protocols, *card, *active);
-    if (ours) *active = protocol_out(*active);
-    return result;
+    return desk().connect(context, text_in(reader), share, protocols, *card, *active);
   });
 }
 
