@@ -287,6 +287,22 @@ def test_real_readers_outlive_the_agent(desk, stand_in):
     ]
 
 
+def test_an_elevated_program_takes_no_dll_from_the_environment(desk, stand_in):
+    """Whoever may set variables is not whoever may run things as an administrator."""
+    environment, _ = stand_in
+    done = desk.wine.run(desk.programs / "card_tool.exe", "list", environment={**desk.environment, **environment})
+    assert (done.returncode, done.stdout) == (0, f"{READER}\n"), done
+
+
+def test_a_dll_of_the_environment_has_a_whole_path(desk, stand_in):
+    environment, _ = stand_in
+    shutil.copy(desk.directory / "stand_in.dll", desk.programs)
+    try:
+        assert desk.tool("list", environment={**environment, "CARDEA_SYSTEM_WINSCARD": "stand_in.dll"}) == [READER]
+    finally:
+        (desk.programs / "stand_in.dll").unlink()
+
+
 # ---- Without an agent, and without the DLL ----
 
 def test_without_an_agent_there_is_no_service(desk):

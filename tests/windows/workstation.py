@@ -74,14 +74,14 @@ class Workstation:
             self.agent.kill()
 
     def tool(self, *arguments, input_text=None, environment=None, timeout=120):
-        """card_tool's output, as lines; it must have succeeded."""
-        done = self.wine.run(self.programs / "card_tool.exe", *arguments, input_text=input_text, timeout=timeout,
+        """card_tool's output, as lines; it must have succeeded. Without an administrator's rights, which Wine's programs have otherwise."""
+        done = self.wine.run(self.programs / "card_tool.exe", "unelevated", *arguments, input_text=input_text, timeout=timeout,
                              environment={**self.environment, **(environment or {})})
         assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
         return done.stdout.splitlines()
 
     def start_tool(self, *arguments, environment=None):
-        return self.wine.popen(self.programs / "card_tool.exe", *arguments, environment={**self.environment, **(environment or {})})
+        return self.wine.popen(self.programs / "card_tool.exe", "unelevated", *arguments, environment={**self.environment, **(environment or {})})
 
 
 class ToolConnection:

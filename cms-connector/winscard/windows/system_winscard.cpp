@@ -1,6 +1,7 @@
 #include "system_winscard.h"
 
 #include <array>
+#include <filesystem>
 #include <string>
 
 namespace cardea::winscard {
@@ -8,11 +9,27 @@ namespace {
 
 constexpr std::size_t kLongestPath = 1024;
 
+/// When it cannot be told, too.
+bool is_elevated() {
+  HANDLE token = nullptr;
+  if (::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &token) == 0) return true;
+  TOKEN_ELEVATION elevation{};
+  DWORD size = 0;
+  const bool told = ::GetTokenInformation(token, TokenElevation, &elevation, sizeof elevation, &size) != 0;
+  ::CloseHandle(token);
+  return !told || elevation.TokenIsElevated != 0;
+}
+
+/// Not for a program with an administrator's rights: whoever may set a variable need not have them. And not
+/// by a name alone, which the current directory could answer to.
 std::wstring from_environment() {
+  if (is_elevated()) return {};
   std::array<wchar_t, kLongestPath> text{};
   const DWORD size =
       ::GetEnvironmentVariableW(L"CARDEA_SYSTEM_WINSCARD", text.data(), static_cast<DWORD>(text.size()));
-  return size > 0 && size < text.size() ? std::wstring{text.data(), size} : std::wstring{};
+  if (size == 0 || size >= text.size()) return {};
+  std::wstring path{text.data(), size};
+  return std::filesystem::path{path}.is_absolute() ? path : std::wstring{};
 }
 
 std::wstring from_registry() {
