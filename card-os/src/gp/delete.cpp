@@ -50,8 +50,10 @@ CardResult<void> Issuer::delete_keys(std::uint8_t version) {
   if (found == sets.end()) return refuse(sw::kReferencedDataNotFound);
   if (sets.size() == 1 || version == domain_.key_version()) return refuse(sw::kConditionsNotSatisfied);
   CARDEA_TRY(auto erasure, lift(domain_.keys().erasure(*found)));
-  // Written as it is: whoever changes the key sets at the same time does it under this condition.
-  erasure.changes.push_back({kRegistryId, encode(stored.registry)});
+  // The registry changes with the key sets: of two sessions that change them at once, one fails.
+  auto after = stored.registry;
+  ++after.generations;
+  erasure.changes.push_back({kRegistryId, encode(after)});
   const Condition unchanged{kRegistryId, stored.octets};
   CARDEA_CHECK(lift(ports_.store.commit_if({&unchanged, 1}, erasure.changes)));
   domain_.keys().discard(erasure.handles);

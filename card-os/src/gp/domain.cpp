@@ -19,7 +19,6 @@ Domain::Domain(const Ports& ports, BytesView aid, Kind kind)
       kind_{kind},
       keys_{ports.store, ports.keys},
       counters_{ports.store},
-      attempts_{ports.store},
       channel_{{ports.keys, ports.cipher, ports.rng, keys_, counters_}, {to_bytes(aid), {}}} {}
 
 bool Domain::expects(apdu::SecureMessaging kind) const {
@@ -51,28 +50,22 @@ CardResult<Bytes> Domain::start(const apdu::Command& command) {
   CARDEA_TRY(auto answer, channel_.initialize_update(command));
   lives_with_ = channel_.pending_version();
   generation_ = channel_.key_generation();
-  CARDEA_TRY(const bool used_up, lift(attempts_.used_up(lives_with_)));
-  if (used_up) return refuse(apdu::sw::kAuthBlocked);
   return answer;
 }
 
 CardResult<void> Domain::external_authenticate(const apdu::Command& command) {
-  const auto version = channel_.pending_version();
-  if (version == 0) return channel_.external_authenticate(command);  // 6985
-  auto opened = attempt(version, command);
+  if (channel_.pending_version() == 0) return channel_.external_authenticate(command);  // 6985
+  auto opened = attempt(command);
   if (!opened) channel_.close();
   return opened;
 }
 
-/// Paid for before it is made: a host that cuts the power in between has lost the attempt.
-CardResult<void> Domain::attempt(std::uint8_t version, const apdu::Command& command) {
+CardResult<void> Domain::attempt(const apdu::Command& command) {
   CARDEA_CHECK(keys_still_there());
-  CARDEA_TRY(const bool paid, lift(attempts_.spend(version)));
-  if (!paid) return refuse(apdu::sw::kAuthBlocked);
+  const auto version = channel_.pending_version();
   const auto opened = channel_.external_authenticate(command);
   CARDEA_CHECK(lift(ports_.audit.record(ChannelTried{version, command.p1, opened.has_value()})));
-  CARDEA_CHECK(opened);
-  return lift(attempts_.restore(version));
+  return opened;
 }
 
 CardResult<void> Domain::keys_still_there() {

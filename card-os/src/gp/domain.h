@@ -6,13 +6,12 @@
 #include "cardea/card/ports.h"
 #include "cardea/card/result.h"
 #include "engine/protection.h"
-#include "gp/attempts.h"
 #include "gp/records.h"
 #include "gp/stored_key_sets.h"
 
 namespace cardea::card::gp {
 
-/// A security domain as an application uses it: the issuer's keys, their counters and limits, the audit log,
+/// A security domain as an application uses it: the issuer's keys, their counters, the audit log,
 /// and the one channel that a host can have with the application. The issuer security domain itself has one
 /// of these, and so has every application that a host may open a channel to.
 class Domain final : public Protection {
@@ -23,7 +22,7 @@ class Domain final : public Protection {
   enum class Kind : std::uint8_t { issuer, application };
   Domain(const Ports& ports, BytesView aid, Kind kind);
 
-  /// As SecureChannel has them; and 6983 for keys whose attempts are used up, 6985 on a terminated card.
+  /// As SecureChannel has them; and 6985 on a terminated card.
   CardResult<Bytes> initialize_update(const apdu::Command& command);
   CardResult<void> external_authenticate(const apdu::Command& command);
 
@@ -57,14 +56,13 @@ class Domain final : public Protection {
 
  private:
   CardResult<Bytes> start(const apdu::Command& command);
-  CardResult<void> attempt(std::uint8_t version, const apdu::Command& command);
+  CardResult<void> attempt(const apdu::Command& command);
   CardResult<void> keys_still_there();
 
   Ports ports_;
   Kind kind_;
   StoredKeySets keys_;
   StoredSequenceCounters counters_;
-  Attempts attempts_;
   SecureChannel channel_;
   std::uint8_t lives_with_ = 0;  ///< the key version that must stay what it is for the session to go on
   std::uint64_t generation_ = 0;

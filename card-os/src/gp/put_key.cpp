@@ -102,7 +102,7 @@ std::optional<PutKeyRequest> parse_put_key(BytesView data) {
 
 // Card Specification 2.3.1, 11.8 PUT KEY, and Amendment D, 7.2. Everything about a set changes in one
 // transaction: new keys, the old ones that they replace, the initial ones that go when the first others come,
-// and the sequence counters and attempts of those that go.
+// and the sequence counters of those that go.
 CardResult<Reply> Issuer::put_key(const Command& command) {
   CARDEA_TRY(const auto stored, registry_for_change());
   const auto request = parse_put_key(command.data);

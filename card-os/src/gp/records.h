@@ -36,7 +36,7 @@ inline constexpr std::uint8_t kLockedBit = 0x80;
 struct Registry {
   CardState card = CardState::op_ready;
   std::uint8_t piv = application::kSelectable;  ///< of the PIV application
-  std::uint64_t generations = 0;                ///< how many key sets this card has been given
+  std::uint64_t generations = 0;                ///< grows with each key set that comes or goes
 
   friend bool operator==(const Registry&, const Registry&) = default;
 };
@@ -73,11 +73,6 @@ Bytes encode(const KeySetRecord& record);
 Result<KeySetRecord> decode_key_set(BytesView octets);
 /// Whether a protocol with that parameter "i" is one that this card speaks, with keys of that kind.
 bool speaks(Protocol protocol, std::uint8_t options, Algorithm algorithm);
-
-/// How often in a row a host has failed to prove that it has the keys of one version.
-constexpr RecordId failures_id(std::uint8_t version) {
-  return {RecordSpace::card, 0x47460000U | version};
-}
 
 /// Data objects of the security domain by tag: 42, 45, 66, CF.
 constexpr RecordId domain_data_id(std::uint16_t tag) {

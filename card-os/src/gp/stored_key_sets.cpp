@@ -110,10 +110,8 @@ Result<ImportedKeySet> StoredKeySets::make(const NewKeySet& fresh, std::uint8_t 
 
 Result<ImportedKeySet> StoredKeySets::erasure(const Entry& set) {
   ImportedKeySet out;
-  for (const auto id :
-       {key_set_id(set.version), StoredSequenceCounters::record(set.version), failures_id(set.version)}) {
+  for (const auto id : {key_set_id(set.version), StoredSequenceCounters::record(set.version)})
     out.changes.push_back({id, std::nullopt});
-  }
   for (const auto identifier : kIdentifiers) {
     const RecordId id{RecordSpace::key, key_reference(set.record.place, identifier)};
     out.changes.push_back({id, std::nullopt});

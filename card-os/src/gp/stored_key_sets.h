@@ -72,8 +72,8 @@ class StoredKeySets final : public KeySets {
   /// that do not suit the protocol.
   Result<ImportedKeySet> make(const NewKeySet& fresh, std::uint8_t place, std::uint64_t generation);
 
-  /// What erases a set: its record, keys, sequence counter and failures, and the handles to be discarded once
-  /// that is durable. Damaged keys are no reason to keep them.
+  /// What erases a set: its record, keys and sequence counter, and the handles to be discarded once that is
+  /// durable. Damaged keys are no reason to keep them.
   Result<ImportedKeySet> erasure(const Entry& set);
 
   /// Errors of the vault are ignored: an object that nothing refers to harms nobody.

@@ -7,7 +7,6 @@
 #include "cardea/card/stored_key.h"
 #include "cardea/test/print.h"
 #include "cardea/test/test_card.h"
-#include "gp/attempts.h"
 #include "gp/factory.h"
 #include "piv/key_record.h"
 
@@ -119,7 +118,6 @@ TEST_CASE("the newest set is the default one; an erased one leaves nothing behin
   CHECK(key_versions(world.store).value() == std::vector<std::uint8_t>{2, 5, 9});
 
   REQUIRE(StoredSequenceCounters{world.store}.advance(2, 0));
-  REQUIRE(Attempts{world.store}.spend(2));
   const auto erasure = sets.erasure(*sets.entry(2).value()).value();
   CHECK(erasure.handles.size() == 3);
   REQUIRE(world.store.commit(erasure.changes));
@@ -160,25 +158,4 @@ TEST_CASE("a set of which one key cannot be made leaves none") {
   };
   CHECK(sets.make(fresh, 0, 1).error().code == Errc::unavailable);
   CHECK(world.store.snapshot().empty());
-}
-
-TEST_CASE("attempts: 255 in a row, each spent before it is made, all back after a success") {
-  World world{1};
-  Attempts attempts{world.store};
-  CHECK_FALSE(attempts.used_up(1).value());
-  for (unsigned i = 0; i < Attempts::kLimit; ++i)
-    REQUIRE(attempts.spend(1).value());
-  CHECK(attempts.used_up(1).value());
-  CHECK_FALSE(attempts.spend(1).value());
-  CHECK_FALSE(attempts.used_up(2).value());
-  REQUIRE(attempts.restore(1));
-  CHECK(attempts.spend(1).value());
-  CHECK(world.store.get(failures_id(1)).value() == Bytes{1, 1});
-
-  world.medium.fail_after(1);
-  CHECK(attempts.spend(1).error().code == Errc::unavailable);
-  CHECK(world.store.get(failures_id(1)).value() == Bytes{1, 1});
-  const Change damaged{failures_id(1), Bytes{2, 1}};
-  REQUIRE(world.store.commit({&damaged, 1}));
-  CHECK(attempts.spend(1).error().code == Errc::corrupt);
 }
