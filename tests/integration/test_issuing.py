@@ -10,7 +10,6 @@ from issuing import PIN, Issue, change_pin, change_puk, self_sign
 from processes import wait_until
 
 PLAN = ROOT / "cms-connector" / "perso" / "plans" / "piv-p256.json"
-WAITS = "the card is issued and waits until its holder is enrolled"
 PEOPLE = [("Ada Example", "ada"), ("Zoë Example", "zoe"), ("Example, Bob", "bob")]
 
 
@@ -99,24 +98,28 @@ def test_a_table_of_people(stack, tmp_path):
         assert issue.end()[0] == 0
 
 
-def test_the_holder_waits_for_enrolment(stack, cms, tmp_path):
-    """[D1] Issued, not enrolled: no device of the holder opens the card until the holder is enrolled."""
-    stack.cli("user", "create", "--org", stack.organisation, "--name", "Eve Example", "--email", "Eve@example.org")
-    early = tmp_path / "early"
-    enrol_user(stack, early, "eve@example.org")
+@pytest.mark.parametrize("enrolled", ["before", "after"])
+def test_the_holders_device_takes_the_card_into_use(stack, cms, tmp_path, enrolled):
+    """[D1] Issued, not enrolled: in use once a device of the holder is enrolled, or opens it when it is enrolled already."""
+    name = f"Eve {enrolled.title()}"
+    stack.cli("user", "create", "--org", stack.organisation, "--name", name, "--email", f"Eve-{enrolled}@example.org")
+    state = tmp_path / "hers"
+    if enrolled == "before":
+        enrol_user(stack, state, f"eve-{enrolled}@example.org")
     with Issue(stack, "--profile", "piv-yubikey5", "--auto", "--idle", "1") as issue:
         card = issue.presented()["card"]
-        cms("CN=Eve Example,O=Example Trust", "eve")
-        assert issue.wait_for("issued")["holder"] == "Eve Example"
-    agent = stack.run_agent(early)
-    try:
-        with pytest.raises(CliError, match=WAITS):
-            stack.agent_cli("insert", card, state=early)
-        enrol_user(stack, tmp_path / "late", "eve@example.org")
+        cms(f"CN={name},O=Example Trust", f"eve-{enrolled}")
+        assert issue.wait_for("issued")["holder"] == name
+    assert stack.cli("card", "show", card)["state"] == "issued"
+    if enrolled == "after":
+        enrol_user(stack, state, f"eve-{enrolled}@example.org")
         assert stack.cli("card", "show", card)["state"] == "active"
-        assert stack.agent_cli("insert", card, state=early)["phase"] == "inserted"
+    agent = stack.run_agent(state)
+    try:
+        assert stack.agent_cli("insert", card, state=state)["phase"] == "inserted"
+        assert stack.cli("card", "show", card)["state"] == "active"
         stack.wait_for_card(present=True)
-        stack.agent_cli("eject", card, state=early)
+        stack.agent_cli("eject", card, state=state)
         stack.wait_for_card(present=False)
     finally:
         agent.stop()

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "session_registry.h"
+#include "taking_into_use.h"
 
 namespace cardea::service {
 namespace {
@@ -15,12 +16,14 @@ tl::unexpected<Error> gone() {
 }
 
 /// Before a card is in use, it is the registration authority's; a blank one is with the device that asked for
-/// it.
+/// it, an issued one waits for a device of its holder.
 Result<void> check_issuance(const store::CardRow& row, const Caller& caller) {
   const bool registrar = caller.role == store::DeviceRole::registrar;
   if (row.issuance == store::Issuance::none) return {};
-  if (row.issuance == store::Issuance::issued && !registrar)
+  if (row.issuance == store::Issuance::issued) {
+    if (registrar || (row.holder && row.holder == caller.person)) return {};
     return fail(Errc::denied, "the card is issued and waits until its holder is enrolled");
+  }
   if (!registrar) return fail(Errc::denied, "the card is being issued");
   const bool elsewhere =
       row.issuance == store::Issuance::blank && row.asked && row.asked->device != caller.device;
@@ -99,7 +102,7 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
     CARDEA_CHECK(check_issuance(*state, caller));
     if (!device) return tl::unexpected{device.error()};
     if (session->ended) return gone();
-    return {};
+    return take_into_use(world_, *state, caller);
   }();
   if (!verdict) {
     session->ended = true;

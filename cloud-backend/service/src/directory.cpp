@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "card_note.h"
+#include "taking_into_use.h"
 
 namespace cardea::service {
 namespace {
@@ -97,15 +97,13 @@ Result<store::Device> Directory::enrol(std::string_view code, const api::VerifyK
 }
 
 /// The cards that were issued to a person wait for this: a device of theirs that an administrator's code made
-/// known.
+/// known. Those that are missed, or issued later, are taken into use when the device opens them.
 Result<void> Directory::take_cards_into_use(const store::Device& device) {
   if (!device.person || device.role != store::DeviceRole::user) return {};
   CARDEA_TRY(const auto cards, world_.database.cards_of(device.organisation, *device.person));
-  for (const auto& card : cards) {
-    if (card.issuance != store::Issuance::issued) continue;
-    CARDEA_CHECK(world_.database.take_into_use(card.id));
-    CARDEA_CHECK(note_card(world_, card, "device:" + device.id, "card.enrolled", true, "{}"));
-  }
+  const Caller holder{device.id, device.organisation, device.person, device.role};
+  for (const auto& card : cards)
+    CARDEA_CHECK(take_into_use(world_, card, holder));
   return {};
 }
 

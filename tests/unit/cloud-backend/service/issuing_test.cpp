@@ -228,8 +228,33 @@ TEST_CASE("issuing: before it is in use, a card is the registration authority's 
   CHECK(f.cards.activate(card.id, "administrator").error().code == Errc::conflict);
 
   REQUIRE(f.finish(card.id).missing.empty());
-  CHECK(opens("anns") == "the card is issued and waits until its holder is enrolled");
   CHECK(opens("ra") == "opened");
+  CHECK(opens("bobs") == "there is no such card for this device");
+  CHECK(f.issuance(card.id) == Issuance::issued);
+  SUBCASE("a device of its holder that was enrolled before opens it") {
+    CHECK(opens("anns") == "opened");
+    CHECK(f.issuance(card.id) == Issuance::none);
+    CHECK(f.actions(card.id).back() == "card.enrolled");
+    const auto lines = f.actions(card.id).size();
+    CHECK(opens("anns") == "opened");
+    CHECK(f.actions(card.id).size() == lines);  // once
+  }
+  SUBCASE("what is refused does not take it into use") {
+    REQUIRE(f.cards.block(card.id, "administrator"));
+    CHECK(opens("anns") == "the card is blocked");
+    CHECK(f.issuance(card.id) == Issuance::issued);
+    REQUIRE(f.cards.unblock(card.id, "administrator"));
+    const auto caller = f.caller("anns");
+    f.must(f.database->revoke_device("anns", f.clock.now()));
+    f.devices.revoked("anns");
+    CHECK_FALSE(f.sessions.open(caller, card.id));
+    CHECK(f.issuance(card.id) == Issuance::issued);
+  }
+  SUBCASE("a registrar's device of the holder does not take it into use") {
+    f.add_device("anns-desk", "org", "ann", store::DeviceRole::registrar);
+    CHECK(opens("anns-desk") == "opened");
+    CHECK(f.issuance(card.id) == Issuance::issued);
+  }
   SUBCASE("an administrator activates it") {
     REQUIRE(f.cards.activate(card.id, "administrator"));
     CHECK(opens("anns") == "opened");

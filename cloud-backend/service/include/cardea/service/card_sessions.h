@@ -72,6 +72,7 @@ class CardSessions {
   /// A registrar's device opens every card of its organisation, a user's device those of its person. Errors:
   /// `not_found` (no such card, or none of the caller's), `denied` (a blocked card, a revoked device, a card
   /// that is being issued and not the caller's to issue), `exhausted` (a limit is reached).
+  /// An issued card is taken into use when a user's device of its holder opens it.
   /// PIN logins of the session are bound to the hash of the access token that opened it.
   Result<OpenedSession> open(const Caller& caller, const std::string& card, Bytes access_token_hash = {});
 

@@ -56,8 +56,8 @@ struct IssuingView {
 /// has, finished when they are complete. The holder is read from the certificates. Thread-safe.
 ///
 /// blank → issuing (the first write) → issued (`finish`) → in use (Cards::activate, or a device of the holder
-/// is enrolled). Only devices of registrars open a card before that, a blank one only the device it was
-/// handed to.
+/// is enrolled, or one that is enrolled already opens it). Only devices of registrars open a card before
+/// that, a blank one only the device it was handed to.
 class Issuing {
  public:
   Issuing(World world, CardSessions& sessions, Cards& cards, IssuingOptions options)
