@@ -331,6 +331,24 @@ TEST_CASE("INSTALL that fails leaves no application; given again it makes a whol
   }
 }
 
+TEST_CASE("INSTALL erases what a session still wrote when the application was deleted") {
+  const auto instance = CardAndHost::from("A000000308000010000100");
+  const cms::gp::Installation what{
+      CardAndHost::from("A0000003080000"), CardAndHost::from("A000000308000010"), instance, {0x00}, {}, {}};
+  CardAndHost bench;
+  auto& store = bench.card.world().store;
+  const auto management_key = store.get({card::RecordSpace::key, 0x9B}).value();
+  REQUIRE(bench.card.send(kSelectIssuer).sw == apdu::sw::kOk);
+  auto channel = bench.open(SecurityLevel::all);
+  REQUIRE(channel.send(cms::gp::delete_object(instance, false)).value().sw == apdu::sw::kOk);
+  const card::Change late[] = {{{card::RecordSpace::object, 0x5FC102}, Bytes{1, 2, 3}},
+                               {{card::RecordSpace::key, 0x9C}, management_key}};
+  REQUIRE(store.commit(late));
+  REQUIRE(channel.send(cms::gp::install(what).value()).value().sw == apdu::sw::kOk);
+  CHECK(store.list(card::RecordSpace::object).value() == std::vector<std::uint32_t>{0x7E});
+  CHECK(store.list(card::RecordSpace::key).value() == std::vector<std::uint32_t>{0x9B, 0xA0, 0xA1, 0xA2});
+}
+
 TEST_CASE("two sessions change the registry at once: one of them is told") {
   CardAndHost bench;
   auto second = bench.card.second_session();

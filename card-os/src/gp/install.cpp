@@ -78,8 +78,7 @@ CardResult<Reply> Issuer::install_for_personalization(const Command& command) {
   if (!fields) return refuse(sw::kWrongData);
   const auto state = stored.registry.piv;
   if (!is_piv(fields->at(2)) || state == application::kDeleted) return refuse(sw::kReferencedDataNotFound);
-  const bool ready = (state & application::kLockedBit) == 0 && state != application::kInstalled;
-  if (managed_ == nullptr || !ready) return refuse(sw::kConditionsNotSatisfied);
+  if (managed_ == nullptr || !application::is_usable(state)) return refuse(sw::kConditionsNotSatisfied);
   collection_.clear();
   personalizing_ = true;
   return without_receipt();

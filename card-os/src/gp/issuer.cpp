@@ -32,8 +32,7 @@ CardResult<void> RegistryAvailability::look() {
 bool RegistryAvailability::selectable(const apdu::Aid& aid) const {
   if (has_ended(registry_.card)) return false;
   if (aid != piv_) return true;
-  const bool locked = (registry_.piv & application::kLockedBit) != 0;
-  return !locked && (registry_.piv & application::kSelectable) == application::kSelectable;
+  return application::is_usable(registry_.piv);
 }
 
 Issuer::Issuer(const Ports& ports, ManagedApplication* managed, const apdu::Aid& instance)

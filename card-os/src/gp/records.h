@@ -30,6 +30,10 @@ inline constexpr std::uint8_t kInstalled = 0x03;
 inline constexpr std::uint8_t kSelectable = 0x07;
 inline constexpr std::uint8_t kPersonalized = 0x0F;
 inline constexpr std::uint8_t kLockedBit = 0x80;
+/// Whether it can be used: neither deleted nor locked, and made selectable.
+constexpr bool is_usable(std::uint8_t state) {
+  return (state & kLockedBit) == 0 && (state & kSelectable) == kSelectable;
+}
 }  // namespace application
 
 /// One record a card. A card without it is as it was made.

@@ -83,7 +83,12 @@ std::optional<std::vector<Group>> read_groups(BytesView data) {
 // Card Specification 2.3.1, 11.11 STORE DATA. Blocks are collected, and used when the last is there: what
 // cannot be read as a whole is written in no part.
 CardResult<Reply> Issuer::store_data(const Command& command) {
-  CARDEA_CHECK(registry_for_change());
+  CARDEA_TRY(const auto stored, registry_for_change());
+  // Locked or deleted meanwhile, from whichever session.
+  if (personalizing_ && !application::is_usable(stored.registry.piv)) {
+    collection_.clear();
+    return refuse(sw::kConditionsNotSatisfied);
+  }
   CARDEA_CHECK(collection_.add(command.p1, command.p2, command.data));
   if ((command.p1 & kLastBlock) == 0) return Reply{};
   CardResult<void> taken;

@@ -43,16 +43,33 @@ CardResult<void> Piv::erase(const Condition& condition, const Change& also) {
   return lift(ports_.audit.record(CardWiped{}));
 }
 
-// PINs first: the application is not there until the records are, so nobody meets factory PINs before.
+/// Puts what a delivered card has in the place of what is erased. The key is discarded by whoever does not
+/// get to commit it.
+CardResult<KeyHandle> Piv::bring_factory_state(Erasure& out) {
+  CARDEA_TRY(auto key, lift(import_factory_management_key(ports_.keys, out.card.key_versions + 1)));
+  for (auto& record : factory_records(key)) {
+    std::erase_if(out.changes, [&](const Change& change) { return change.id == record.id; });
+    out.changes.push_back(std::move(record));
+  }
+  out.changes.push_back({kCardRecordId, encode(out.card)});
+  return std::move(key.handle);
+}
+
+// PINs first: the application is not there until the records are, so nobody meets factory PINs before. Erased
+// is also what a session wrote that was not done when the application was deleted.
 CardResult<void> Piv::make(const Condition& condition, const Change& also) {
-  CARDEA_TRY(const auto card, lift(load_card_record(ports_.store)));
   CARDEA_CHECK(lift(set_factory_pins(ports_.pins)));
-  CARDEA_TRY(const auto key, lift(import_factory_management_key(ports_.keys, card.key_versions + 1)));
-  auto changes = factory_records(key);
-  changes.push_back(also);
-  auto committed = lift(ports_.store.commit_if({&condition, 1}, changes));
-  if (!committed) (void)ports_.keys.discard(key.handle);
-  return committed;
+  CARDEA_TRY(auto out, erasure());
+  CARDEA_TRY(const auto key, bring_factory_state(out));
+  out.changes.push_back(also);
+  auto committed = lift(ports_.store.commit_if({&condition, 1}, out.changes));
+  if (!committed) {
+    (void)ports_.keys.discard(key);
+    return committed;
+  }
+  for (const auto& handle : out.discarded)
+    (void)ports_.keys.discard(handle);
+  return {};
 }
 
 CardResult<void> Piv::store_objects(BytesView octets) {

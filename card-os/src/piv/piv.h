@@ -116,6 +116,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
 
   // manage.cpp
   CardResult<Erasure> erasure();
+  CardResult<KeyHandle> bring_factory_state(Erasure& out);
   CardResult<void> store_key_group(std::uint8_t reference, BytesView value);
 
   // put_data.cpp

@@ -1,7 +1,4 @@
-#include <algorithm>
-
 #include "engine/error_map.h"
-#include "piv/card_record.h"
 #include "piv/factory.h"
 #include "piv/piv.h"
 
@@ -20,17 +17,11 @@ CardResult<Reply> Piv::factory_reset(const Command& command) {
   }
 
   CARDEA_TRY(auto erased, erasure());
-  auto& changes = erased.changes;
-  CARDEA_TRY(const auto key, lift(import_factory_management_key(ports_.keys, erased.card.key_versions + 1)));
-  for (auto& record : factory_records(key)) {
-    std::erase_if(changes, [&](const Change& change) { return change.id == record.id; });
-    changes.push_back(std::move(record));
-  }
-  changes.push_back({kCardRecordId, encode(erased.card)});
+  CARDEA_TRY(const auto key, bring_factory_state(erased));
 
   state_ = State{};
-  if (auto committed = lift(ports_.store.commit(changes)); !committed) {
-    (void)ports_.keys.discard(key.handle);
+  if (auto committed = lift(ports_.store.commit(erased.changes)); !committed) {
+    (void)ports_.keys.discard(key);
     return refuse(committed.error());
   }
   for (const auto& handle : erased.discarded)
