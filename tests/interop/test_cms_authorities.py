@@ -91,6 +91,16 @@ def test_est_refuses_and_the_card_is_finished_later(cms, card, tmp_path):
         assert json.loads(cms("resume", *good).stdout)["result"] == "issued"
 
 
+def test_est_trusts_nobody_but_those_named(cms, card, tmp_path, monkeypatch):
+    """[A2] [RFC7030#3.3.1] An EST server that the system's authorities vouch for, but not --ca-trust, is refused: exit code 4, and it is told nothing."""
+    other = make_ca(tmp_path, "another")
+    with EstServer(tmp_path / "est", basic=("ra", "secret")) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.ca[1]))
+        basic = ["--ca-basic-file", secret(tmp_path / "basic", "ra:secret")]
+        assert "is not to be trusted" in cms("issue", "--ca-est", server.url, "--ca-trust", other[1], *basic, status=4).stderr
+        assert server.requests == []
+
+
 @pytest.mark.parametrize(("options", "sentence"), [
     (["--ca-est", "http://localhost"], "EST needs TLS"),
     (["--ca-est", "https://localhost"], "--ca-trust"),

@@ -35,18 +35,13 @@ Result<std::string> first_line(const std::string& file) {
   return text;
 }
 
-Result<X509_STORE*> trust_store(const std::string& file) {
+Result<void> check_trust(const std::string& file) {
   CARDEA_TRY(const auto text, read_file(file));
-  std::unique_ptr<X509_STORE, Freer<X509_STORE_free>> store{X509_STORE_new()};
   const Bio in = read_bio(as_bytes(text));
-  int count = 0;
-  for (;; ++count) {
-    const Certificate certificate{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)};
-    if (certificate == nullptr) break;
-    X509_STORE_add_cert(store.get(), certificate.get());
-  }
-  if (count == 0) return tl::unexpected{openssl_error(Errc::invalid, file + " holds no certificate (PEM)")};
-  return store.release();
+  const Certificate first{PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)};
+  if (first == nullptr)
+    return tl::unexpected{openssl_error(Errc::invalid, file + " holds no certificate (PEM)")};
+  return {};
 }
 
 Error tls_error(httplib::Error error, const std::string& where, long verdict) {
@@ -61,6 +56,8 @@ Error tls_error(httplib::Error error, const std::string& where, long verdict) {
           Errc::denied,
           "no TLS connection with the EST server " + where +
               ": one side does not accept the other; it may want a client certificate (--ca-cert, --ca-key)"};
+    case httplib::Error::SSLLoadingCerts:
+      return {Errc::invalid, "the certificates of --ca-trust cannot be read"};
     case httplib::Error::Connection:
     case httplib::Error::ConnectionTimeout:
       return {Errc::unavailable, "the EST server " + where + " does not answer"};
@@ -105,8 +102,7 @@ Result<EstClient> EstClient::make(const RemoteSettings& settings) {
   if (settings.trust.empty())
     return fail(Errc::invalid,
                 "name the certificates that the EST server's certificate has to lead to with --ca-trust");
-  CARDEA_TRY(X509_STORE* const store, trust_store(settings.trust));
-  X509_STORE_free(store);
+  CARDEA_CHECK(check_trust(settings.trust));
   CARDEA_CHECK(read_identity(settings));
   if (!settings.basic.empty()) {
     CARDEA_TRY(auto line, first_line(settings.basic));
@@ -122,8 +118,8 @@ Result<HttpAnswer> EstClient::with_connection(Ask ask) const {
   CARDEA_TRY(const auto identity, read_identity(settings_));
   httplib::SSLClient client{url_.host, url_.port, identity ? identity->certificate.get() : nullptr,
                             identity ? identity->key.get() : nullptr};
-  CARDEA_TRY(X509_STORE* const store, trust_store(settings_.trust));
-  client.set_ca_cert_store(store);  // the client's from here on
+  // As a file and not as a store: beside a store the library also trusts the system's authorities.
+  client.set_ca_cert_path(settings_.trust);
   client.enable_server_certificate_verification(true);
   SSL_CTX_set_min_proto_version(client.ssl_context(), TLS1_2_VERSION);
   client.set_connection_timeout(kConnectSeconds);
