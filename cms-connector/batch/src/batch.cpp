@@ -70,14 +70,37 @@ class Batch {
     }
   }
 
-  /// What a killed run may have left: readable secrets of a card that is done and sealed.
+  /// What a killed run may have left: readable secrets of a card that is done or given up, and sealed.
   Outcome<void> tidy_up() {
     for (const auto& entry : record_.entries) {
-      if (record_.seal_to.empty() || entry.stage != Stage::done) continue;
-      if (const auto gone = shred(tools_.folder.secrets(entry.guid)); !gone)
-        return stop(Exit::interrupted, gone.error().what);
+      CARDEA_CHECK(tidy_up_given_up(entry));
+      if (entry.stage == Stage::done) CARDEA_CHECK(tidy_up_after(entry));
     }
     return {};
+  }
+
+  /// A card that was given up may turn up again: its secrets stay, but for those alone they are sealed for.
+  Outcome<void> tidy_up_given_up(const Entry& entry) {
+    if (record_.seal_to.empty()) return {};
+    for (const auto& guid : entry.given_up) {
+      const auto file = tools_.folder.secrets(guid);
+      if (!std::filesystem::exists(file)) continue;
+      const auto sealed = std::filesystem::exists(tools_.folder.sealed(guid)) ? Result<void>{} : seal(guid);
+      if (!sealed)
+        return stop(sealed.error().code == Errc::unavailable ? Exit::interrupted : Exit::usage,
+                    "the secrets of the card " + guid +
+                        ", which was given up, cannot be sealed and stay in " + file.string() + ": " +
+                        sealed.error().what);
+      if (const auto gone = shred(file); !gone) return stop(Exit::interrupted, gone.error().what);
+    }
+    return {};
+  }
+
+  [[nodiscard]] Result<void> seal(const std::string& guid) const {
+    CARDEA_TRY(const auto recipients, ca::Recipients::from_pem(record_.seal_to));
+    CARDEA_TRY(const auto plain, perso::read_secret_file(tools_.folder.secrets(guid)));
+    CARDEA_TRY(const auto sealed, recipients.seal(plain));
+    return ca::replace_file(tools_.folder.sealed(guid), sealed, 0600);
   }
 
   Outcome<void> use(Seat& seat) {
@@ -153,12 +176,7 @@ class Batch {
         return fail(Errc::not_found, file.string() + " is gone: the card cannot be finished without it");
       CARDEA_CHECK(perso::generate_secrets_file(file, terms_.plan));
     }
-    if (!record_.seal_to.empty()) {
-      CARDEA_TRY(const auto recipients, ca::Recipients::from_pem(record_.seal_to));
-      CARDEA_TRY(const auto plain, perso::read_secret_file(file));
-      CARDEA_TRY(const auto sealed, recipients.seal(plain));
-      CARDEA_CHECK(ca::replace_file(tools_.folder.sealed(entry.guid), sealed, 0600));
-    }
+    if (!record_.seal_to.empty()) CARDEA_CHECK(seal(entry.guid));
     return perso::read_secrets_file(file, terms_.plan);
   }
 
@@ -170,6 +188,7 @@ class Batch {
     entry.serial = identity.serial;
     entry.reason.clear();
     CARDEA_CHECK(save());
+    CARDEA_CHECK(tidy_up_given_up(entry));
     tools_.listener.person(assignment.index + 1, record_.entries.size(), entry, resumed);
     const auto fresh = secrets_for(entry);
     if (!fresh)

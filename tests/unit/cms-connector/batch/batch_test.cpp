@@ -4,6 +4,8 @@
 
 #include "../fake_card.h"
 #include "../folder.h"
+#include "cardea/cms/ca/files.h"
+#include "cardea/cms/ca/process.h"
 
 using namespace cardea;
 using namespace cardea::cms;
@@ -335,6 +337,47 @@ TEST_CASE("sealed secrets: the envelope is there before the card is done, and no
   CHECK(refused.error().exit == Exit::usage);
   CHECK(refused.error().what == "there is no certificate (PEM) to seal for");
   CHECK(office.box.cards[0]->objects.empty());
+}
+
+TEST_CASE("sealed secrets of a card that is given up: the envelope stays, nothing readable does [B9]") {
+  Office office;
+  ca::Process process;
+  process.name = "openssl";
+  process.arguments =
+      ca::shell("cd " + office.place.path().string() +
+                " && openssl req -x509 -newkey rsa:2048 -nodes -keyout safe.key -out safe.pem "
+                "-subj /CN=safe -days 2");
+  process.keep_errors = true;
+  REQUIRE(ca::run_process(process)->status == 0);
+  Record record = parse_record(office.store.text).value();
+  record.seal_to = testing::content(office.place / "safe.pem");
+  office.store.text = to_text(record);
+  office.authority.broken = true;
+  REQUIRE_FALSE(office.go());
+  office.authority.broken = false;
+  const std::string half = office.entries()[0].guid;
+  const std::string secrets = testing::content(office.folder.secrets(half));
+  REQUIRE_FALSE(secrets.empty());
+
+  office.give_up = true;
+  office.box.at = 1;
+  REQUIRE(office.go());
+  REQUIRE(office.entries()[0].given_up == std::vector<std::string>{half});
+  CHECK(fs::exists(office.folder.sealed(half)));
+  CHECK_FALSE(fs::exists(office.folder.secrets(half)));
+
+  // What an earlier run left is taken away, too, and sealed first where it was not.
+  for (const bool sealed : {true, false}) {
+    CAPTURE(sealed);
+    REQUIRE(ca::replace_file(office.folder.secrets(half), secrets, 0600));
+    if (!sealed) fs::remove(office.folder.sealed(half));
+    REQUIRE(office.go());
+    CHECK_FALSE(fs::exists(office.folder.secrets(half)));
+    process.arguments =
+        ca::shell("cd " + office.place.path().string() + " && openssl cms -decrypt -binary -inform PEM -in " +
+                  office.folder.sealed(half).string() + " -inkey safe.key -recip safe.pem");
+    CHECK(ca::run_process(process)->output == secrets);
+  }
 }
 
 TEST_CASE("secrets that are gone: the card cannot be finished, and the sentence says which file [A2]") {
