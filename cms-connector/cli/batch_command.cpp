@@ -266,7 +266,9 @@ void add_batch_command(CLI::App& app, Options& options, int& exit) {
   batch->add_option("--escrow-to", options.care.escrow_to,
                     "Certificate (PEM) for whose holder a copy of each key that is made off the card is "
                     "sealed; may be given several times");
-  batch->add_option("--escrow-dir", options.care.escrow_directory, "Where the copies go: GUID-9D.p7m");
+  batch->add_option(
+      "--escrow-dir", options.care.escrow_directory,
+      "Where the copies go: GUID-9D-KEY.p7m, KEY being 16 digits of the SHA-256 of the public key");
   batch->add_option("--reader", options.reader, "Reader: its name, or a part of it that fits no other");
   batch->add_option("--wait", more.wait_seconds, "Seconds to wait for each next card")->capture_default_str();
   batch->add_option(

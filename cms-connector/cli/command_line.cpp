@@ -75,7 +75,9 @@ void add_key_options(CLI::App& command, Options& options) {
   command.add_option(
       "--escrow-to", care.escrow_to,
       "Certificate (PEM) for whose holder a copy of each such key is sealed; may be given several times");
-  command.add_option("--escrow-dir", care.escrow_directory, "Where the copies go: GUID-9D.p7m");
+  command.add_option(
+      "--escrow-dir", care.escrow_directory,
+      "Where the copies go: GUID-9D-KEY.p7m, KEY being 16 digits of the SHA-256 of the public key");
 }
 
 }  // namespace cardea::cms::cli

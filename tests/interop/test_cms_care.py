@@ -1,5 +1,6 @@
 """What happens to a card after it was issued, over the whole of Cardea: unblocked, renewed, revoked, recycled, its keys escrowed."""
 
+import hashlib
 import json
 import subprocess
 
@@ -54,6 +55,19 @@ class Clerk:
         path = self.directory / f"{slot}.pem"
         self.tool("yubico-piv-tool", "-r", READER, "-a", "read-certificate", "-s", slot, "-o", path)
         return path
+
+    def escrowed(self, guid, slot):
+        """Where the copy of the key in this slot is, by the public key of its certificate."""
+        key = self.tool("openssl", "x509", "-in", self.certificate(slot.lower()), "-noout", "-pubkey").stdout
+        spki = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key.encode(), capture_output=True, check=True).stdout
+        return self.directory / "escrow" / f"{guid}-{slot}-{hashlib.sha256(spki).hexdigest()[:16].upper()}.p7m"
+
+    def opened(self, copy):
+        """A file with the key that the escrow finds in a copy."""
+        out = copy.with_suffix(".der")
+        self.tool("openssl", "cms", "-decrypt", "-inform", "PEM", "-in", copy, "-inkey", self.directory / "safe.key", "-recip",
+                  self.directory / "safe.pem", "-out", out)
+        return out
 
     def verdict(self, path):
         return subprocess.run(["openssl", "verify", "-crl_check", "-CAfile", self.ca / "ca.pem", "-CRLfile", self.ca / "ca.crl", path],
@@ -110,7 +124,10 @@ def test_certificates_are_renewed(clerk, card, pkcs11):
 
 
 def test_new_keys_need_a_place_for_the_old_encryption_key(clerk, card, tool):
-    """[A3] Without a copy of the encryption key it is not replaced; with one it goes to a retired slot, is counted, and still decrypts."""
+    """[A3] Without a copy of the encryption key it is not replaced; with one it goes to a retired slot, is counted, and still decrypts.
+
+    Each key has a copy of its own: that of the new one does not take the place of the old one's.
+    """
     tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", clerk.directory / "safe.key", "-out", clerk.directory / "safe.pem",
          "-subj", "/CN=escrow", "-days", "2")
     plan = json.loads(clerk.plan().read_text(encoding="utf-8"))
@@ -128,11 +145,13 @@ def test_new_keys_need_a_place_for_the_old_encryption_key(clerk, card, tool):
     common = ["--plan", plan, "--ca", clerk.ca, "--current-pin-file", clerk.directory / "pin", *escrow]
     refused = clerk.do("renew", "--new-keys", *common, status=1)
     assert "cannot move its encryption key to a retired slot" in refused.stderr and "--import-key 82=FILE" in refused.stderr
-    copy = clerk.directory / "escrow" / f"{guid}-9D.p7m"
+    copy = clerk.escrowed(guid, "9D")
     assert copy.stat().st_mode & 0o777 == 0o600
-    tool("openssl", "cms", "-decrypt", "-inform", "PEM", "-in", copy, "-inkey", clerk.directory / "safe.key", "-recip",
-         clerk.directory / "safe.pem", "-out", clerk.directory / "old.der")
-    clerk.do("renew", "--new-keys", *common, "--import-key", f"82={clerk.directory}/old.der", state="renewal.json")
+    old = clerk.opened(copy).read_bytes()
+    clerk.do("renew", "--new-keys", *common, "--import-key", f"82={clerk.opened(copy)}", state="renewal.json")
+    assert clerk.opened(copy).read_bytes() == old
+    fresh = clerk.escrowed(guid, "9D")
+    assert fresh != copy and clerk.opened(fresh).read_bytes() != old
     report = clerk.inspect("--plan", plan)
     assert report["key_history"] == {"on_card": 1, "off_card": 0} and report["problems"] == [] and report["slots"]["82"]["algorithm"] == "rsa2048"
     opened = tool("pkcs11-tool", "--module", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "--login", "--pin", PIN, "--decrypt", "-m", "RSA-PKCS",

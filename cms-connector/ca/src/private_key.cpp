@@ -7,11 +7,13 @@
 #include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "cardea/apdu/tlv.h"
 #include "cardea/cms/ca/files.h"
+#include "cardea/hex.h"
 #include "openssl.h"
 
 namespace cardea::cms::ca {
@@ -208,6 +210,18 @@ Result<piv::PublicKey> public_key_of(BytesView certificate) {
   if (key == nullptr)
     return tl::unexpected{openssl_error(Errc::corrupt, "the certificate's key cannot be read")};
   return public_part(key);
+}
+
+Result<std::string> short_name(const piv::PublicKey& key) {
+  constexpr std::size_t kOctets = 8;
+  CARDEA_TRY(const auto whole, import_public_key(key));
+  Bytes info(static_cast<std::size_t>(std::max(i2d_PUBKEY(whole.get(), nullptr), 0)));
+  auto* at = info.data();
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+  if (info.empty() || i2d_PUBKEY(whole.get(), &at) <= 0 ||
+      EVP_Digest(info.data(), info.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
+    return tl::unexpected{openssl_error(Errc::unavailable, "the key cannot be named")};
+  return to_hex(BytesView{digest}.first(kOctets));
 }
 
 }  // namespace cardea::cms::ca

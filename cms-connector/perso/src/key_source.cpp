@@ -23,7 +23,11 @@ Result<ca::ImportedKey> EscrowedKeys::key_for(const SlotPlan& slot, const piv::G
   std::filesystem::create_directories(directory_, problem);
   if (problem)
     return fail(Errc::unavailable, "cannot make " + directory_.string() + ": " + problem.message());
-  CARDEA_CHECK(ca::replace_file(directory_ / (guid_text(guid) + "-" + name + ".p7m"), sealed, 0600));
+  // A renewal keeps GUID and slot: only with the key in the name does the copy of the old one stay. What has
+  // the same name is a copy of this very key.
+  CARDEA_TRY(const auto which, ca::short_name(key->key.public_key));
+  CARDEA_CHECK(
+      ca::replace_file(directory_ / (guid_text(guid) + "-" + name + "-" + which + ".p7m"), sealed, 0600));
   return key;
 }
 

@@ -314,14 +314,24 @@ TEST_CASE(
   CHECK(office.authority.slots == std::vector<std::string>{"9D"});
   CHECK(inspect(card, &plan).value().problems.empty());
 
-  // What the escrow opens is the key that the card has.
-  const std::string name = guid_text(state.guid) + "-9D";
-  sh("openssl cms -decrypt -inform PEM -in escrow/" + name + ".p7m -inkey safe.key -recip safe.pem -out " +
-     name + ".der");
-  const auto again = ca::read_private_key((folder / (name + ".der")).string(), {}).value();
+  // What the escrow opens is the key that the card has; its name says which key that is.
+  sh("openssl cms -decrypt -inform PEM -in escrow/" + guid_text(state.guid) +
+     "-9D-*.p7m -inkey safe.key -recip safe.pem -out opened.der");
+  std::string digest =
+      sh("openssl pkey -inform DER -in opened.der -pubout -outform DER | sha256sum | cut -c1-16 | "
+         "tr -d '\\n' | tr a-f A-F");
+  const auto copy = folder / ("escrow/" + guid_text(state.guid) + "-9D-" + digest + ".p7m");
+  CHECK(std::filesystem::exists(copy));
+  const auto again = ca::read_private_key((folder / "opened.der").string(), {}).value();
   CHECK(again.key.public_key == card.public_keys.at(0x9D));
   CHECK(card.public_keys.at(0x82) ==
         ca::read_private_key((folder / "old.key").string(), {}).value().key.public_key);
+
+  // Another key for the same slot of the same card has a copy beside it.
+  const std::string before = testing::content(copy);
+  REQUIRE(keys.key_for(plan.slots[1], state.guid));
+  CHECK(testing::content(copy) == before);
+  CHECK(sh("ls escrow/*-9D-*.p7m | wc -l | tr -d '\\n'") == "2");
 }
 
 TEST_CASE("key files: PKCS#12 and PKCS#8, with and without passphrase; wrong ones have a sentence [A3]") {

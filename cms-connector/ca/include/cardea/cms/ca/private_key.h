@@ -29,4 +29,8 @@ Result<ImportedKey> make_private_key(piv::KeyAlgorithm algorithm);
 /// The public key that a certificate is for. Errors: `unsupported` for a kind that PIV has not.
 Result<piv::PublicKey> public_key_of(BytesView certificate);
 
+/// What a key is called in the name of a file: the first 16 hexadecimal digits of the SHA-256 of its
+/// SubjectPublicKeyInfo (RFC 5280, 4.1.2.7). Errors: `corrupt`; `unavailable` when OpenSSL cannot hash.
+Result<std::string> short_name(const piv::PublicKey& key);
+
 }  // namespace cardea::cms::ca

@@ -29,7 +29,8 @@ class KeySource {
 };
 
 /// Keys out of files; or made here, when there is an escrow that keeps a copy. The copy is PKCS#8, sealed for
-/// the escrow's certificates and on disk before the key is handed out: DIRECTORY/GUID-9D.p7m, mode 0600.
+/// the escrow's certificates and on disk before the key is handed out: DIRECTORY/GUID-9D-KEY.p7m, mode 0600,
+/// where KEY is ca::short_name, so that each key of a slot has a copy of its own.
 class EscrowedKeys final : public KeySource {
  public:
   struct File {
