@@ -226,7 +226,9 @@ void add_care_commands(CLI::App& app, Options& options, int& exit) {
   revoke->add_option("--state", options.state,
                      "The certificates of an issuance, by its state file: for a card that is lost");
   revoke->add_option("--certificate", care.certificates, "A certificate (PEM); may be given several times");
-  revoke->add_flag("--wipe", care.wipe, "Recycle the card afterwards");
+  revoke->add_flag("--wipe", care.wipe,
+                   "Recycle this very card afterwards (not with --certificate); another one in the reader is "
+                   "left alone, and then nothing is revoked");
   add_current_secrets(*revoke, options);
   add_execute(*revoke, options);
   revoke->footer(

@@ -1,4 +1,5 @@
 #include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "authority_options.h"
@@ -20,66 +21,107 @@ struct Condemned {
   Bytes certificate;
 };
 
-Outcome<std::vector<Condemned>> from_card(const Options& options, const std::set<std::uint8_t>& slots) {
+/// What is to be revoked, and of which card it is.
+struct Collection {
+  std::vector<Condemned> certificates;
+  std::optional<piv::Guid> guid;
+};
+
+struct Revoked {
+  Json certificates = Json::object();  ///< serial numbers by slot or file
+  std::string guid;                    ///< of the card to wipe
+};
+
+Failure card_failure(const Error& error) {
+  return {error.code == Errc::unavailable ? Exit::interrupted : Exit::refused, error.what};
+}
+
+Outcome<Collection> from_card(const Options& options, const std::set<std::uint8_t>& slots) {
   CARDEA_TRY(const auto connected, connect(options, options.reader));
   const auto card = piv::make_piv_card(*connected.channel);
   const auto report = perso::inspect(*card, nullptr);
-  if (!report) {
-    return tl::unexpected{Failure{
-        report.error().code == Errc::unavailable ? Exit::interrupted : Exit::refused, report.error().what}};
-  }
-  std::vector<Condemned> out;
+  if (!report) return tl::unexpected{card_failure(report.error())};
+  Collection out{{}, report->guid};
   for (const auto& slot : report->slots) {
     if (slot.certificate && (slots.empty() || slots.contains(slot.slot.reference)))
-      out.push_back({piv::name(slot.slot), slot.der});
+      out.certificates.push_back({piv::name(slot.slot), slot.der});
   }
   return out;
 }
 
-Outcome<std::vector<Condemned>> from_state(const Options& options, const std::set<std::uint8_t>& slots) {
+Outcome<Collection> from_state(const Options& options, const std::set<std::uint8_t>& slots) {
   CARDEA_TRY(const auto state, or_usage(perso::StateFile{options.state}.load()));
-  std::vector<Condemned> out;
+  Collection out{{}, state.guid};
   for (const auto& [reference, slot] : state.slots) {
     if (!slot.certificate.empty() && (slots.empty() || slots.contains(reference)))
-      out.push_back({piv::name(piv::Slot{reference, 0}), slot.certificate});
+      out.certificates.push_back({piv::name(piv::Slot{reference, 0}), slot.certificate});
   }
   return out;
 }
 
-Outcome<std::vector<Condemned>> collect(const Options& options) {
+Outcome<Collection> collect(const Options& options) {
   CARDEA_TRY(const auto slots, named_slots(options.care.slots));
-  std::vector<Condemned> out;
+  Collection out;
   for (const auto& file : options.care.certificates) {
     CARDEA_TRY(const auto text, or_usage(ca::read_file(file)));
     const auto certificate = ca::certificate_from_pem(text);
     if (!certificate) return usage(file + ": " + certificate.error().what);
-    out.push_back({file, *certificate});
+    out.certificates.push_back({file, *certificate});
   }
   if (!options.state.empty()) {
-    CARDEA_TRY(const auto more, from_state(options, slots));
-    out.insert(out.end(), more.begin(), more.end());
+    CARDEA_TRY(auto more, from_state(options, slots));
+    out.guid = more.guid;
+    std::move(more.certificates.begin(), more.certificates.end(), std::back_inserter(out.certificates));
   }
   if (options.state.empty() && options.care.certificates.empty()) {
     CARDEA_TRY(out, from_card(options, slots));
   }
-  if (out.empty()) return tl::unexpected{Failure{Exit::refused, "there is no certificate to revoke"}};
+  if (out.certificates.empty())
+    return tl::unexpected{Failure{Exit::refused, "there is no certificate to revoke"}};
   return out;
 }
 
-Outcome<Json> revoke(const Options& options) {
+/// Before anything is revoked: the card in the reader has to be the one that is to be wiped.
+Outcome<void> check_wipe(const Options& options, const std::optional<piv::Guid>& guid) {
+  if (!guid) {
+    return tl::unexpected{Failure{Exit::refused,
+                                  "the card has no CHUID, by which --wipe would know it again; nothing was "
+                                  "revoked: leave --wipe away, and recycle it afterwards"}};
+  }
+  if (options.state.empty() || !options.execute) return {};
+  CARDEA_TRY(const auto connected, connect(options, options.reader));
+  const auto card = piv::make_piv_card(*connected.channel);
+  const auto report = perso::inspect(*card, nullptr);
+  if (!report) return tl::unexpected{card_failure(report.error())};
+  if (report->guid == guid) return {};
+  return tl::unexpected{
+      Failure{Exit::refused, "the card in the reader is not " + perso::guid_text(*guid) +
+                                 "; it was left alone, and nothing was revoked: without --wipe only the "
+                                 "certificates are"}};
+}
+
+Outcome<Revoked> revoke(const Options& options) {
+  if (options.care.wipe && !options.care.certificates.empty())
+    return usage(
+        "--wipe does not go with --certificate, which does not say of which card it is: revoke without it, "
+        "then recycle --guid GUID");
   const auto reason = ca::reason_named(options.care.reason);
   if (!reason) return usage("\"" + options.care.reason + "\" is no reason of RFC 5280");
   CARDEA_TRY(const auto authority, open_authority(options));
   CARDEA_TRY(const auto condemned, collect(options));
-  Json out = Json::object();
-  for (const auto& one : condemned) {
+  Revoked out;
+  if (options.care.wipe) {
+    CARDEA_CHECK(check_wipe(options, condemned.guid));
+    out.guid = perso::guid_text(*condemned.guid);
+  }
+  for (const auto& one : condemned.certificates) {
     if (interrupted())
       return tl::unexpected{
           Failure{Exit::interrupted, "interrupted by request; what is revoked stays revoked"}};
     const auto about = ca::describe_certificate(one.certificate);
     const auto revoked = authority->revoke(one.certificate, *reason);
     if (!revoked) return tl::unexpected{Failure{Exit::ca_failed, one.where + ": " + revoked.error().what}};
-    out[one.where] = about ? about->serial : "";
+    out.certificates[one.where] = about ? about->serial : "";
     if (options.execute && !options.json)
       std::cout << one.where << ": certificate " << (about ? about->serial : "") << " is revoked\n";
   }
@@ -103,9 +145,15 @@ int revoke_certificates(const Options& options) {
     return static_cast<int>(revoked.error().exit);
   }
   // With --wipe the recycling says how it ended.
-  if (options.care.wipe) return recycle_card(options);
+  if (options.care.wipe) {
+    Options same_card = options;
+    same_card.care.guid = revoked->guid;
+    return recycle_card(same_card);
+  }
   if (options.json)
-    std::cout << Json{{"result", options.execute ? "revoked" : "dry-run"}, {"certificates", *revoked}}.dump(2)
+    std::cout << Json{{"result", options.execute ? "revoked" : "dry-run"},
+                      {"certificates", revoked->certificates}}
+                     .dump(2)
               << "\n";
   if (!options.execute && !options.json) std::cout << "Nothing was done. Add --execute to do it.\n";
   return 0;

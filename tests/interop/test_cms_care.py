@@ -199,6 +199,31 @@ def test_revoked_and_recycled(clerk, card, tool):
     assert json.loads(clerk.issue().stdout)["result"] == "issued"
 
 
+def test_only_the_card_that_was_revoked_is_wiped(clerk, card, stack):
+    """[A2] --wipe recycles the card whose certificates are revoked; with another one in the reader nothing is revoked or emptied."""
+    lost = json.loads(clerk.issue().stdout)
+    certificate = clerk.certificate("9a")
+    state = (clerk.directory / "state.json").rename(clerk.directory / "lost.json")
+    refused = clerk.do("revoke", "--ca", clerk.ca, "--certificate", certificate, "--wipe", status=2)
+    assert "--wipe" in refused.stderr and "recycle --guid" in refused.stderr
+    assert lost["guid"] in clerk.run("revoke", "--ca", clerk.ca, "--state", state, "--wipe").stderr
+    card.eject()
+    other = stack.new_card("piv-yubikey5")
+    try:
+        guid = json.loads(clerk.issue().stdout)["guid"]
+        refused = clerk.do("revoke", "--ca", clerk.ca, "--state", state, "--wipe", status=1)
+        assert f"is not {lost['guid']}" in refused.stderr and "nothing was revoked" in refused.stderr
+        assert clerk.inspect()["guid"] == guid and clerk.inspect()["problems"] == []
+        clerk.verify_pin(PIN)
+        assert not (clerk.ca / "ca.crl").exists()  # it is made by the first revocation
+    finally:
+        other.remove()
+    card.insert()
+    assert json.loads(clerk.do("revoke", "--ca", clerk.ca, "--state", state, "--wipe").stdout)["result"] == "recycled"
+    assert "certificate revoked" in clerk.verdict(certificate).stderr
+    assert "guid" not in clerk.inspect()
+
+
 def test_plain_piv_card_is_recycled_by_overwriting(clerk, nist_card):
     """[A2] A card without RESET: objects are deleted, keys replaced, the PUK is the factory's; what cannot be undone is said."""
     clerk.issue()
