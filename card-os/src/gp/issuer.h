@@ -98,9 +98,8 @@ class Issuer final : public Applet {
   CardResult<void> make_selectable();
 
   // store_data.cpp
-  CardResult<void> take(const Segment& segment);
-  CardResult<void> take_groups(const Segment& segment);
-  CardResult<void> write_own_data(BytesView octets);
+  CardResult<void> personalize();
+  CardResult<void> write_own_data();
   void end_collection() noexcept;
 
   Ports ports_;

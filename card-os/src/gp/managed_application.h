@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "cardea/apdu/aid.h"
@@ -8,6 +9,15 @@
 #include "cardea/card/result.h"
 
 namespace cardea::card::gp {
+
+/// One piece of what STORE DATA brings.
+struct Part {
+  /// Number of the data group (DGI); nothing for data objects in BER-TLV, one after the other, as the
+  /// application's own PUT DATA has them.
+  std::optional<std::uint16_t> group;
+  BytesView value;
+  bool confidential = false;  ///< nobody on the way could read it
+};
 
 /// An application that a security domain deletes, makes again and fills, without its being selected.
 class ManagedApplication {
@@ -24,10 +34,9 @@ class ManagedApplication {
   /// Brings it into the state in which it is delivered, with `also` in the transaction that finishes it.
   virtual CardResult<void> make(const Condition& condition, const Change& also) = 0;
 
-  /// Data objects in BER-TLV as its own PUT DATA has them, one after the other: all or none.
-  virtual CardResult<void> store_objects(BytesView objects) = 0;
-  /// One data group (DGI). `confidential`: nobody on the way could read it. The caller wipes the value.
-  virtual CardResult<void> store_group(std::uint16_t group, BytesView value, bool confidential) = 0;
+  /// All parts are looked at before the first is written: what is refused is written in no part. The caller
+  /// wipes the values.
+  virtual CardResult<void> store(std::span<const Part> parts) = 0;
 };
 
 }  // namespace cardea::card::gp

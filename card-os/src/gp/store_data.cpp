@@ -91,60 +91,69 @@ CardResult<Reply> Issuer::store_data(const Command& command) {
   }
   CARDEA_CHECK(collection_.add(command.p1, command.p2, command.data));
   if ((command.p1 & kLastBlock) == 0) return Reply{};
-  CardResult<void> taken;
-  for (const auto& segment : collection_.segments()) {
-    taken = take(segment);
-    if (!taken) break;
-  }
+  const auto taken = personalizing_ ? personalize() : write_own_data();
   collection_.clear();
   CARDEA_CHECK(taken);
   return Reply{};
 }
 
-CardResult<void> Issuer::take(const Segment& segment) {
-  if (segment.structure == Structure::groups) return take_groups(segment);
-  if (segment.encrypted) return refuse(sw::kWrongData);  // which part of an object would it be?
-  if (personalizing_) return managed_->store_objects(segment.data);
-  return write_own_data(segment.data);
-}
-
-CardResult<void> Issuer::take_groups(const Segment& segment) {
-  if (!personalizing_) return refuse(sw::kWrongData);  // the domain's own data are objects
-  const auto groups = read_groups(segment.data);
-  if (!groups) return refuse(sw::kWrongData);
-  const bool confidential = segment.encrypted || domain_.has_level(level::kCommandEncryption);
-  for (const auto& group : *groups) {
-    if (!segment.encrypted) {
-      CARDEA_CHECK(managed_->store_group(group.id, group.value, confidential));
+CardResult<void> Issuer::personalize() {
+  std::vector<Part> parts;
+  std::vector<SecretBytes> decrypted;  // of which parts are views
+  for (const auto& segment : collection_.segments()) {
+    if (segment.structure != Structure::groups) {
+      if (segment.encrypted) return refuse(sw::kWrongData);  // which part of an object would it be?
+      parts.push_back({std::nullopt, segment.data, false});
       continue;
     }
-    CARDEA_TRY(const auto value, domain_.decrypt_sensitive(group.value));
-    CARDEA_CHECK(managed_->store_group(group.id, value.expose(), confidential));
+    const auto groups = read_groups(segment.data);
+    if (!groups) return refuse(sw::kWrongData);
+    const bool confidential = segment.encrypted || domain_.has_level(level::kCommandEncryption);
+    for (const auto& group : *groups) {
+      auto value = group.value;
+      if (segment.encrypted) {
+        CARDEA_TRY(auto plain, domain_.decrypt_sensitive(group.value));
+        value = decrypted.emplace_back(std::move(plain)).expose();
+      }
+      parts.push_back({group.id, value, confidential});
+    }
   }
-  return {};
+  return managed_->store(parts);
 }
 
-CardResult<void> Issuer::write_own_data(BytesView octets) {
-  const auto objects = apdu::read_tlvs(octets);
-  if (!objects || objects->empty()) return refuse(sw::kWrongData);
+namespace {
+
+/// Errors: 6A80, 6A84, 6A88.
+CardResult<Change> change_of(const apdu::Tlv& object) {
+  if (std::ranges::find(kWritable, object.tag) == kWritable.end()) return refuse(sw::kReferencedDataNotFound);
+  if (object.value.size() > kLargestObject) return refuse(sw::kNoMemory);
+  const bool size_fits = object.value.size() == kDiversificationSize;
+  if (object.tag == kDiversificationTag && !size_fits) return refuse(sw::kWrongData);
+  Change out{domain_data_id(static_cast<std::uint16_t>(object.tag)), std::nullopt};
+  if (!object.value.empty()) out.value = to_bytes(object.value);
+  return out;
+}
+
+}  // namespace
+
+/// The domain's own data are objects.
+CardResult<void> Issuer::write_own_data() {
   std::vector<Change> changes;
-  for (const auto& object : *objects) {
-    if (std::ranges::find(kWritable, object.tag) == kWritable.end())
-      return refuse(sw::kReferencedDataNotFound);
-    if (object.value.size() > kLargestObject) return refuse(sw::kNoMemory);
-    const bool size_fits = object.value.size() == kDiversificationSize;
-    if (object.tag == kDiversificationTag && !size_fits) return refuse(sw::kWrongData);
-    const auto id = domain_data_id(static_cast<std::uint16_t>(object.tag));
-    std::erase_if(changes, [&](const Change& earlier) { return earlier.id == id; });
-    Change change{id, std::nullopt};
-    if (!object.value.empty()) change.value = to_bytes(object.value);
-    changes.push_back(std::move(change));
+  std::vector<DomainDataWritten> events;
+  for (const auto& segment : collection_.segments()) {
+    const auto objects = apdu::read_tlvs(segment.data);
+    if (segment.structure == Structure::groups || segment.encrypted || !objects || objects->empty())
+      return refuse(sw::kWrongData);
+    for (const auto& object : *objects) {
+      CARDEA_TRY(auto change, change_of(object));
+      std::erase_if(changes, [&](const Change& earlier) { return earlier.id == change.id; });
+      changes.push_back(std::move(change));
+      events.push_back({object.tag, static_cast<std::uint32_t>(object.value.size())});
+    }
   }
   CARDEA_CHECK(lift(ports_.store.commit(changes)));
-  for (const auto& object : *objects) {
-    const DomainDataWritten event{object.tag, static_cast<std::uint32_t>(object.value.size())};
+  for (const auto& event : events)
     CARDEA_CHECK(lift(ports_.audit.record(event)));
-  }
   return {};
 }
 

@@ -36,21 +36,16 @@ CardResult<Reply> Piv::set_pin_in_channel(const Command& command) {
   if (pins_ != nullptr)
     return refuse(sw::kWrongData);  // a PIN that is not in the command was not in the channel
   const auto reference = command.p2 == kPuk ? PinRef::puk : PinRef::application;
-  CARDEA_CHECK(set_issued_pin(reference, command.data));
+  if (!may_issue_pin(reference, command.data)) return refuse(sw::kWrongData);
+  if (reference == PinRef::application) state_.verified.reset();  // nobody is verified by it
+  CARDEA_CHECK(set_pin(reference, command.data));
   return Reply{};
 }
 
-/// A value that an issuer chooses. Nobody is verified by it.
-CardResult<void> Piv::set_issued_pin(PinRef reference, BytesView field) {
-  const bool is_pin = reference == PinRef::application;
-  if (field.size() != kPinSize) return refuse(sw::kWrongData);
-  if (is_pin && !(profile_.yubico ? is_padded_pin(field) : is_decimal_pin(field) && !is_tried_first(field)))
-    return refuse(sw::kWrongData);
-  if (!is_pin && equal(field, factory_puk())) return refuse(sw::kWrongData);
-  if (is_pin) state_.verified.reset();
-  const PinEvidence value{PlainPin{SecretBytes{field}, true}};
-  const PinUpdate update{reference, &value, false, std::nullopt};
-  return replace_pins({&update, 1});
+/// Whether it is a value that an issuer may choose.
+bool Piv::may_issue_pin(PinRef reference, BytesView field) const {
+  if (reference == PinRef::puk) return field.size() == kPinSize && !equal(field, factory_puk());
+  return profile_.yubico ? is_padded_pin(field) : is_decimal_pin(field) && !is_tried_first(field);
 }
 
 // 24 with P1 algorithm, P2 key: `30 L {tag value}`, one element a command. The key is in its slot once its
@@ -83,8 +78,8 @@ bool Piv::may_hold(std::uint8_t reference, Algorithm algorithm) const {
   return is_key_slot(reference) && !is_symmetric(algorithm) && (profile_.yubico || !is_25519(algorithm));
 }
 
-CardResult<void> Piv::finish_load(const KeyLoad& load, std::uint8_t reference) {
-  CARDEA_TRY(const auto old, load_key(reference));
+CardResult<Piv::NewKey> Piv::import_load(const KeyLoad& load, std::uint8_t reference) {
+  CARDEA_TRY(auto old, load_key(reference));
   const auto policy = reference == kManagementKey ? PinPolicy::never : default_pin_policy(reference);
   CARDEA_TRY(const auto slot, next_slot(reference, old, policy));
   CARDEA_TRY(auto handle, load.import(ports_.keys, slot));
@@ -92,7 +87,13 @@ CardResult<void> Piv::finish_load(const KeyLoad& load, std::uint8_t reference) {
     (void)ports_.keys.discard(handle);
     return refuse(sw::kWrongData);
   }
-  return replace_key({std::move(handle), KeyOrigin::imported, policy, TouchPolicy::never, false}, old);
+  KeyRecord fresh{std::move(handle), KeyOrigin::imported, policy, TouchPolicy::never, false};
+  return NewKey{reference, std::move(fresh), std::move(old)};
+}
+
+CardResult<void> Piv::finish_load(const KeyLoad& load, std::uint8_t reference) {
+  CARDEA_TRY(const auto key, import_load(load, reference));
+  return replace_key(key.fresh, key.old);
 }
 
 // DB 3F 00: creates and deletes objects and slots on cards that do not have them all. Here they are all

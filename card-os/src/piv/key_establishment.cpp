@@ -9,9 +9,6 @@ namespace cardea::card::piv {
 
 namespace {
 
-// The card verifiable certificate of the secure messaging key. It has no tag by which GET DATA would find it.
-constexpr RecordId kCertificateId{RecordSpace::object, 0x7F21};
-
 /// The point that a card verifiable certificate is about (SP 800-73-4 Part 2, 4.1.5): 7F21 { .. 7F49 { 06, 86
 /// }
 /// .. }.
@@ -31,7 +28,7 @@ std::optional<BytesView> certified_point(BytesView certificate) {
 CardResult<std::optional<Piv::MessagingKey>> Piv::messaging_key() {
   if (profile_.yubico) return std::optional<MessagingKey>{};
   CARDEA_TRY(auto key, load_key(kSecureMessagingKey));
-  CARDEA_TRY(auto certificate, lift(ports_.store.get(kCertificateId)));
+  CARDEA_TRY(auto certificate, lift(ports_.store.get(kMessagingCertificate)));
   if (!key || !certificate || find_cipher_suite(key->handle.algorithm) == nullptr)
     return std::optional<MessagingKey>{};
   const auto point = certified_point(*certificate);
@@ -61,15 +58,20 @@ CardResult<Reply> Piv::establish_keys(const Command& command) {
   return Reply{make_authentication_template(0x82, answer)};
 }
 
-/// The certificate comes from the issuer, about the key that is in its slot.
-CardResult<void> Piv::store_messaging_certificate(BytesView certificate) {
-  CARDEA_TRY(const auto key, load_key(kSecureMessagingKey));
+/// The certificate comes from the issuer, about the key that is in its slot, or on its way there.
+CardResult<void> Piv::check_messaging_certificate(BytesView certificate,
+                                                  const std::optional<KeyRecord>& key) {
   const auto point = certified_point(certificate);
   if (!key || !point || !equal(*point, key->handle.public_key.point)) return refuse(sw::kWrongData);
-  const Change change{kCertificateId, to_bytes(certificate)};
-  CARDEA_CHECK(lift(ports_.store.commit({&change, 1})));
-  const auto size = static_cast<std::uint32_t>(certificate.size());
-  return lift(ports_.audit.record(ObjectWritten{kCertificateId.id, size}));
+  return {};
+}
+
+CardResult<void> Piv::store_messaging_certificate(BytesView certificate) {
+  CARDEA_TRY(const auto key, load_key(kSecureMessagingKey));
+  CARDEA_CHECK(check_messaging_certificate(certificate, key));
+  const std::vector<PutRequest> request{{kMessagingCertificate.id, certificate}};
+  CARDEA_CHECK(lift(ports_.store.commit(changes_of(request))));
+  return tell_of(request);
 }
 
 }  // namespace cardea::card::piv

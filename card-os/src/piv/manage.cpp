@@ -1,17 +1,14 @@
 #include <algorithm>
 
-#include "cardea/apdu/tlv.h"
 #include "engine/error_map.h"
 #include "gp/stored_key_sets.h"
 #include "piv/card_record.h"
 #include "piv/factory.h"
-#include "piv/pin_format.h"
 #include "piv/piv.h"
-#include "piv/references.h"
 
 namespace cardea::card::piv {
 
-// What the card manager does with the application: DELETE, INSTALL, STORE DATA.
+// What the card manager does with the application: DELETE, INSTALL. STORE DATA is in personalize.cpp.
 
 /// What erases all keys and objects of the application, and no key of the security domain.
 CardResult<Piv::Erasure> Piv::erasure() {
@@ -70,73 +67,6 @@ CardResult<void> Piv::make(const Condition& condition, const Change& also) {
   for (const auto& handle : out.discarded)
     (void)ports_.keys.discard(handle);
   return {};
-}
-
-CardResult<void> Piv::store_objects(BytesView octets) {
-  constexpr std::uint32_t kTagList = 0x5C;
-  const auto items = apdu::read_tlvs(octets);
-  if (!items || items->empty()) return refuse(sw::kWrongData);
-  std::vector<PutRequest> requests;
-  for (std::size_t i = 0; i < items->size(); ++i) {
-    const bool pair = items->at(i).tag == kTagList && i + 1 < items->size();
-    const std::vector<apdu::Tlv> one(items->begin() + static_cast<std::ptrdiff_t>(i),
-                                     items->begin() + static_cast<std::ptrdiff_t>(i + (pair ? 2 : 1)));
-    CARDEA_TRY(const auto request, parse_put(one));
-    requests.push_back(request);
-    if (pair) ++i;
-  }
-  return put(requests);
-}
-
-namespace {
-
-/// What is left of a group that was filled up to whole blocks: nothing, or 80 00 ..
-bool is_padding(BytesView rest) {
-  return rest.empty() ||
-         (rest[0] == 0x80 && std::ranges::all_of(rest.subspan(1), [](auto b) { return b == 0; }));
-}
-
-/// High octets of the groups of this application.
-enum GroupKind : std::uint8_t { kPins = 0x00, kKeys = 0x01, kObjects = 0x02 };
-
-}  // namespace
-
-// Groups, by their number: 0080 and 0081 PIN and PUK, 01rr the key rr as `algorithm 30 L {elements}`, 0200
-// data objects. PINs and keys may be followed by padding.
-CardResult<void> Piv::store_group(std::uint16_t group, BytesView value, bool confidential) {
-  management_key_.reset();
-  const auto kind = static_cast<std::uint8_t>(group >> 8U);
-  const auto reference = static_cast<std::uint8_t>(group);
-  if (kind == kObjects && reference == 0) return store_objects(value);
-  if (kind != kPins && kind != kKeys) return refuse(sw::kReferencedDataNotFound);
-  if (!confidential) return refuse(sw::kSecurityNotSatisfied);
-  if (kind == kKeys) return store_key_group(reference, value);
-  if (reference != kApplicationPin && reference != kPuk) return refuse(sw::kReferencedDataNotFound);
-  if (value.size() < kPinSize || !is_padding(value.subspan(kPinSize))) return refuse(sw::kWrongData);
-  return set_issued_pin(static_cast<PinRef>(reference), value.first(kPinSize));
-}
-
-CardResult<void> Piv::store_key_group(std::uint8_t reference, BytesView value) {
-  if (!is_key(reference) && reference != kSecureMessagingKey) return refuse(sw::kReferencedDataNotFound);
-  if (value.empty()) return refuse(sw::kWrongData);
-  const auto algorithm = algorithm_for(reference, value[0]);
-  const auto body = apdu::read_tlv(value.subspan(1));
-  if (!algorithm || !may_hold(reference, *algorithm) || !body) return refuse(sw::kWrongData);
-  const auto elements = read_elements(body->whole);
-  if (!elements || !is_padding(value.subspan(1 + body->whole.size()))) return refuse(sw::kWrongData);
-  KeyLoad load{*algorithm, reference};
-  std::optional<BytesView> certificate;
-  for (const auto& element : *elements) {
-    if (reference == kSecureMessagingKey && element.tag == kCertificateElement) {
-      certificate = element.value;
-    } else {
-      CARDEA_CHECK(load.add(element.tag, element.value));
-    }
-  }
-  // A certificate may come alone, about a key that was generated.
-  if (!load.complete() && (!certificate || load.present() != 0)) return refuse(sw::kWrongData);
-  if (load.complete()) CARDEA_CHECK(finish_load(load, reference));
-  return certificate ? store_messaging_certificate(*certificate) : CardResult<void>{};
 }
 
 }  // namespace cardea::card::piv

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -40,8 +41,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
   [[nodiscard]] const apdu::Aid& instance() const override { return aid_; }
   CardResult<void> erase(const Condition& condition, const Change& also) override;
   CardResult<void> make(const Condition& condition, const Change& also) override;
-  CardResult<void> store_objects(BytesView octets) override;
-  CardResult<void> store_group(std::uint16_t group, BytesView value, bool confidential) override;
+  CardResult<void> store(std::span<const gp::Part> parts) override;
 
   /// For `dispatch`.
   CardResult<void> allows(Access access);
@@ -57,6 +57,20 @@ class Piv final : public Applet, public gp::ManagedApplication {
     CardRecord card;  ///< with the highest key version among them
     std::vector<Change> changes;
     std::vector<KeyHandle> discarded;
+  };
+
+  /// A key that is in the vault, and not yet in its slot.
+  struct NewKey {
+    std::uint8_t reference = 0;
+    KeyRecord fresh;
+    std::optional<KeyRecord> old;  ///< what is in the slot
+  };
+
+  /// What STORE DATA brings, looked at.
+  struct Personalization {
+    std::vector<PutRequest> objects;
+    std::vector<NewKey> keys;
+    std::map<PinRef, PinEvidence> pins;
   };
 
   /// What secure messaging needs.
@@ -103,24 +117,37 @@ class Piv final : public Applet, public gp::ManagedApplication {
   // channel.cpp
   [[nodiscard]] bool through_channel() const;
   [[nodiscard]] bool came_encrypted() const { return through_channel() || channels_.by_messaging(); }
-  CardResult<void> set_issued_pin(PinRef reference, BytesView field);
+  [[nodiscard]] bool may_issue_pin(PinRef reference, BytesView field) const;
 
   [[nodiscard]] bool may_hold(std::uint8_t reference, Algorithm algorithm) const;
+  CardResult<NewKey> import_load(const KeyLoad& load, std::uint8_t reference);
   CardResult<void> finish_load(const KeyLoad& load, std::uint8_t reference);
 
   void close_channel() noexcept;
 
   // key_establishment.cpp
   CardResult<std::optional<MessagingKey>> messaging_key();
+  /// The card verifiable certificate of the secure messaging key. It has no tag by which GET DATA would find
+  /// it.
+  static constexpr RecordId kMessagingCertificate{RecordSpace::object, 0x7F21};
+  static CardResult<void> check_messaging_certificate(BytesView certificate,
+                                                      const std::optional<KeyRecord>& key);
   CardResult<void> store_messaging_certificate(BytesView certificate);
 
   // manage.cpp
   CardResult<Erasure> erasure();
   CardResult<KeyHandle> bring_factory_state(Erasure& out);
-  CardResult<void> store_key_group(std::uint8_t reference, BytesView value);
+
+  // personalize.cpp
+  CardResult<void> prepare(std::span<const gp::Part> parts, Personalization& all);
+  CardResult<void> write_records(const Personalization& all);
+  static CardResult<void> take_objects(BytesView octets, Personalization& all);
+  CardResult<void> take_group(const gp::Part& part, Personalization& all);
+  CardResult<void> take_key(std::uint8_t reference, BytesView value, Personalization& all);
 
   // put_data.cpp
-  CardResult<void> put(const std::vector<PutRequest>& requests);
+  static std::vector<Change> changes_of(const std::vector<PutRequest>& requests);
+  CardResult<void> tell_of(const std::vector<PutRequest>& requests);
 
   // pins.cpp
   CardResult<bool> pin_verified();

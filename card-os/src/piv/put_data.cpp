@@ -39,20 +39,24 @@ CardResult<Reply> Piv::put_data(const Command& command) {
   const auto objects = apdu::read_tlvs(command.data);
   if (!objects) return refuse(sw::kWrongData);
   CARDEA_TRY(const auto request, parse_put(*objects));
-  CARDEA_CHECK(put({request}));
+  CARDEA_CHECK(lift(ports_.store.commit(changes_of({request}))));
+  CARDEA_CHECK(tell_of({request}));
   return Reply{};
 }
 
-/// All or none; of an object that is there twice, the last.
-CardResult<void> Piv::put(const std::vector<PutRequest>& requests) {
-  std::vector<Change> changes;
+/// Of an object that is there twice, the last.
+std::vector<Change> Piv::changes_of(const std::vector<PutRequest>& requests) {
+  std::vector<Change> out;
   for (const auto& request : requests) {
     Change change{{RecordSpace::object, request.tag}, std::nullopt};
     if (!request.content.empty()) change.value = to_bytes(request.content);
-    std::erase_if(changes, [&](const Change& earlier) { return earlier.id == change.id; });
-    changes.push_back(std::move(change));
+    std::erase_if(out, [&](const Change& earlier) { return earlier.id == change.id; });
+    out.push_back(std::move(change));
   }
-  CARDEA_CHECK(lift(ports_.store.commit(changes)));
+  return out;
+}
+
+CardResult<void> Piv::tell_of(const std::vector<PutRequest>& requests) {
   for (const auto& request : requests) {
     const auto size = static_cast<std::uint32_t>(request.content.size());
     CARDEA_CHECK(lift(ports_.audit.record(ObjectWritten{request.tag, size})));
