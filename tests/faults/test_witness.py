@@ -133,6 +133,7 @@ def test_witness_killed(stack, witness, dice):
 
 def test_witness_away(stack, witness, key_card):
     """[B8] Without its witness the server says so, loudly, and goes on; with `required` it uses no key until there is an answer."""
+    spare = stack.new_card("piv-nist", insert=False)
     mark = len(stack.server.text())
     witness.stop()
     change(stack)
@@ -145,7 +146,10 @@ def test_witness_away(stack, witness, key_card):
     stack.server.stop()
     configure(stack, witness.server_config(required=True))
     stack.start_server()
-    cannot_insert(stack, stack.new_card("piv-nist", insert=False))
+    cannot_insert(stack, spare)
+    # A card is made of keys, too.
+    with pytest.raises(CliError, match=f"the witness {witness.name} does not cosign"):
+        stack.new_card("piv-nist", insert=False)
     witness.start()
     wait_until(lambda: cosigned(stack), PATIENCE, "the witness is back")
     stack.agent_cli("eject", key_card.id, check=False)
