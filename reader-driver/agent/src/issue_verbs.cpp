@@ -372,7 +372,7 @@ IssueVerbs::IssueVerbs(CLI::App& app) : options_{std::make_unique<Options>()} {
   issue->add_flag("--resume", wishes.resume,
                   "half-issued cards of this workstation first; without --profile nothing else");
   issue->add_option("--card", wishes.card,
-                    "go on with this blank or half-issued card of the organisation first, by id or label");
+                    "go on with this half-issued card of the organisation first, by id or label");
   issue->add_flag("--auto", wishes.automatic,
                   "go on to the next card by itself when one is complete and has been left alone");
   issue->add_flag("--on-release", wishes.on_release,

@@ -174,10 +174,14 @@ Result<std::optional<json>> Issuer::half_issued(const json& request) {
 
 /// A card that is named and not to be issued any more.
 Result<json> Issuer::issued_already(const std::string& card) {
-  CARDEA_TRY(const auto id, id_of({{"id", card}}));
-  auto standing = ask("GET", "/v1/cards/" + id + "/issuing");
-  if (standing && api::text_member(*standing, "state") == "issued")
-    return json{{"done", *std::move(standing)}};
+  const auto known = daemon_.find(card);
+  if (!known && known.error().code != Errc::not_found) return tl::unexpected{known.error()};
+  if (known) {
+    CARDEA_TRY(const auto id, id_of({{"id", known->id}}));
+    auto standing = ask("GET", "/v1/cards/" + id + "/issuing");
+    if (standing && api::text_member(*standing, "state") == "issued")
+      return json{{"done", *std::move(standing)}};
+  }
   return fail(Errc::not_found, card + ": no such card is blank or half-issued in this organisation");
 }
 

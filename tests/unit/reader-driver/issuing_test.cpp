@@ -218,7 +218,15 @@ TEST_CASE("issuer: half-issued cards of this workstation are resumed, others by 
   CHECK(resumed({{"resume", true}, {"except", {"h3", "h4"}}}) == "b1");
   CHECK(resumed({{"card", "h1"}}) == "h1");
   CHECK(resumed({{"card", "label h2"}}) == "h2");
+  office.server->set_cards(
+      R"({"cards":[{"id":"d1","label":"badge of Ada"},{"id":"d2","label":"twin"},{"id":"d3","label":"twin"},)"
+      R"({"id":"no/id","label":"odd"}]})");
   office.desk->set_state("d1", "issued");
+  CHECK(office.begin({{"card", "badge of Ada"}})["done"]["id"] == "d1");
+  CHECK(office.ask("issue-begin", {{"card", "twin"}}).error() ==
+        Error{Errc::conflict, "twin: several cards have this label; name one by its id"});
+  CHECK(office.ask("issue-begin", {{"card", "no such label"}}).error() ==
+        Error{Errc::not_found, "no such label: no such card is blank or half-issued in this organisation"});
   CHECK(office.begin({{"card", "d1"}})["done"]["id"] == "d1");
   office.desk->set_state("d2", "active");
   CHECK(office.ask("issue-begin", {{"card", "d2"}}).error() ==
