@@ -100,6 +100,7 @@ Response list_cards(const Application& app, Request& request) {
   if (!who) return authentication_problem(who.error());
   const auto cards = app.cards.visible_to(*who);
   if (!cards) return problem(cards.error());
+  const char* role = who->role == store::DeviceRole::registrar ? "registrar" : "user";
   auto list = Json::array();
   for (const auto& card : *cards) {
     const auto wanted = in_state(request, card.row);
@@ -109,7 +110,8 @@ Response list_cards(const Application& app, Request& request) {
                     {"label", card.row.label},
                     {"profile", card.row.profile},
                     {"state", state_name(card.row)},
-                    {"holder", card.holder_name}});
+                    {"holder", card.holder_name},
+                    {"opened_as", role}});
   }
   return json_response(200, {{"cards", std::move(list)}});
 }

@@ -16,6 +16,11 @@ bool named(const api::CardSummary& card, const std::string& id_or_label) {
 
 }  // namespace
 
+bool among_all(const api::CardSummary& card) {
+  if (card.state == "blank" || card.state == "issuing") return false;
+  return card.opened_as != "registrar" || (card.state != "issued" && card.holder.empty());
+}
+
 Agent::Agent(State::Device device, Readers readers)
     : Agent{std::move(device), std::move(readers), api::make_system_connector()} {}
 

@@ -13,6 +13,10 @@
 
 namespace cardea::agent {
 
+/// Whether "all" cards are meant to include this one. Blank and half-issued ones have a verb of their own; a
+/// registrar's workstation leaves those of holders, and those that wait for one, to the holders.
+bool among_all(const api::CardSummary& card);
+
 /// The daemon's cards: which are inserted, and the way to the server for each. Thread-safe.
 class Agent {
  public:

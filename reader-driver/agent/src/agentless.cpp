@@ -27,13 +27,14 @@ std::filesystem::path state_directory() {
   return named != nullptr && *named != '\0' ? std::filesystem::path{named} : default_state_directory();
 }
 
-/// All cards that the server lets this workstation open; asked again until it has answered.
+/// All cards that are meant for this workstation, as by `run --insert all`; asked again until it has
+/// answered.
 void insert_all(Agent& agent, std::promise<void> done) {
   for (std::chrono::seconds pause{1};; pause = std::min(pause * 2, kLongestPause)) {
     const auto cards = agent.cards();
     if (cards) {
       for (const auto& card : *cards)
-        (void)agent.insert(card.id);
+        if (among_all(card)) (void)agent.insert(card.id);
     }
     if (cards || cards.error().code != Errc::unavailable || agent.stopped_within(pause)) break;
   }

@@ -159,7 +159,7 @@ void insert_at_start(agent::Agent& daemon, const std::vector<std::string>& wante
     const auto cards = ask_patiently(daemon, "listing the cards", [&] { return daemon.cards(); });
     if (!cards) continue;
     for (const auto& card : *cards)
-      if (card.state != "blank" && card.state != "issuing") names.push_back(card.id);  // those have a verb
+      if (agent::among_all(card)) names.push_back(card.id);
   }
   for (const auto& name : names)
     (void)ask_patiently(daemon, "inserting " + name, [&] { return daemon.insert(name); });

@@ -54,6 +54,25 @@ TEST_CASE("agent: a name that fits no card, or several") {
   CHECK(bench.daemon->status().empty());
 }
 
+TEST_CASE("agent: all cards are a holder's own, and on a registrar's workstation those of nobody") {
+  const auto all = [](const char* state, const char* holder, const char* as) {
+    return agent::among_all({"c", "badge", "piv-nist", state, holder, as});
+  };
+  for (const auto* as : {"user", "registrar", ""}) {
+    CHECK_FALSE(all("blank", "", as));
+    CHECK_FALSE(all("issuing", "", as));
+    CHECK(all("active", "", as));
+  }
+  for (const auto* as : {"user", ""}) {
+    CHECK(all("active", "Ada Example", as));
+    CHECK(all("issued", "Ada Example", as));
+  }
+  CHECK_FALSE(all("active", "Ada Example", "registrar"));
+  CHECK_FALSE(all("blocked", "Ada Example", "registrar"));
+  CHECK_FALSE(all("issued", "Ada Example", "registrar"));
+  CHECK_FALSE(all("issued", "", "registrar"));
+}
+
 TEST_CASE("agent: a refused card is reported with the server's reason and forgotten") {
   const AgentBench bench;
   bench.server->next_opens({Mishap::forbidden});

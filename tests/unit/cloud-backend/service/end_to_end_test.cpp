@@ -245,6 +245,7 @@ TEST_CASE("end to end: a user's device opens the cards of its person, and no one
   CHECK(client.enrol(code["code"], "laptop").value().person == "Ann");
   REQUIRE(client.cards().value().size() == 1);
   CHECK(client.cards().value()[0].holder == "Ann");
+  CHECK(client.cards().value()[0].opened_as == "user");
   CHECK(client.open_session(hers["id"]));
   CHECK(client.open_session(nobodys["id"]).error().code == Errc::not_found);
   CHECK(client.open_session(foreign["id"]).error().code == Errc::not_found);
@@ -426,6 +427,7 @@ TEST_CASE("end to end: a registrar's workstation is given a blank card, and othe
   CHECK(server.ask("GET", "cards/" + card["id"].get<std::string>())["issuing"]["missing"].size() == 3);
   const auto public_list = asks(ra, "GET", "/v1/cards").value();
   CHECK(json::parse(public_list)["cards"][0]["state"] == "blank");
+  CHECK(json::parse(public_list)["cards"][0]["opened_as"] == "registrar");
   REQUIRE(asks(ra, "DELETE", below));
   CHECK(asks(ra, "DELETE", below).error().code == Errc::not_found);
   CHECK(server.raw("GET", "/metrics")

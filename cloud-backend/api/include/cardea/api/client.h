@@ -28,8 +28,9 @@ struct CardSummary {
   std::string id;
   std::string label;
   std::string profile;
-  std::string state;   ///< "active", "blocked"
-  std::string holder;  ///< display name; may be empty
+  std::string state;        ///< "active", "blocked"
+  std::string holder;       ///< display name; may be empty
+  std::string opened_as{};  ///< "user" (its holder), "registrar"; empty where the server does not say
 };
 
 /// An open card session.
