@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "card_note.h"
+#include "cardea/card/gp/channel_records.h"
 #include "cardea/card/ports/pin_vault.h"
 #include "cardea/card/ports/store.h"
 
@@ -15,13 +16,17 @@ namespace cardea::service {
 /// session's mutex, as the card is.
 class FirstWrite {
  public:
-  FirstWrite(World world, store::CardRow card, std::string actor)
-      : world_{world}, card_{std::move(card)}, actor_{std::move(actor)} {}
+  FirstWrite(World world, store::CardRow card, std::string device)
+      : world_{world}, card_{std::move(card)}, device_{std::move(device)} {}
 
   Result<void> before_write() {
     if (card_.issuance != store::Issuance::blank) return {};
-    CARDEA_CHECK(note_card(world_, card_, actor_, "card.issuing", true, "{}"));
-    CARDEA_CHECK(world_.database.begin_issuing(card_.id));
+    const auto actor = "device:" + device_;
+    CARDEA_CHECK(note_card(world_, card_, actor, "card.issuing", true, "{}"));
+    if (auto begun = world_.database.begin_issuing(card_.id, device_); !begun) {
+      CARDEA_CHECK(note_card(world_, card_, actor, "card.issuing", false, "{}"));
+      return begun;
+    }
     card_.issuance = store::Issuance::issuing;
     return {};
   }
@@ -29,10 +34,11 @@ class FirstWrite {
  private:
   World world_;
   store::CardRow card_;
-  std::string actor_;
+  std::string device_;
 };
 
-/// Objects, keys, the management key: all that a card keeps besides its PINs.
+/// Objects, keys, the management key: all that a card keeps besides its PINs. A channel that is opened into
+/// the card is no writing.
 class WatchedStore final : public card::Store {
  public:
   WatchedStore(std::unique_ptr<card::Store> inner, FirstWrite& first)
@@ -42,7 +48,7 @@ class WatchedStore final : public card::Store {
   Result<std::vector<std::uint32_t>> list(card::RecordSpace space) override { return inner_->list(space); }
   Result<void> commit_if(std::span<const card::Condition> conditions,
                          std::span<const card::Change> changes) override {
-    CARDEA_CHECK(first_.before_write());
+    if (!card::gp::counts_channels_only(changes)) CARDEA_CHECK(first_.before_write());
     return inner_->commit_if(conditions, changes);
   }
   Result<std::uint64_t> generation() override { return inner_->generation(); }

@@ -29,7 +29,7 @@ struct CardSessions::Session {
       : card_id{row.id},
         device{caller.device},
         organisation{row.organisation},
-        first_write{world, row, "device:" + caller.device},
+        first_write{world, row, caller.device},
         store{watched_store(world, row, first_write)},
         secret{world, secrets, row.organisation, row.id},
         copies{world, secrets, secret, row.organisation, row.id},

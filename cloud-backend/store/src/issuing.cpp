@@ -64,8 +64,20 @@ Result<void> SqliteDatabase::hand_out(const std::string& card, const std::option
   });
 }
 
-Result<void> SqliteDatabase::begin_issuing(const std::string& card) {
-  return write([&card](Connection& db) { return move(db, card, Issuance::blank, Issuance::issuing); });
+Result<void> SqliteDatabase::begin_issuing(const std::string& card, const std::string& device) {
+  return write([&](Connection& db) -> Result<void> {
+    CARDEA_CHECK(standing(db, card));
+    const auto changed =
+        db.run("UPDATE cards SET issuance = ? WHERE id = ? AND issuance = ? AND asked_by IS ?",
+               number(Issuance::issuing), card, number(Issuance::blank), device);
+    // Another session of the device may have been first; a card that was never blank was asked for by nobody.
+    if (changed == 0 && db.exists("SELECT 1 FROM cards WHERE id = ? AND asked_by IS NOT ? AND "
+                                  "(issuance = ? OR asked_by IS NOT NULL)",
+                                  card, device, number(Issuance::blank))) {
+      return fail(Errc::conflict, "the blank card was handed to another workstation");
+    }
+    return {};
+  });
 }
 
 Result<void> SqliteDatabase::take_into_use(const std::string& card) {

@@ -47,7 +47,7 @@ class SqliteDatabase final : public Database {
                                  const std::string& key) override;
   Result<void> hand_out(const std::string& card, const std::optional<BlankRequest>& was,
                         const BlankRequest& now, const std::string& label) override;
-  Result<void> begin_issuing(const std::string& card) override;
+  Result<void> begin_issuing(const std::string& card, const std::string& device) override;
   Result<void> finish_issuing(const std::string& card, const Person& person, bool new_person,
                               const std::vector<PersonIdentifier>& identifiers) override;
   Result<void> take_into_use(const std::string& card) override;

@@ -2,10 +2,14 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <array>
+
+#include "cardea/card/gp/channel_records.h"
 #include "cardea/card/stored_key.h"
 #include "cardea/service/directory.h"
 #include "cardea/test/block_cipher.h"
 #include "certificates.h"
+#include "first_write.h"
 #include "fixture.h"
 
 using namespace cardea;
@@ -210,6 +214,35 @@ TEST_CASE("issuing: the first write counts, and what only reads does not [A2]") 
   const auto key = f.blank("key");
   f.generate(key.id, "9A");
   CHECK(f.issuance(key.id) == Issuance::issuing);
+}
+
+TEST_CASE("issuing: a channel into the card that is opened is no write [A6]") {
+  Office f;
+  const auto row = f.blank("a");
+  service::FirstWrite first{f.world, row, "ra"};
+  service::WatchedStore store{f.database->card_store(row.id), first};
+  card::gp::StoredSequenceCounters counters{store};
+  REQUIRE(counters.advance(0x30, 0));
+  CHECK(f.must(counters.current(0x30)) == 1);
+  CHECK(f.issuance(row.id) == Issuance::blank);
+  const std::array changes{
+      card::Change{card::gp::StoredSequenceCounters::record(0x30), std::nullopt},
+      card::Change{{card::RecordSpace::object, 0x5FC102}, Bytes{1}},
+  };
+  REQUIRE(store.commit(changes));
+  CHECK(f.issuance(row.id) == Issuance::issuing);
+}
+
+TEST_CASE("issuing: what a workstation writes late to a card that another one has is refused [D1]") {
+  Office f;
+  const auto card = f.blank("a");
+  const auto session = f.must(f.sessions.open(f.caller("ra"), card.id));
+  // Handed out while the session stands, before it is ended.
+  f.must(f.database->hand_out(card.id, card.asked, {"ra2", "b", f.clock.now()}, "other"));
+  CHECK(f.ask(session, 1, kPin) == "6F00");
+  CHECK(f.issuance(card.id) == Issuance::blank);
+  CHECK(f.actions(card.id).back() == "card.issuing failed");
+  CHECK(f.must(f.database->pin_records(card.id)->status(card::PinRef::application)).factory_value);
 }
 
 TEST_CASE("issuing: before it is in use, a card is the registration authority's [D1]") {

@@ -43,7 +43,11 @@ TEST_CASE("blank cards: handed out to one of two who want it") {
   CHECK_FAILS(it.db->hand_out("b1", row.asked, {"third", "k9", at(9)}, ""), Errc::conflict,
               "the blank card was handed out meanwhile");
   CHECK(must(it.db->card_asked_for("org", "another", "k9")).id == "b1");
-  must(it.db->begin_issuing("b1"));
+  const auto late = "the blank card was handed to another workstation";
+  CHECK_FAILS(it.db->begin_issuing("b1", "device"), Errc::conflict, late);
+  CHECK(must(it.db->card("b1")).issuance == Issuance::blank);
+  must(it.db->begin_issuing("b1", "another"));
+  CHECK_FAILS(it.db->begin_issuing("b1", "device"), Errc::conflict, late);
   CHECK_FAILS(it.db->hand_out("b1", BlankRequest{"another", "k9", at(9)}, {"third", "k1", at(9)}, ""),
               Errc::conflict, "the blank card was handed out meanwhile");
 }
@@ -57,19 +61,19 @@ TEST_CASE("issuing: each step from the one before only") {
   CHECK_FAILS(it.db->person("org", "new"), Errc::not_found, "there is no person new in this organisation");
   must(it.db->take_into_use("b1"));  // is not issued: stays
   CHECK(issuance() == Issuance::blank);
-  must(it.db->begin_issuing("b1"));
-  must(it.db->begin_issuing("b1"));
+  must(it.db->begin_issuing("b1", "device"));
+  must(it.db->begin_issuing("b1", "device"));
   CHECK(issuance() == Issuance::issuing);
   must(it.db->finish_issuing("b1", somebody("new", "new@acme.example"), true, {{"upn", "new@corp"}}));
   CHECK(issuance() == Issuance::issued);
   CHECK(must(it.db->card("b1")).holder == "new");
-  must(it.db->begin_issuing("b1"));
+  must(it.db->begin_issuing("b1", "device"));
   CHECK(issuance() == Issuance::issued);
   must(it.db->take_into_use("b1"));
   CHECK(issuance() == Issuance::none);
-  must(it.db->begin_issuing("card"));  // was never blank
+  must(it.db->begin_issuing("card", "device"));  // was never blank
   CHECK(must(it.db->card("card")).issuance == Issuance::none);
-  CHECK_FAILS(it.db->begin_issuing("none"), Errc::not_found, "there is no card none");
+  CHECK_FAILS(it.db->begin_issuing("none", "device"), Errc::not_found, "there is no card none");
 }
 
 TEST_CASE("issuing: identifiers name one person on the whole server, and a refusal changes nothing") {
@@ -77,7 +81,7 @@ TEST_CASE("issuing: identifiers name one person on the whole server, and a refus
   must(it.db->add(Organisation{"org-b", "Blue", at(1)}));
   for (const auto& [id, serial] : {std::pair{"b1", 10U}, std::pair{"b2", 11U}}) {
     must(it.db->add(a_blank(id, serial, id)));
-    must(it.db->begin_issuing(id));
+    must(it.db->begin_issuing(id, "device"));
   }
   must(it.db->finish_issuing("b1", must(it.db->person("org", "ann")), false,
                              {{"uid", "1"}, {"upn", "ann@corp"}}));

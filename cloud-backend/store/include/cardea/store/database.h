@@ -77,8 +77,9 @@ class Database {
   /// is not its request any more.
   virtual Result<void> hand_out(const std::string& card, const std::optional<BlankRequest>& was,
                                 const BlankRequest& now, const std::string& label) = 0;
-  /// A blank card is blank no more; any other stays what it is.
-  virtual Result<void> begin_issuing(const std::string& card) = 0;
+  /// The device that a blank card was handed to has begun to write: it is blank no more. A card further on
+  /// stays what it is. Errors: `not_found`; `conflict` when it was handed to another device.
+  virtual Result<void> begin_issuing(const std::string& card, const std::string& device) = 0;
   /// A card that is being issued gets its holder and is issued, in one transaction. Where `new_person` says
   /// so, the person is added; the identifiers are theirs from then on. Errors: `conflict` when the card is
   /// not being issued, or somebody else has an identifier or the e-mail address.
