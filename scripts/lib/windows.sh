@@ -41,8 +41,9 @@ install_windows_packages() {
   windows_apt_install wine wine64 >>"$log" 2>&1 || die "Wine cannot be installed; apt's reasons are in build/deps/wine.log"
 }
 
+# Removes nothing: the machine's own packages matter more than Wine for 32 bits.
 windows_apt_install() {
-  windows_as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@" </dev/null
+  windows_as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-remove --no-install-recommends "$@" </dev/null
 }
 
 # Debian's sources of packages, unpacked into build/deps/src. With an apt configuration of its own: the machine's has no
