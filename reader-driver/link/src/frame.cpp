@@ -1,15 +1,12 @@
 #include "cardea/link/frame.h"
 
+#include <utility>
+
 #include "cardea/apdu/atr.h"
-#include "cardea/secret.h"
 
 namespace cardea::link {
 
 namespace {
-
-constexpr std::size_t kLengthSize = 4;
-/// The part of the head that the length counts.
-constexpr std::size_t kCountedHead = kHeadSize - kLengthSize;
 
 bool known(std::uint8_t type) {
   switch (static_cast<FrameType>(type)) {
@@ -30,19 +27,7 @@ bool known(std::uint8_t type) {
 
 std::array<std::uint8_t, kHeadSize> encode_head(FrameType type, std::size_t payload_size,
                                                 std::uint32_t number) {
-  const auto length = static_cast<std::uint32_t>(kCountedHead + payload_size);
-  const auto octet = [](std::uint32_t value, unsigned shift) {
-    return static_cast<std::uint8_t>(value >> shift);
-  };
-  return {octet(length, 24),
-          octet(length, 16),
-          octet(length, 8),
-          octet(length, 0),
-          static_cast<std::uint8_t>(type),
-          octet(number, 24),
-          octet(number, 16),
-          octet(number, 8),
-          octet(number, 0)};
+  return framing::encode_head(static_cast<std::uint8_t>(type), payload_size, number);
 }
 
 Bytes encode(FrameType type, BytesView payload, std::uint32_t number) {
@@ -50,20 +35,9 @@ Bytes encode(FrameType type, BytesView payload, std::uint32_t number) {
 }
 
 Result<std::optional<Frame>> take_frame(Bytes& buffer) {
-  const BytesView view{buffer};
-  if (view.size() < kLengthSize) return std::nullopt;
-  const auto length = read_be(view.first(kLengthSize));
-  if (length < kCountedHead || length > kCountedHead + kMaxPayload)
-    return fail(Errc::invalid, "a frame of impossible length");
-  if (view.size() > kLengthSize && !known(view[kLengthSize]))
-    return fail(Errc::invalid, "a frame of unknown type");
-  const auto whole = kLengthSize + static_cast<std::size_t>(length);
-  if (view.size() < whole) return std::nullopt;
-  Frame out{static_cast<FrameType>(view[kLengthSize]), to_bytes(view.subspan(kHeadSize, whole - kHeadSize)),
-            static_cast<std::uint32_t>(read_be(view.subspan(kLengthSize + 1, 4)))};
-  wipe(std::span{buffer}.first(whole));  // a PIN may be in it
-  buffer.erase(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(whole));
-  return out;
+  CARDEA_TRY(auto taken, framing::take_frame(buffer, {kMaxPayload, known}));
+  if (!taken) return std::nullopt;
+  return Frame{static_cast<FrameType>(taken->type), std::move(taken->payload), taken->number};
 }
 
 Bytes encode(const Hello& hello) {

@@ -28,6 +28,20 @@ void set_version(const std::filesystem::path& file, int version) {
   raw.exec("PRAGMA user_version = " + std::to_string(version));
 }
 
+/// A database as that version left it, with one card, number 1.
+SQLite::Database of_version(const std::filesystem::path& file, int version) {
+  SQLite::Database raw{file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  for (const auto& migration : migrations())
+    if (migration.version <= version) raw.exec(migration.sql);
+  raw.exec("PRAGMA application_id = " + std::to_string(kApplicationId) +
+           "; PRAGMA user_version = " + std::to_string(version));
+  raw.exec("INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Acme', 5)");
+  raw.exec(
+      "INSERT INTO cards (number, id, organisation, profile, label, serial, state, created_at) "
+      "VALUES (1, 'card', 'org', 'piv-nist', '', 1, 1, 5)");
+  return raw;
+}
+
 }  // namespace
 
 TEST_CASE("a new database is the owner's alone and says whose it is and how new") {
@@ -79,17 +93,8 @@ TEST_CASE("a database of the first version is brought up to date and keeps what 
 TEST_CASE("PINs from before proofs could come late keep their counters, and wait for none") {
   TempDir directory;
   const auto file = directory / "cardea.db";
-  constexpr int kBefore = 7;
   {
-    SQLite::Database raw{file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-    for (const auto& migration : migrations())
-      if (migration.version <= kBefore) raw.exec(migration.sql);
-    raw.exec("PRAGMA application_id = " + std::to_string(kApplicationId) +
-             "; PRAGMA user_version = " + std::to_string(kBefore));
-    raw.exec("INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Acme', 5)");
-    raw.exec(
-        "INSERT INTO cards (number, id, organisation, profile, label, serial, state, created_at) "
-        "VALUES (1, 'card', 'org', 'piv-nist', '', 1, 1, 5)");
+    auto raw = of_version(file, 7);
     raw.exec(
         "INSERT INTO pins (card, ref, nonce, ksf, record, tries_max, spent, factory, version) "
         "VALUES (1, 128, zeroblob(16), zeroblob(9), zeroblob(192), 3, 1, 0, 4)");
@@ -105,18 +110,7 @@ TEST_CASE("PINs from before proofs could come late keep their counters, and wait
 TEST_CASE("cards from before there was issuing are in use, and nobody asked for them") {
   TempDir directory;
   const auto file = directory / "cardea.db";
-  constexpr int kBefore = 10;
-  {
-    SQLite::Database raw{file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-    for (const auto& migration : migrations())
-      if (migration.version <= kBefore) raw.exec(migration.sql);
-    raw.exec("PRAGMA application_id = " + std::to_string(kApplicationId) +
-             "; PRAGMA user_version = " + std::to_string(kBefore));
-    raw.exec("INSERT INTO organisations (id, name, created_at) VALUES ('org', 'Acme', 5)");
-    raw.exec(
-        "INSERT INTO cards (number, id, organisation, profile, label, serial, state, created_at) "
-        "VALUES (1, 'card', 'org', 'piv-nist', '', 1, 1, 5)");
-  }
+  { const auto raw = of_version(file, 10); }
   const auto db = open(file);
   CHECK(must(db->card("card")).issuance == Issuance::none);
   CHECK_FALSE(must(db->card("card")).asked);

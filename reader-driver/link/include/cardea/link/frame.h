@@ -7,6 +7,7 @@
 
 #include "cardea/apdu/command.h"
 #include "cardea/bytes.h"
+#include "cardea/framing/frame.h"
 #include "cardea/result.h"
 
 namespace cardea::link {
@@ -41,7 +42,7 @@ struct Frame {
 };
 
 /// Octets before the payload.
-inline constexpr std::size_t kHeadSize = 9;
+inline constexpr std::size_t kHeadSize = framing::kHeadSize;
 
 /// Wire form: length 4 (of all that follows) | type 1 | number 4 | payload, big-endian.
 Bytes encode(FrameType type, BytesView payload, std::uint32_t number = 0);

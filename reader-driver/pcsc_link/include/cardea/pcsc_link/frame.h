@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cardea/bytes.h"
+#include "cardea/framing/frame.h"
 #include "cardea/result.h"
 
 namespace cardea::pcsc_link {
@@ -46,7 +47,7 @@ struct Frame {
 };
 
 /// Octets before the payload.
-inline constexpr std::size_t kHeadSize = 9;
+inline constexpr std::size_t kHeadSize = framing::kHeadSize;
 
 /// Wire form: length 4 (of all that follows) | type 1 | number 4 | payload, big-endian.
 Bytes encode(const Frame& frame);
