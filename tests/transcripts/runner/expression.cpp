@@ -176,12 +176,10 @@ std::string Pattern::describe() const {
 }
 
 bool status_matches(std::string_view wanted, const std::string& got) {
-  const auto choices = split(wanted, '|');
-  return std::any_of(choices.begin(), choices.end(), [&](const std::string& choice) {
-    return choice.size() == 4 && std::equal(choice.begin(), choice.end(), got.begin(), [](char w, char g) {
-             return w == '?' || std::toupper(static_cast<unsigned char>(w)) == g;
-           });
-  });
+  return wanted.size() == got.size() &&
+         std::equal(wanted.begin(), wanted.end(), got.begin(), [](char w, char g) {
+           return w == '?' || std::toupper(static_cast<unsigned char>(w)) == g;
+         });
 }
 
 }  // namespace cardea::transcript

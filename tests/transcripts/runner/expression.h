@@ -45,7 +45,8 @@ class Pattern {
   std::vector<Part> parts_;
 };
 
-/// Whether a status word (four digits) is among `9000`, `63C?`, `6A82|6A86`.
+/// Whether a status word (four digits) is `9000` or, where a digit is open, `61??`. There are no
+/// alternatives: a card has one word.
 bool status_matches(std::string_view wanted, const std::string& got);
 
 }  // namespace cardea::transcript

@@ -1,5 +1,6 @@
 #include "player.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -49,6 +50,7 @@ Player::Player(std::string profile, std::string folder)
 
 void Player::play(std::string_view text) {
   int number = 0;
+  profiles_ = profiles_of(text);
   try {
     for (const auto& line : read_script(text)) {
       number = line.number;
@@ -75,6 +77,7 @@ void Player::include(const std::string& name) {
 
 void Player::run(const Line& line) {
   if (trace_ != nullptr) trace_(line.word + " " + line.rest);
+  if (line.word == "on") return on(line);
   if (line.word == "<") return answer(line.rest);
   if (line.word == "effect") return effect(line.rest);
   if (!answered_) throw Mismatch{"the command before has no answer in the transcript"};
@@ -105,6 +108,17 @@ void Player::run(const Line& line) {
   }
   if (line.word == "include") return include(line.rest);
   throw Mismatch{"unknown directive " + line.word};
+}
+
+/// `on PROFILE LINE`: that line, where the profiles differ.
+void Player::on(const Line& line) {
+  const auto lines = read_script(line.rest);
+  const auto inner = lines.empty() ? std::vector<Line>{} : read_script(lines.front().rest);
+  if (inner.empty()) throw Mismatch{"on PROFILE LINE"};
+  const auto& name = lines.front().word;
+  if (std::find(profiles_.begin(), profiles_.end(), name) == profiles_.end())
+    throw Mismatch{"the transcript is not played for " + name};
+  if (name == profile_) run(inner.front());
 }
 
 test::TestCard& Player::card() {

@@ -41,6 +41,7 @@ class Player {
 
  private:
   void run(const Line& line);
+  void on(const Line& line);
   void include(const std::string& name);
   void command(const std::string& rest);
   void secured_command(const std::string& rest);
@@ -58,6 +59,7 @@ class Player {
   test::TestCard& card();
 
   std::string profile_;
+  std::vector<std::string> profiles_;  // all that the transcript is played for
   std::string folder_;
   std::map<std::size_t, std::unique_ptr<test::TestCard>> sessions_;
   std::size_t current_ = 1;

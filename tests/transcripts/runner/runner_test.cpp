@@ -36,8 +36,20 @@ TEST_CASE("runner: a wrong status word and wrong data, with the line and the ste
   CHECK(outcome("> 00FD0000\n< 9000\n") == "line 2, step 1: got data 050403, want no data");
   CHECK(outcome("> 00FD0000\n< 0504 9000\n") == "line 2, step 1: got data 050403, want 0504");
   CHECK(outcome("> 00FD0000\n< 05040303 * 9000\n") == "line 2, step 1: got data 050403, want 05040303 *");
-  CHECK(outcome("> 00200080\n< 6A82|6A86\n") ==
-        "line 2, step 1: got 63C3 wrong, 3 tries left, want 6A82|6A86");
+  CHECK(outcome("> 00200080\n< 6A82|63C3\n") ==
+        "line 2, step 1: got 63C3 wrong, 3 tries left, want 6A82|63C3");
+}
+
+TEST_CASE("runner: where profiles differ, each has its own line") {
+  const std::string both = "profile piv-nist piv-yubikey5\n> 00FD0000\n";
+  CHECK(outcome(both + "on piv-nist < 6D00\non piv-yubikey5 < 050403 9000\n") == "as written");
+  CHECK(outcome(both + "on piv-nist < 9000\non piv-yubikey5 < 6D00\n") ==
+        "line 4, step 1: got 9000 ok, want 6D00 instruction code not supported");
+  CHECK(outcome(both + "on piv-nist < 6D00\n") ==
+        "line 3, step 1: the last command has no answer in the transcript");
+  CHECK(outcome(both + "on piv-mine < 6D00\n") ==
+        "line 3, step 1: the transcript is not played for piv-mine");
+  CHECK(outcome(both + "on piv-nist\n") == "line 3, step 1: on PROFILE LINE");
 }
 
 TEST_CASE("runner: missing and left-over steps") {
