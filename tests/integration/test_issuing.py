@@ -126,7 +126,11 @@ def test_the_holders_device_takes_the_card_into_use(stack, cms, tmp_path, enroll
 
 
 def enrol_user(stack, state, user):
-    code = stack.cli("device", "code", "--org", stack.organisation, "--user", user)["code"]
+    enrol(stack, state, "--org", stack.organisation, "--user", user)
+
+
+def enrol(stack, state, *whom):
+    code = stack.cli("device", "code", *whom)["code"]
     subprocess.run([stack.bin / "cardea-agent", "--state-dir", state, "enrol", "--server", f"https://127.0.0.1:{stack.port}", "--ca",
                     stack.data / "tls" / "ca.pem", "--code-file", "-"], input=code + "\n", text=True, check=True, capture_output=True,
                    timeout=60)
@@ -242,6 +246,32 @@ def test_certificates_of_two_people(stack, tmp_path):
         self_sign(tmp_path, "9c", "CN=Jane Example,UID=555000000066", pin=PIN)
         stack.agent_cli("issue", "next")
         assert issue.wait_for("issued")["holder"] == "Jane Example"
+
+
+def test_two_organisations_issue_to_one_name(stack, cms, tmp_path):
+    """[D1] [D3] The same certificates at two organisations of one server: each has its own person, and hears nothing of the other's."""
+    elsewhere = "Another Trust"
+    stack.cli("org", "create", elsewhere)
+    theirs = tmp_path / "theirs"
+    enrol(stack, theirs, "--org", elsewhere, "--role", "registrar")
+    agent = stack.run_agent(theirs)
+    holders = {}
+    try:
+        # The other organisation is first, so that what it has could be in the way.
+        for organisation, state in ((elsewhere, theirs), (stack.organisation, stack.agent_state)):
+            with Issue(stack, "--profile", "piv-yubikey5", "--auto", "--idle", "1", state=state) as issue:
+                card = issue.presented()["card"]
+                assert cms("CN=Lin Example,UID=555000000090,O=Example Trust", "lin")["result"] == "issued"
+                assert issue.wait_for("issued")["holder"] == "Lin Example"
+                assert issue.end() == (0, "")
+            (tmp_path / "lin.json").unlink()  # of the management system: the next organisation has one of its own
+            holders[organisation] = stack.cli("card", "show", card)["holder"]
+    finally:
+        agent.stop()
+    assert holders[elsewhere] != holders[stack.organisation]
+    for organisation, holder in holders.items():
+        people = [one["id"] for one in stack.cli("user", "list", "--org", organisation) if one["name"] == "Lin Example"]
+        assert people == [holder]
 
 
 def test_only_a_registrar_issues(stack, tmp_path):

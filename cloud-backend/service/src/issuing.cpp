@@ -158,13 +158,11 @@ Result<Issuing::Match> Issuing::match(const store::CardRow& row, const HolderNam
     CARDEA_TRY(found, world_.database.person(row.organisation, *row.holder));
   }
   for (const auto& identifier : names.identifiers) {
-    CARDEA_TRY(const auto people, world_.database.people_known_as(identifier));
+    CARDEA_TRY(const auto people, world_.database.people_known_as(row.organisation, identifier));
     for (const auto& person : people) {
-      const auto what = "the " + identifier.kind + " " + identifier.value + " in the certificates ";
-      if (person.organisation != row.organisation)
-        return fail(Errc::conflict, what + "belongs to a person of another organisation");
       if (found && found->id != person.id) {
-        return fail(Errc::conflict, what + "is that of " + person.name + " (" + person.id +
+        return fail(Errc::conflict, "the " + identifier.kind + " " + identifier.value +
+                                        " in the certificates is that of " + person.name + " (" + person.id +
                                         "), and the card's holder is " + found->name + " (" + found->id +
                                         ")");
       }

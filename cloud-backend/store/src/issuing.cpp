@@ -31,18 +31,17 @@ Result<void> move(Connection& db, const std::string& card, Issuance from, Issuan
 
 Result<void> keep(Connection& db, const Person& person, const PersonIdentifier& identifier) {
   // An update that changes nothing: the log of changes sees whether the row is the server's.
-  if (db.run("UPDATE person_identifiers SET person = person WHERE kind = ? AND value = ? AND organisation = "
-             "? AND "
-             "person = ?",
-             identifier.kind, identifier.value, person.organisation, person.id) > 0) {
+  if (db.run("UPDATE person_identifiers SET person = person WHERE organisation = ? AND kind = ? AND "
+             "value = ? AND person = ?",
+             person.organisation, identifier.kind, identifier.value, person.id) > 0) {
     return {};
   }
-  if (db.exists("SELECT 1 FROM person_identifiers WHERE kind = ? AND value = ?", identifier.kind,
-                identifier.value)) {
+  if (db.exists("SELECT 1 FROM person_identifiers WHERE organisation = ? AND kind = ? AND value = ?",
+                person.organisation, identifier.kind, identifier.value)) {
     return fail(Errc::conflict, "somebody else has the " + identifier.kind + " " + identifier.value);
   }
-  db.run("INSERT INTO person_identifiers (kind, value, organisation, person) VALUES (?, ?, ?, ?)",
-         identifier.kind, identifier.value, person.organisation, person.id);
+  db.run("INSERT INTO person_identifiers (organisation, kind, value, person) VALUES (?, ?, ?, ?)",
+         person.organisation, identifier.kind, identifier.value, person.id);
   return {};
 }
 
@@ -105,16 +104,16 @@ Result<void> SqliteDatabase::finish_issuing(const std::string& card, const Perso
   });
 }
 
-Result<std::vector<Person>> SqliteDatabase::people_known_as(const PersonIdentifier& identifier) {
-  return read([&identifier](Connection& db) -> Result<std::vector<Person>> {
+Result<std::vector<Person>> SqliteDatabase::people_known_as(const std::string& organisation,
+                                                            const PersonIdentifier& identifier) {
+  return read([&](Connection& db) -> Result<std::vector<Person>> {
     std::vector<Person> people;
     auto rows = db.query(
-        "SELECT id, organisation, name, email, created_at FROM people WHERE (organisation, id) IN "
-        "(SELECT organisation, person FROM person_identifiers WHERE kind = ?1 AND value = ?2) "
-        "UNION SELECT id, organisation, name, email, created_at FROM people WHERE ?1 = 'email' AND email = "
-        "?2 "
-        "AND email <> ''",
-        identifier.kind, identifier.value);
+        "SELECT id, organisation, name, email, created_at FROM people WHERE organisation = ?1 AND id IN "
+        "(SELECT person FROM person_identifiers WHERE organisation = ?1 AND kind = ?2 AND value = ?3) "
+        "UNION SELECT id, organisation, name, email, created_at FROM people WHERE organisation = ?1 AND "
+        "?2 = 'email' AND email = ?3 AND email <> ''",
+        organisation, identifier.kind, identifier.value);
     while (rows.step())
       people.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.time(4)});
     return people;

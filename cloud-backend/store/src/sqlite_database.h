@@ -51,7 +51,8 @@ class SqliteDatabase final : public Database {
   Result<void> finish_issuing(const std::string& card, const Person& person, bool new_person,
                               const std::vector<PersonIdentifier>& identifiers) override;
   Result<void> take_into_use(const std::string& card) override;
-  Result<std::vector<Person>> people_known_as(const PersonIdentifier& identifier) override;
+  Result<std::vector<Person>> people_known_as(const std::string& organisation,
+                                              const PersonIdentifier& identifier) override;
 
   Result<void> set_secret(const std::string& card, const Bytes& public_key,
                           const std::vector<SecretCopy>& copies) override;

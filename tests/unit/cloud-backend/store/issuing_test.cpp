@@ -76,7 +76,7 @@ TEST_CASE("issuing: each step from the one before only") {
   CHECK_FAILS(it.db->begin_issuing("none", "device"), Errc::not_found, "there is no card none");
 }
 
-TEST_CASE("issuing: identifiers name one person on the whole server, and a refusal changes nothing") {
+TEST_CASE("issuing: identifiers name one person of the organisation, and a refusal changes nothing") {
   Furnished it;
   must(it.db->add(Organisation{"org-b", "Blue", at(1)}));
   for (const auto& [id, serial] : {std::pair{"b1", 10U}, std::pair{"b2", 11U}}) {
@@ -88,7 +88,7 @@ TEST_CASE("issuing: identifiers name one person on the whole server, and a refus
   CHECK_FAILS(it.db->finish_issuing("b2", somebody("bea"), true, {{"upn", "bea@corp"}, {"uid", "1"}}),
               Errc::conflict, "somebody else has the uid 1");
   CHECK_FAILS(it.db->person("org", "bea"), Errc::not_found, "there is no person bea in this organisation");
-  CHECK(must(it.db->people_known_as({"upn", "bea@corp"})).empty());
+  CHECK(must(it.db->people_known_as("org", {"upn", "bea@corp"})).empty());
   CHECK(must(it.db->card("b2")).issuance == Issuance::issuing);
   CHECK_FAILS(it.db->finish_issuing("b2", somebody("bea", "ann@acme.example"), true, {}), Errc::conflict,
               "a person with the e-mail address ann@acme.example exists already");
@@ -97,11 +97,43 @@ TEST_CASE("issuing: identifiers name one person on the whole server, and a refus
   // Her own identifiers again are no conflict.
   must(it.db->finish_issuing("b2", must(it.db->person("org", "ann")), false,
                              {{"uid", "1"}, {"email", "a@new.example"}}));
-  CHECK(must(it.db->people_known_as({"uid", "1"})).front().id == "ann");
-  CHECK(must(it.db->people_known_as({"email", "a@new.example"})).front().id == "ann");
-  CHECK(must(it.db->people_known_as({"email", "ANN@acme.example"})).front().id == "ann");
-  CHECK(must(it.db->people_known_as({"uid", "ann@acme.example"})).empty());
-  CHECK(must(it.db->people_known_as({"email", ""})).empty());
+  CHECK(must(it.db->people_known_as("org", {"uid", "1"})).front().id == "ann");
+  CHECK(must(it.db->people_known_as("org", {"email", "a@new.example"})).front().id == "ann");
+  CHECK(must(it.db->people_known_as("org", {"email", "ANN@acme.example"})).front().id == "ann");
+  CHECK(must(it.db->people_known_as("org", {"uid", "ann@acme.example"})).empty());
+  CHECK(must(it.db->people_known_as("org", {"email", ""})).empty());
+}
+
+TEST_CASE("issuing: each organisation has names of its own, and no look into another's") {
+  Furnished it;
+  must(it.db->add(Organisation{"org-b", "Blue", at(1)}));
+  must(it.db->add(a_blank("b1", 10, "k1")));
+  auto theirs = a_blank("b2", 11, "k1");
+  theirs.organisation = "org-b";
+  must(it.db->add(theirs));
+  const PersonIdentifier names[] = {{"uid", "1"}, {"upn", "ann@corp"}, {"email", "ann@acme.example"}};
+  const auto finish = [&](const char* card, const Person& person, bool is_new) {
+    must(it.db->begin_issuing(card, "device"));
+    must(it.db->finish_issuing(card, person, is_new, {std::begin(names), std::end(names)}));
+  };
+  // Ann is known by her e-mail address in one of them, as its directory has it.
+  CHECK(must(it.db->people_known_as("org-b", names[2])).empty());
+  finish("b2", Person{"ann-b", "org-b", "Ann", "ann@acme.example", at(3)}, true);
+  CHECK(must(it.db->people_known_as("org", names[0])).empty());
+  CHECK(must(it.db->people_known_as("org", names[1])).empty());
+  finish("b1", must(it.db->person("org", "ann")), false);
+  it.reopen();
+  for (const auto& name : names) {
+    const auto ours = must(it.db->people_known_as("org", name));
+    REQUIRE(ours.size() == 1);
+    CHECK(ours[0].id == "ann");
+    const auto others = must(it.db->people_known_as("org-b", name));
+    REQUIRE(others.size() == 1);
+    CHECK(others[0].id == "ann-b");
+    CHECK(must(it.db->people_known_as("none", name)).empty());
+  }
+  CHECK(must(it.db->card("b1")).holder == "ann");
+  CHECK(must(it.db->card("b2")).holder == "ann-b");
 }
 
 }  // namespace cardea::store::test

@@ -1,12 +1,15 @@
 #include <SQLiteCpp/Database.h>
+#include <sodium.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "fixture.h"
 #include "migrations.h"
+#include "table_rows.h"
 
 namespace cardea::store::test {
 
@@ -40,6 +43,53 @@ SQLite::Database of_version(const std::filesystem::path& file, int version) {
       "INSERT INTO cards (number, id, organisation, profile, label, serial, state, created_at) "
       "VALUES (1, 'card', 'org', 'piv-nist', '', 1, 1, 5)");
   return raw;
+}
+
+SecretBytes log_key() {
+  return SecretBytes{BytesView{Bytes(32, 0x5A)}};
+}
+
+/// The log of changes as the server of that version left it: a leaf for each row
+/// (cloud-backend/audit/README.md).
+void write_log(const std::filesystem::path& file) {
+  Connection db{file, Access::write};
+  const auto key = log_key();
+  audit::Hash last{};
+  std::int64_t number = 0;
+  Bytes scratch;
+  for (const auto& table : logged_tables(db)) {
+    auto rows = db.query(table.all.c_str());
+    while (rows.step()) {
+      const auto row = logged_at(table, rows, scratch);
+      const bool of_card = row.group == group_of_card(1);
+      Bytes message = to_bytes(as_bytes("cardea-change/1"));
+      append_be64(message, static_cast<std::uint64_t>(number));
+      append(message, last);
+      append(message, row.hash);
+      message.push_back(of_card ? 1 : 0);
+      if (of_card) append_be64(message, 1);
+      append(message, as_bytes(row.key));
+      crypto_auth_hmacsha256(last.data(), message.data(), message.size(), key.expose().data());
+      db.run("INSERT INTO change_log (number, row_key, card, hash, tag) VALUES (?, ?, ?, ?, ?)", number++,
+             BytesView{as_bytes(row.key)}, of_card ? std::optional{std::int64_t{1}} : std::nullopt,
+             BytesView{row.hash}, BytesView{last});
+    }
+  }
+}
+
+/// Two organisations with a person and an identifier each, from when identifiers were unique on the server.
+void make_version_11(const std::filesystem::path& file) {
+  {
+    auto raw = of_version(file, 11);
+    raw.exec("INSERT INTO organisations (id, name, created_at) VALUES ('org-b', 'Blue', 5)");
+    raw.exec(
+        "INSERT INTO people (id, organisation, name, email, created_at) VALUES "
+        "('ann', 'org', 'Ann', '', 5), ('bea', 'org-b', 'Bea', '', 5)");
+    raw.exec(
+        "INSERT INTO person_identifiers (kind, value, organisation, person) VALUES "
+        "('uid', '1', 'org', 'ann'), ('upn', 'ann@corp', 'org', 'ann'), ('uid', '2', 'org-b', 'bea')");
+  }
+  write_log(file);
 }
 
 }  // namespace
@@ -115,6 +165,48 @@ TEST_CASE("cards from before there was issuing are in use, and nobody asked for 
   CHECK(must(db->card("card")).issuance == Issuance::none);
   CHECK_FALSE(must(db->card("card")).asked);
   CHECK(must(db->cards_in("org", Issuance::blank)).empty());
+}
+
+TEST_CASE(
+    "[B8] identifiers that were unique on the server are each their organisation's, and still the server's") {
+  TempDir directory;
+  const auto file = directory / "cardea.db";
+  make_version_11(file);
+  for (int start = 0; start < 2; ++start) {
+    const auto db = open(file);
+    const auto findings = must(db->changes().protect(log_key()));
+    CHECK_FALSE(findings.begun);
+    CHECK(findings.broken.empty());
+    CHECK(findings.problems == std::vector<std::string>{});
+    CHECK(must(db->changes().verify()).problems == std::vector<std::string>{});
+    const auto known = [&db](const char* organisation, const PersonIdentifier& identifier) {
+      std::string ids;
+      for (const auto& person : must(db->people_known_as(organisation, identifier)))
+        ids += person.id;
+      return ids;
+    };
+    CHECK(known("org", {"uid", "1"}) == "ann");
+    CHECK(known("org", {"upn", "ann@corp"}) == "ann");
+    CHECK(known("org-b", {"uid", "2"}) == "bea");
+    CHECK(known("org-b", {"uid", "1"}).empty());
+    CHECK(known("org", {"uid", "2"}).empty());
+  }
+}
+
+TEST_CASE("[B8] an identifier that somebody else changed is not made right by a newer server") {
+  TempDir directory;
+  const auto file = directory / "cardea.db";
+  make_version_11(file);
+  {
+    SQLite::Database raw{file.string(), SQLite::OPEN_READWRITE};
+    raw.exec("UPDATE person_identifiers SET organisation = 'org-b', person = 'bea' WHERE value = '1'");
+  }
+  const auto db = open(file);
+  const auto problems = must(db->changes().protect(log_key())).problems;
+  CHECK(std::ranges::any_of(problems, [](const std::string& problem) {
+    return problem.starts_with("table person_identifiers, row ") &&
+           problem.find("value=1") != std::string::npos;
+  }));
 }
 
 TEST_CASE("a newer database is refused and left alone") {

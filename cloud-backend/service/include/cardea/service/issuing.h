@@ -73,9 +73,9 @@ class Issuing {
   Result<IssuingView> look(const std::string& card);
 
   /// The card is issued if nothing is missing (else the view says what), and gets its holder: whom the
-  /// certificates' identifiers name, or a new person. Once it is issued, asking again changes nothing.
-  /// Errors: `not_found`; `denied`, also for a blocked card; `conflict` with a sentence when the identifiers
-  /// are those of several people or of another organisation's, or the card is not one that is being issued;
+  /// certificates' identifiers name in the card's organisation, or a new person. Once it is issued, asking
+  /// again changes nothing. Errors: `not_found`; `denied`, also for a blocked card; `conflict` with a
+  /// sentence when the identifiers are those of several people, or the card is not one that is being issued;
   /// `corrupt`.
   Result<IssuingView> finish(const Caller& caller, const std::string& card);
   Result<IssuingView> finish(const std::string& card, const std::string& actor);

@@ -82,13 +82,15 @@ class Database {
   virtual Result<void> begin_issuing(const std::string& card, const std::string& device) = 0;
   /// A card that is being issued gets its holder and is issued, in one transaction. Where `new_person` says
   /// so, the person is added; the identifiers are theirs from then on. Errors: `conflict` when the card is
-  /// not being issued, or somebody else has an identifier or the e-mail address.
+  /// not being issued, or somebody else of the organisation has an identifier or the e-mail
+  /// address.
   virtual Result<void> finish_issuing(const std::string& card, const Person& person, bool new_person,
                                       const std::vector<PersonIdentifier>& identifiers) = 0;
   /// An issued card is in use from now on; any other stays what it is.
   virtual Result<void> take_into_use(const std::string& card) = 0;
-  /// Everybody, in whichever organisation, whom this names: by identifier, and by e-mail address too.
-  virtual Result<std::vector<Person>> people_known_as(const PersonIdentifier& identifier) = 0;
+  /// Everybody of the organisation whom this names: by identifier, and by e-mail address too.
+  virtual Result<std::vector<Person>> people_known_as(const std::string& organisation,
+                                                      const PersonIdentifier& identifier) = 0;
 
   /// The card has this secret from now on, and these holders of copies; those of an earlier one are gone.
   virtual Result<void> set_secret(const std::string& card, const Bytes& public_key,

@@ -47,7 +47,7 @@ struct BlankRequest {
   friend bool operator==(const BlankRequest&, const BlankRequest&) = default;
 };
 
-/// What certificates call a person: "email", "uid", "upn". Unique on the whole server.
+/// What certificates call a person: "email", "uid", "upn". Unique in the organisation.
 struct PersonIdentifier {
   std::string kind;
   std::string value;
