@@ -159,7 +159,7 @@ class Stack:
         context = ssl.create_default_context(cafile=str(self.data / "tls" / "ca.pem"))
         return urllib.request.urlopen(f"https://127.0.0.1:{self.port}{path}", context=context, timeout=10)
 
-    def start_pcscd(self, slots=1):
+    def start_pcscd(self, slots=1, options=()):
         configuration = self.directory / "reader.conf.d"
         configuration.mkdir(exist_ok=True)
         (configuration / "cardea").write_text(
@@ -171,7 +171,7 @@ class Stack:
         for leftover in ("/run/pcscd/pcscd.comm", "/run/pcscd/pcscd.pid"):
             Path(leftover).unlink(missing_ok=True)
         Path("/run/pcscd").mkdir(exist_ok=True)
-        self.pcscd = Child("pcscd", ["pcscd", "--foreground", "--config", configuration],
+        self.pcscd = Child("pcscd", ["pcscd", "--foreground", "--config", configuration, *options],
                            self.directory / "pcscd.log").start()
         wait_until(lambda: Path("/run/pcscd/pcscd.comm").exists() and self.ifd_socket.exists(), 20,
                    "pcscd and the driver are up")
