@@ -42,9 +42,9 @@ constexpr const char* kBatchFooter =
     "The next-card command is run by the shell when another card is wanted. CARDEA_REASON says why: first "
     "(the\n"
     "reader is empty), issued, refused, failed (the card in the reader is to be replaced), lost (the card\n"
-    "CARDEA_GUID was taken away half issued and is wanted back). Exit code 0: a card is coming; any other "
-    "ends\n"
-    "the batch with exit code 3.";
+    "CARDEA_GUID was taken away half issued and is wanted back). Exit code 0: a card is coming; 75: "
+    "call\n"
+    "again (until --wait is over); any other ends the batch with exit code 3.";
 
 /// Everything that is known before the first card is looked for.
 struct Prepared {

@@ -1,5 +1,8 @@
 #include "reader_source.h"
 
+#include <poll.h>
+#include <sysexits.h>
+
 #include <algorithm>
 
 #include "cardea/cms/ca/process.h"
@@ -40,18 +43,34 @@ std::string word(Why why) {
 
 }  // namespace
 
-Result<void> ReaderSource::ask(const batch::Wanted& wanted) const {
+Result<bool> ReaderSource::ask(const batch::Wanted& wanted) const {
   ca::Process process;
   process.name = "the next-card command";
   process.arguments = ca::shell(refill_.command);
   process.environment = {"CARDEA_REASON=" + word(wanted.why), "CARDEA_GUID=" + wanted.guid};
   process.deadline = refill_.deadline;
   CARDEA_TRY(const auto ended, ca::run_process(process));
-  if (ended.status != 0) {
+  if (ended.status != 0 && ended.status != EX_TEMPFAIL) {
     return fail(Errc::denied, "the next-card command ended with exit code " + std::to_string(ended.status) +
                                   ": no further card");
   }
-  return {};
+  return ended.status == 0;
+}
+
+Result<void> ReaderSource::ask_until_it_comes(const batch::Wanted& wanted) const {
+  constexpr int kPauseMilliseconds = 500;
+  const auto until = std::chrono::steady_clock::now() + wait_.deadline;
+  for (;;) {
+    CARDEA_TRY(const bool comes, ask(wanted));
+    if (comes) return {};
+    if (wait_.interrupted && wait_.interrupted()) return fail(Errc::unavailable, "interrupted");
+    if (std::chrono::steady_clock::now() >= until) {
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait_.deadline).count();
+      return fail(Errc::unavailable, "for " + std::to_string(seconds) +
+                                         " s the next-card command had no card and asked to be called again");
+    }
+    (void)::poll(nullptr, 0, kPauseMilliseconds);
+  }
 }
 
 Result<Connected> ReaderSource::connect(const batch::Wanted& wanted, bool another) {
@@ -80,7 +99,7 @@ Result<std::unique_ptr<batch::Seat>> ReaderSource::next(const batch::Wanted& wan
   const bool another = wanted.why != Why::first && wanted.why != Why::lost;
   // A card that is there already when the batch begins needs no asking.
   const bool asks = another || (wanted.why == Why::first && !feed_.present());
-  if (asks && !refill_.command.empty()) CARDEA_CHECK(ask(wanted));
+  if (asks && !refill_.command.empty()) CARDEA_CHECK(ask_until_it_comes(wanted));
   CARDEA_TRY(auto connected, connect(wanted, another));
   return std::make_unique<ReaderSeat>(std::move(connected), card_);
 }

@@ -17,7 +17,8 @@ struct Refill {
 
 /// Cards that are put into one PC/SC reader one after another. The command is told why in its environment:
 /// CARDEA_REASON (`first`, `issued`, `refused`, `failed`, `lost`) and CARDEA_GUID (of the card that has to
-/// come back).
+/// come back). Exit code 0 means that a card is coming, 75 (EX_TEMPFAIL of sysexits.h) that it is to be asked
+/// again, any other that there is no further card.
 class ReaderSource final : public batch::CardSource {
  public:
   ReaderSource(std::string reader, Refill refill, WaitOptions wait, CardMaker card)
@@ -29,7 +30,9 @@ class ReaderSource final : public batch::CardSource {
   Result<std::unique_ptr<batch::Seat>> next(const batch::Wanted& wanted) override;
 
  private:
-  [[nodiscard]] Result<void> ask(const batch::Wanted& wanted) const;
+  /// True when a card is coming, false when the command is to be asked again.
+  [[nodiscard]] Result<bool> ask(const batch::Wanted& wanted) const;
+  [[nodiscard]] Result<void> ask_until_it_comes(const batch::Wanted& wanted) const;
   Result<Connected> connect(const batch::Wanted& wanted, bool another);
 
   CardFeed feed_;

@@ -18,21 +18,26 @@ CARDS = int(os.environ.get("CARDEA_BATCH_CARDS", "12"))
 KILLS = int(os.environ.get("CARDEA_BATCH_KILLS", "4"))
 AGENT_KILLS = int(os.environ.get("CARDEA_BATCH_AGENT_KILLS", "3"))
 
-# Stands for whoever fills the reader: takes the finished card out and puts the next one in.
+# Stands for whoever fills the reader: takes the finished card out and puts the next one in. An agent that does not run
+# (exit code 3) is one that starts anew.
 FEEDER = """
 import fcntl, json, os, pathlib, subprocess, sys
+def call(*words):
+    done = subprocess.run([*agent, *words], check=False, capture_output=True)
+    if done.returncode == 3:
+        sys.exit(os.EX_TEMPFAIL)
+    return done.returncode
 queue, agent, reason = pathlib.Path({queue!r}), {agent!r}, os.environ["CARDEA_REASON"]
 with open(str(queue) + ".lock", "w") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
     ids = queue.read_text().split()
     if reason in ("issued", "refused", "failed"):
-        subprocess.run([*agent, "eject", ids[0]], check=False, capture_output=True)
+        call("eject", ids[0])
         ids = ids[1:]
-        pathlib.Path(str(queue) + ".new").write_text("\\n".join(ids))
-        os.replace(str(queue) + ".new", queue)
-    if not ids:
-        sys.exit(1)
-    sys.exit(subprocess.run([*agent, "insert", ids[0]], check=False).returncode)
+    status = call("insert", ids[0]) if ids else 1
+    pathlib.Path(str(queue) + ".new").write_text("\\n".join(ids))
+    os.replace(str(queue) + ".new", queue)
+    sys.exit(status)
 """
 
 
@@ -214,6 +219,21 @@ def test_card_of_somebody_else_and_no_more_cards(office):
     assert sum("and not by this batch" in event.get("what", "") for event in events) == 2
     assert events[-1]["error"] == "the next-card command ended with exit code 1: no further card" and events[-1]["left"] == 2
     office.out = first
+
+
+def test_called_again_until_a_card_comes(office):
+    """[A2] Exit code 75 of the next-card command asks for another call; when the time is over the batch ends with exit code 3 and says so."""
+    office.prepare(1)
+    calls = office.directory / "calls"
+    again = f"echo again >> {calls}; test $(wc -l < {calls}) -ge 3 || exit 75; {office.feed}"
+    words = office.words(feed="exit 75")
+    words[words.index("--wait") + 1] = "1"
+    done = office.tool(*words, status=3, timeout=60)
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["error"] == "for 1 s the next-card command had no card and asked to be called again" and said["left"] == 1
+    events = [json.loads(line) for line in office.tool(*office.words(resume=True, feed=again), timeout=120).stdout.splitlines()]
+    assert events[-1]["result"] == "issued" and calls.read_text().splitlines() == ["again"] * 3
+    office.check_everybody_has_one()
 
 
 def test_killed_again_and_again(office):

@@ -47,6 +47,7 @@ Result<std::optional<card::KeyHandle>> Keyring::take_spare(const std::string& or
   {
     const std::lock_guard lock{mutex_};
     work_waits_ = true;
+    taken_at_ = std::chrono::steady_clock::now();
   }
   wake_.notify_all();
   return out;
@@ -79,14 +80,26 @@ void Keyring::wait_for_quiet(const std::stop_token& stop) const {
     wake_.wait_for(lock, stop, kQuietPoll, [] { return false; });
 }
 
+bool Keyring::can_wait(const PoolStatus& kind) const {
+  const std::lock_guard lock{mutex_};
+  const auto since = std::chrono::steady_clock::now() - taken_at_;
+  return taken_at_.time_since_epoch().count() != 0 && since < options_.settle &&
+         kind.ready * 2 >= kind.wanted;
+}
+
 /// One key for each organisation and algorithm that lacks some, so that nobody waits for another's pool.
 Result<bool> Keyring::fill(const std::stop_token& stop) {
   CARDEA_TRY(auto* vault, this->vault());
   CARDEA_TRY(const auto status, pool());
   bool more = false;
   bool any = false;
+  held_back_ = false;
   for (const auto& kind : status) {
     if (kind.ready >= kind.wanted) continue;
+    if (can_wait(kind)) {
+      held_back_ = true;
+      continue;
+    }
     wait_for_quiet(stop);
     if (stop.stop_requested()) return false;
     const auto spare = vault->make_spare(kind.organisation, kind.algorithm);
@@ -104,7 +117,7 @@ Result<bool> Keyring::fill(const std::stop_token& stop) {
     any = true;
     more = more || kind.ready + 1 < kind.wanted;
   }
-  if (any && !more) report(true, "pool.full", std::to_string(made_) + " keys made ahead");
+  if (any && !more && !held_back_) report(true, "pool.full", std::to_string(made_) + " keys made ahead");
   return more;
 }
 
@@ -128,10 +141,11 @@ void Keyring::work(const std::stop_token& stop) {
     if (trouble) {
       wake_.wait_for(lock, stop, kAfterTrouble, [] { return false; });
     } else if (!more) {
-      const bool woken = wake_.wait_for(lock, stop, kRestAfter, [this] { return work_waits_; });
+      const auto pause = held_back_ ? options_.settle : std::chrono::milliseconds{kRestAfter};
+      const bool woken = wake_.wait_for(lock, stop, pause, [this] { return work_waits_; });
       work_waits_ = false;
       lock.unlock();
-      if (!woken && vault != nullptr) vault->rest();
+      if (!woken && !held_back_ && vault != nullptr) vault->rest();
     }
   }
 }

@@ -38,6 +38,21 @@ TEST_CASE("a key is taken from the pool, and the pool fills up again [B11]") {
   CHECK(bench.ring->pool_stats().missed == 0);
 }
 
+TEST_CASE("while keys are taken, none are made before half of the pool is gone [B11]") {
+  RingBench bench{{{Algorithm::p256, 4}}, 100, std::chrono::hours{1}};
+  bench.wait_for("pool.full");
+  REQUIRE(bench.ring->pool_stats().made == 4);
+  const auto ready = [&] { return bench.ring->pool().value().front().ready; };
+  for (std::uint64_t version = 1; version <= 2; ++version)
+    REQUIRE(bench.vault().generate({0x9A, version}, Algorithm::p256).has_value());
+  CHECK(ready() == 2);
+  REQUIRE(bench.vault().generate({0x9A, 3}, Algorithm::p256).has_value());
+  while (bench.ring->pool_stats().made < 5)
+    ::sched_yield();
+  CHECK(ready() == 2);
+  CHECK(bench.ring->pool_stats().made == 5);
+}
+
 TEST_CASE("no two cards get the same key from the pool, however many ask at once [B11]") {
   RingBench bench{{{Algorithm::p256, 12}}};
   bench.wait_for("pool.full");

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -18,8 +19,9 @@ namespace cardea::test {
 
 class RingBench final : public KeyVaultBench {
  public:
-  explicit RingBench(std::map<card::Algorithm, std::size_t> pool = {}, std::size_t cap = 100)
-      : pool_{std::move(pool)}, cap_{cap} {
+  explicit RingBench(std::map<card::Algorithm, std::size_t> pool = {}, std::size_t cap = 100,
+                     std::chrono::milliseconds settle = {})
+      : pool_{std::move(pool)}, cap_{cap}, settle_{settle} {
     open_database();
     REQUIRE(database->add(store::Organisation{"acme", "Acme", clock.now()}).has_value());
     for (const auto* id : {"card", "other"}) {
@@ -87,6 +89,7 @@ class RingBench final : public KeyVaultBench {
     keyring::Options options;
     options.pool = pool_;
     options.resident_cap = cap_;
+    options.settle = settle_;
     options.pool_key = SecretBytes{32};
     options.report = [this](bool good, std::string_view event, std::string_view) {
       const std::lock_guard lock{mutex_};
@@ -101,6 +104,7 @@ class RingBench final : public KeyVaultBench {
 
   const std::map<card::Algorithm, std::size_t> pool_;
   const std::size_t cap_;
+  const std::chrono::milliseconds settle_;
   std::uint32_t serial_ = 0;
   std::mutex mutex_;
   std::condition_variable said_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,9 @@ struct Options {
   /// How many spare keys of each algorithm are kept ready for each organisation; nothing is made ahead of
   /// those that are not named.
   std::map<card::Algorithm, std::size_t> pool;
+  /// While keys are being taken, and half of them are left, none are made: whoever writes a card has the
+  /// machine to himself. So long after the latest the pool is filled up.
+  std::chrono::milliseconds settle{2000};
   std::size_t resident_cap = 1000;  ///< token objects of all organisations together
   SecretBytes pool_key;             ///< 32 octets; spare keys in the database are worth nothing without it
   /// Is told what went well or wrong in the background.
@@ -137,6 +141,8 @@ class Keyring final : public vault::Vault {
   Result<void> wrap_masters(const store::KekVersionRow& version, vault::Vault& vault);
   Result<Tally> count(const std::string& organisation, std::uint32_t below);
   void wait_for_quiet(const std::stop_token& stop) const;
+  /// Whether some were taken a moment ago, and enough are left.
+  [[nodiscard]] bool can_wait(const PoolStatus& kind) const;
 
   store::Database& database_;
   store::KeyLedger& ledger_;
@@ -150,6 +156,8 @@ class Keyring final : public vault::Vault {
   std::string reason_;
   std::mutex rotating_;
   bool work_waits_ = false;
+  std::chrono::steady_clock::time_point taken_at_{};
+  bool held_back_ = false;  ///< there is something to make, but not yet; of the thread in the background
   mutable std::condition_variable_any wake_;
   std::map<std::string, unsigned> passes_;  // of the thread in the background
   std::atomic<std::uint64_t> made_{0}, used_{0}, missed_{0}, discarded_{0};
