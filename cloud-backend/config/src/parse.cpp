@@ -24,10 +24,12 @@ namespace cardea::config {
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <limits>
 #include <set>
+#include <system_error>
 
 #include "cardea/config/settings.h"
 
@@ -411,18 +413,22 @@ Result<Settings> parse(std::string_view toml, const std::string& file) {
 }
 
 Result<Settings> load(const std::filesystem::path& file) {
-  std::error_code ignored;
+  const auto unreadable = [&file](int why) {
+    return fail(Errc::not_found, fmt::format("{}: cannot be read: {}", file.string(),
+                                             std::error_code{why, std::generic_category()}.message()));
+  };
+  errno = 0;
   std::ifstream in{file};
-  if (!in || std::filesystem::is_directory(file, ignored)) {
-    return fail(Errc::not_found, fmt::format("{}: cannot be read", file.string()));
-  }
+  if (!in) return unreadable(errno);
+  // A directory opens, and only reading says what it is.
+  if (std::error_code ignored; std::filesystem::is_directory(file, ignored)) return unreadable(EISDIR);
   // Not `text << in.rdbuf()`: that fails for an empty file, which is a good one.
   std::string text;
   std::array<char, 4096> part{};
   while (in.read(part.data(), part.size()) || in.gcount() > 0) {
     text.append(part.data(), static_cast<std::size_t>(in.gcount()));
   }
-  if (in.bad()) return fail(Errc::not_found, fmt::format("{}: cannot be read", file.string()));
+  if (in.bad()) return unreadable(EIO);
   return parse(text, file.string());
 }
 

@@ -235,8 +235,8 @@ TEST_CASE("config: files that are named must be readable") {
   CHECK(checked.error().what.find("vault.signer: /etc/passwd: Permission denied") != std::string::npos);
 
   CHECK(config::load("/nonexistent/c.toml").error() ==
-        Error{Errc::not_found, "/nonexistent/c.toml: cannot be read"});
-  CHECK(config::load("/tmp").error() == Error{Errc::not_found, "/tmp: cannot be read"});
+        Error{Errc::not_found, "/nonexistent/c.toml: cannot be read: No such file or directory"});
+  CHECK(config::load("/tmp").error() == Error{Errc::not_found, "/tmp: cannot be read: Is a directory"});
   CHECK(config::load("/dev/null").value().server.port == 8443);  // empty is good
 }
 
