@@ -1,6 +1,9 @@
 """The data directory's file system is full while the server runs: writing is refused, reading goes on, nothing acknowledged is lost."""
 
+import http.client
+import json
 import shutil
+import socket
 import subprocess
 from hashlib import sha256
 
@@ -13,6 +16,9 @@ from pcsc import Connection, verify_command
 
 DIGEST = sha256(b"letter").digest()
 NOT_ENOUGH_MEMORY = "6A84"  # ISO/IEC 7816-4, 5.6: not enough memory space in the file
+NO_ROOM = "no room left for the database: database or disk is full"
+RESET_WRONGLY = "002C008010" + b"00000000999999".hex() + "FFFF"
+CHANGE_RIGHTLY = "0024008010" + (b"123456\xff\xff" + b"654321\xff\xff").hex()
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +46,20 @@ def fill(stack):
                     size //= 2
             except OSError:
                 size //= 2
+
+
+def administrator_posts(stack, path, body):
+    """(status, media type, document), over the administrator's socket."""
+    connection = http.client.HTTPConnection("cardead")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(30)
+    connection.sock.connect(str(stack.data / "admin.sock"))
+    try:
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        reply = connection.getresponse()
+        return reply.status, reply.getheader("Content-Type"), json.loads(reply.read())
+    finally:
+        connection.close()
 
 
 def make_room(stack):
@@ -124,9 +144,13 @@ def test_disk_full_and_wrong_pins(stack):
             if sw == f"63C{2 - counted}":
                 counted += 1
             else:
-                assert sw in (NOT_ENOUGH_MEMORY, "6F00"), sw
+                assert sw == NOT_ENOUGH_MEMORY
                 refused += 1
         assert tries_left(connection) <= 3 - counted
+        for command in (RESET_WRONGLY, CHANGE_RIGHTLY):
+            write_until_refused(connection, {})
+            fill(stack)
+            assert connection.sw(command) == NOT_ENOUGH_MEMORY
         make_room(stack)
     print(f"wrong tries on a full disk: {counted} counted, {refused} refused")
     stack.server.kill()
@@ -135,6 +159,36 @@ def test_disk_full_and_wrong_pins(stack):
         assert 3 - counted - refused <= tries_left(connection) <= 3 - counted
         assert connection.sw(verify_command(FACTORY_PIN)) == "9000"
         assert tries_left(connection) == 3
+    made.remove()
+
+
+def test_disk_full_and_administration(stack):
+    """[F6] Requests are 507, the tool's exit status is 1 with a sentence, the log says that it failed; reading goes on, nothing is half done."""
+    made = stack.new_card("piv-yubikey5")
+    before = stack.cli("card", "list", "--org", stack.organisation)
+    with Connection() as connection:
+        piv.authenticate(connection)
+        fill(stack)
+        write_until_refused(connection, {})
+    for command in (["org", "create", "Another Trust"], ["card", "block", made.id], ["user", "create", "--org", stack.organisation, "--name", "Ada Example"],
+                    ["card", "create", "--org", stack.organisation, "--profile", "piv-nist", "--label", "none"],
+                    ["device", "code", "--org", stack.organisation, "--role", "registrar"]):
+        fill(stack)
+        done = subprocess.run([stack.bin / "cardea", "--socket", stack.data / "admin.sock", *command], capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"cardea: {NO_ROOM}\n"), command
+    fill(stack)
+    status, kind, document = administrator_posts(stack, "/v1/admin/organisations", {"name": "Another Trust"})
+    assert (status, kind) == (507, "application/problem+json")
+    assert document == {"type": "https://cardea.invalid/problems/insufficient-storage", "title": "The server has no room left",
+                        "status": 507, "detail": NO_ROOM}
+    assert f"card.block subject={made.id} success=false" in stack.server.text()
+    assert f"card.block subject={made.id} success=true" not in stack.server.text()
+    assert stack.cli("card", "list", "--org", stack.organisation) == before
+    make_room(stack)
+    assert [row["name"] for row in stack.cli("org", "list")] == [stack.organisation]
+    stack.cli("card", "block", made.id)
+    assert stack.cli("card", "show", made.id)["state"] == "blocked"
     made.remove()
 
 

@@ -8,6 +8,7 @@
 
 #include "cardea/hex.h"
 #include "cardea/keyring/masters.h"
+#include "noted.h"
 
 namespace cardea::service {
 namespace {
@@ -102,8 +103,7 @@ Result<void> CardKeys::note(const std::string& organisation, const std::string& 
   line.action = action;
   line.success = success;
   line.detail = std::move(detail);
-  world_.observer.administered(action, organisation, success);
-  return world_.database.append(line);
+  return noted(world_, line, organisation);
 }
 
 Result<store::CardKeysRow> CardKeys::take(const std::string& organisation, const CardKeySettings& settings,

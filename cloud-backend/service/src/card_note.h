@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "cardea/service/world.h"
+#include "noted.h"
 
 namespace cardea::service {
 
@@ -19,8 +19,7 @@ inline Result<void> note_card(const World& world, const store::CardRow& row, con
   line.action = action;
   line.success = success;
   line.detail = std::move(detail);
-  world.observer.administered(action, row.id, success);
-  return world.database.append(line);
+  return noted(world, line, row.id);
 }
 
 }  // namespace cardea::service

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "noted.h"
 #include "taking_into_use.h"
 
 namespace cardea::service {
@@ -31,8 +32,7 @@ Result<void> Directory::note(const std::string& organisation, const std::string&
   line.actor = actor;
   line.action = action;
   line.detail = std::move(detail);
-  world_.observer.administered(action, subject, true);
-  return world_.database.append(line);
+  return noted(world_, line, subject);
 }
 
 Result<store::Organisation> Directory::add_organisation(const std::string& name, const std::string& actor) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "noted.h"
+
 namespace cardea::service {
 
 Result<store::Organisation> KeyCare::announce(const std::string& organisation, const std::string& actor,
@@ -13,8 +15,7 @@ Result<store::Organisation> KeyCare::announce(const std::string& organisation, c
   line.actor = actor;
   line.action = action;
   line.detail = std::move(detail);
-  world_.observer.administered(action, row.id, true);
-  CARDEA_CHECK(world_.database.append(line));
+  CARDEA_CHECK(noted(world_, line, row.id));
   return row;
 }
 
@@ -26,8 +27,7 @@ Result<void> KeyCare::note(std::string_view action, bool success, std::string de
   line.action = action;
   line.success = success;
   line.detail = std::move(detail);
-  world_.observer.administered(action, "hsm", success);
-  return world_.database.append(line);
+  return noted(world_, line, "hsm");
 }
 
 Result<keyring::RotationStatus> KeyCare::rotate(const std::string& organisation, const std::string& actor) {
