@@ -5,7 +5,10 @@ import re
 
 import pytest
 
-from cardea_stack import FACTORY_PIN, READER
+import certified
+import piv
+from cardea_stack import FACTORY_PIN
+from pcsc import Connection
 
 PROBES = [  # card-profiles 0.2: what OpenSC asks every card it does not know
     ("00A4040007627601FF000000", "6A82"), ("00A4040006A00000000101", "6A82"), ("00A404000BE82B0601040181C31F020100", "6A82"),
@@ -104,20 +107,50 @@ def test_change_and_unblock_pin(card, pkcs11, tool):
     assert ["".join(w) for w in send(tool, "0020008008373737373737FFFF", "00200080")] == ["9000", "9000"]
 
 
-def test_piv_tool_administers(card, tool, tmp_path):
-    """[A6] piv-tool: mutual authentication, key generation, an object written and read back."""
-    key = tmp_path / "mgm"
-    key.write_text(":".join(["01:02:03:04:05:06:07:08"] * 3))
-    environment = {"PIV_EXT_AUTH_KEY": str(key)}
-    (tmp_path / "chuid").write_bytes(bytes.fromhex(
-        "533B3019D4E739DA739CED39CE739D836858210842108421C84210C3EB3410000102030405060708090A0B0C0D0E0F350832303330303130313E00FE00"))
-    tool("piv-tool", "-A", "M:9B:03", "-O", "3000", "-i", "chuid", env=environment, status=None)
-    out = tool("opensc-tool", "-s", "00CB3FFF055C035FC10200").stdout
-    assert "SW1=0x90, SW2=0x00" in out
-    assert "53 3B 30 19 D4 E7 39" in out
-    # This version makes the key and then fails to print it under OpenSSL 3: the card is asked instead.
-    tool("piv-tool", "-A", "M:9B:03", "-G", "9A:11", env=environment, status=None)
-    assert ["".join(w) for w in send(tool, "00F7009A00")] == ["9000"]
+@pytest.fixture
+def piv_tool(tool, tmp_path):
+    """piv-tool after mutual authentication with 9B: `piv_tool("-C", "9A", …, status=0)`."""
+    def run(*arguments, status, key="01:02:03:04:05:06:07:08"):
+        (tmp_path / "management").write_text(":".join([key] * 3))
+        done = tool("piv-tool", "-A", "M:9B:03", *arguments, env={"PIV_EXT_AUTH_KEY": str(tmp_path / "management")}, status=status)
+        assert done.stderr.startswith("Using reader with a card: Cardea 00 00\n")
+        return done.stderr.partition("\n")[2]
+
+    return run
+
+
+def test_piv_tool_writes_an_object(card, piv_tool, tmp_path):
+    """[A6] -O: the CHUID, octet for octet. What the tool ends with is the number of octets that it wrote, in eight bits."""
+    (tmp_path / "chuid").write_bytes(b"\x53\x3B" + certified.CHUID)
+    assert piv_tool("-O", "3000", "-i", "chuid", status=2 + len(certified.CHUID)) == ""
+    with Connection() as connection:
+        assert piv.get_object(connection, "5FC102") == certified.CHUID
+
+
+@pytest.mark.parametrize("slot, tag", [("9A", "5FC105"), ("9C", "5FC10A"), ("9D", "5FC10B"), ("9E", "5FC101")])
+def test_piv_tool_loads_a_certificate(card, piv_tool, tool, tmp_path, slot, tag):
+    """[A3][A6] -C: the certificate is in the container of its slot, in the form of SP 800-73-4 Part 1; none is written with a wrong 9B key."""
+    tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-subj", "/CN=loaded", "-out", "certificate.pem")
+    tool("openssl", "x509", "-in", "certificate.pem", "-outform", "DER", "-out", "certificate.der")
+    der = (tmp_path / "certificate.der").read_bytes()
+    with Connection() as connection:
+        # -1211, "security status not satisfied", in eight bits
+        assert piv_tool("-C", slot, "-i", "certificate.pem", status=69, key="11:12:13:14:15:16:17:18") == " admin_mode failed -1211\n"
+        assert piv.get_object(connection, tag) is None
+        assert piv_tool("-C", slot, "-i", "certificate.pem", status=len(der) % 256) == ""
+        assert piv.get_object(connection, tag) == b"\x70" + piv.ber_length(len(der)) + der + bytes.fromhex("710100FE00")
+
+
+@pytest.mark.parametrize("algorithm, said, metadata", [
+    ("07", "gen_key unable to gen RSA", "010107"), ("11", "gen_key unable to gen EC key", "010111"), ("14", "gen_key unable to gen EC key", "010114"),
+])
+def test_piv_tool_generates(card, piv_tool, algorithm, said, metadata):
+    """[A6][A7] -G: the key is made; this version then fails to print it under OpenSSL 3 (card-profiles J.2), so the card is asked."""
+    assert piv_tool("-G", f"9A:{algorithm}", status=255).startswith(said)
+    with Connection() as connection:
+        data, word = connection.transmit("00F7009A000000")
+        assert (data[:6], word) == (metadata, "9000")
+    assert piv_tool("-G", "9B:07", status=2) == "<keyref>:<algid> must be 9A, 9C, 9D or 9E\n"
 
 
 def test_k5_apdu_count_of_a_signature(provisioned, pkcs11, tmp_path):

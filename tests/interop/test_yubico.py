@@ -92,12 +92,26 @@ def test_set_chuid_and_ccc(card, yubico):
     assert re.search(r"CCC:\tf015a000000116ff02", out)
 
 
-def test_pin_retries(card, yubico):
-    """[C3] Limits are set, and PIN and PUK are the factory's again."""
+def tries(stack, card):
+    """(left, limit) of PIN and PUK, as the server shows them."""
+    pins = stack.cli("card", "show", card.id)["pins"]
+    return {name: (pins[name]["tries_left"], pins[name]["tries_max"]) for name in ("pin", "puk")}
+
+
+def test_pin_retries(stack, card, yubico):
+    """[C3] Limits are set, of the PIN and of the PUK, and both are the factory's again."""
+    yubico("-a", "change-puk", "-P", FACTORY_PUK, "-N", "87654321")
     yubico("-a", "change-pin", "-P", FACTORY_PIN, "-N", "24681357")
     yubico("-a", "verify-pin", "-P", "24681357", "-a", "pin-retries", "--pin-retries", "5", "--puk-retries", "4")
     assert "PIN tries left:\t5" in yubico("-a", "status").stdout
+    assert tries(stack, card) == {"pin": (5, 5), "puk": (4, 4)}
     yubico("-a", "verify-pin", "-P", FACTORY_PIN)
+    for left in (3, 2, 1):
+        wrong = yubico("-a", "change-puk", "-P", "00000000", "-N", "11111111", status=1).stderr
+        assert f"{left} tries left" in wrong
+        assert tries(stack, card) == {"pin": (5, 5), "puk": (left, 4)}
+    yubico("-a", "change-puk", "-P", FACTORY_PUK, "-N", "87654321")
+    assert tries(stack, card) == {"pin": (5, 5), "puk": (4, 4)}
 
 
 def test_reset(card, yubico):
@@ -179,10 +193,29 @@ def test_ykman_protected_management_key(card, ykman):
     ykman("piv", "keys", "generate", "-P", FACTORY_PIN, "-a", "ECCP256", "9a", "public.pem")
 
 
-def test_ykman_set_retries(card, ykman):
-    """[C3]"""
+def test_ykman_set_retries(stack, card, ykman, yubico):
+    """[C3] Both halves: seven tries for the PIN, eight for the PUK, and the PUK is blocked by the eighth and no sooner."""
     ykman("piv", "access", "set-retries", "-m", FACTORY_MANAGEMENT_KEY, "-P", FACTORY_PIN, "-f", "7", "8")
     assert "PIN tries remaining: 7/7" in ykman("piv", "info").stdout
+    assert tries(stack, card) == {"pin": (7, 7), "puk": (8, 8)}
+    for left in range(7, -1, -1):
+        yubico("-a", "change-puk", "-P", "00000000", "-N", "11111111", status=1)
+        assert tries(stack, card) == {"pin": (7, 7), "puk": (left, 8)}
+    yubico("-a", "change-puk", "-P", FACTORY_PUK, "-N", "87654321", status=1)
+
+
+@pytest.mark.parametrize("slot, algorithm", [
+    ("9a", "RSA2048"), ("9a", "ECCP256"), ("9c", "ECCP384"), ("9d", "ECCP256"), ("9e", "ECCP384"), ("82", "ECCP256"), ("95", "ECCP384"),
+])
+def test_ykman_exports_a_public_key(card, ykman, tool, tmp_path, slot, algorithm):
+    """[A6][A7] The key that was generated, with no certificate beside it, and proven by a signature; an empty slot has none."""
+    empty = ykman("piv", "keys", "export", slot, "none.pem", status=1)
+    assert re.fullmatch(r"Error: No key stored in slot \w+\.\n", empty.stderr)
+    ykman("piv", "keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", algorithm, slot, "generated.pem")
+    ykman("piv", "keys", "export", "--verify", "-P", FACTORY_PIN, slot, "exported.pem")
+    assert (tmp_path / "exported.pem").read_bytes() == (tmp_path / "generated.pem").read_bytes()
+    ykman("piv", "keys", "export", "-F", "DER", slot, "exported.der")
+    assert tool("openssl", "pkey", "-pubin", "-inform", "DER", "-in", "exported.der").stdout == (tmp_path / "generated.pem").read_text()
 
 
 def test_ykman_unblock(card, ykman, yubico):
