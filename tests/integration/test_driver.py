@@ -128,7 +128,7 @@ def test_no_command(driver, command):
 
 
 def test_resets(driver):
-    """A reset on request reaches the card."""
+    """[A1] A reset on request reaches the card."""
     driver.inserted()
     with Connection() as card:
         before = int(card.transmit("00280000")[0], 16)
@@ -137,6 +137,7 @@ def test_resets(driver):
 
 
 def test_garbage_on_the_socket(driver):
+    """[F6] What is no frame is hung up on, at any length, and the card in the reader answers on."""
     driver.inserted()
     with Connection() as card:
         for size in (1, 5, 64, 70000):
@@ -153,7 +154,7 @@ def test_garbage_on_the_socket(driver):
 
 
 def test_takeover_by_another_user(driver):
-    """Neither while the card is there nor right after it went, even for who may use the reader; others not at all."""
+    """[A1][F6] Neither while the card is there nor right after it went, even for who may use the reader; others not at all."""
     # cardea_fake_agent is opened before the user changes: the build folder may be root's alone.
     program = os.open(build_directory() / "bin" / "cardea_fake_agent", os.O_RDONLY)
     Path(driver.socket).parent.chmod(0o755)
@@ -196,6 +197,7 @@ def test_agent_goes_in_the_middle(driver):
 
 
 def test_agent_killed_in_the_middle(driver):
+    """[A1] By kill -9, with a command under way: an error at once, and the reader is empty."""
     agent = driver.inserted()
     card = Connection()
     killer = subprocess.Popen(["sh", "-c", f"sleep 0.2; kill -9 {agent.pid}"])
@@ -209,7 +211,7 @@ def test_agent_killed_in_the_middle(driver):
 
 
 def test_control(driver):
-    """pcscd survives every SCardControl; the feature list is empty."""
+    """[A1] pcscd survives every SCardControl; the feature list is empty."""
     from smartcard import scard
     driver.inserted()
     with Connection() as card:
@@ -224,7 +226,7 @@ def test_control(driver):
 
 
 def test_pcscd_killed(driver):
-    """The next pcscd listens on the same path."""
+    """[A1] The next pcscd listens on the same path."""
     driver.inserted()
     driver.pcscd.signal(signal.SIGKILL)
     driver.pcscd.wait(10)

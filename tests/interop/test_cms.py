@@ -328,6 +328,7 @@ def test_usage_errors(clerk, arguments, sentence):
 
 
 def test_missing_secrets_are_named(clerk):
+    """[A2][F6] The option that is missing, and what a PIN must be; never the PIN."""
     clerk.secrets = []
     words = ["issue", "--plan", PLANS / "piv-p256.json", "--ca", clerk.ca, "--subject", "CN=Ada", "--execute"]
     assert "the PIN is missing: give it with --pin-file" in clerk.run(*words, status=2).stderr

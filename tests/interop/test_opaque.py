@@ -1,4 +1,4 @@
-"""PIN login with `@serenity-kit/opaque` at the other end: records made by either client with either server work with all."""
+"""PIN login with `@serenity-kit/opaque` at the other end: records made by either client with either server work with all. [C2]"""
 
 import base64
 import itertools

@@ -1,4 +1,4 @@
-"""The connection to the server over WinHTTP: whom it trusts, and that nothing is sent twice."""
+"""The connection to the server over WinHTTP: whom it trusts, and that nothing is sent twice. [A2] [F1]"""
 
 import re
 import socket

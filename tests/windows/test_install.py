@@ -1,4 +1,4 @@
-"""The install script, run by Wine's cmd: what it puts where, and what it refuses."""
+"""The install script, run by Wine's cmd: what it puts where, and what it refuses. [A2]"""
 
 import shutil
 
