@@ -6,6 +6,9 @@ from pathlib import Path
 from pcsc import Connection, PcscError
 
 STATUS = "00200080"
+# SCARD_W_REMOVED_CARD, SCARD_E_NO_SMARTCARD, SCARD_E_NOT_TRANSACTED, SCARD_W_RESET_CARD: what an application takes for a card
+# that was pulled out.
+REMOVED = ("0x80100069", "0x8010000C", "0x80100016", "0x80100068")
 
 
 def connect_patiently(seconds=30):

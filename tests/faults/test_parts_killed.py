@@ -14,14 +14,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 import piv
 from cardea_stack import FACTORY_PIN
-from faultlib import alive, connect_patiently, signers, tries_left
+from faultlib import REMOVED, alive, connect_patiently, signers, tries_left
 from pcsc import Connection, PcscError, verify_command
 from processes import wait_until
+from victims import Agent, Kill, Signers, kill_all, pool_size
 
 DIGEST = sha256(b"letter").digest()
-# SCARD_W_REMOVED_CARD, SCARD_E_NO_SMARTCARD, SCARD_E_NOT_TRANSACTED, SCARD_W_RESET_CARD: what an application takes for a card
-# that was pulled out.
-REMOVED = ("0x80100069", "0x8010000C", "0x80100016", "0x80100068")
 
 
 @pytest.fixture
@@ -59,12 +57,6 @@ def readiness(stack):
         return error.code
 
 
-def pool_size(stack):
-    """Workers that the server believes to be alive; those that are just starting do not count."""
-    text = stack.https("/metrics").read().decode()
-    return int(float(next(line.split()[1] for line in text.splitlines() if line.startswith("cardea_signers "))))
-
-
 def unreadiness(stack):
     """What /readyz says when it does not say that the server is ready."""
     try:
@@ -72,14 +64,6 @@ def unreadiness(stack):
     except urllib.error.HTTPError as error:
         return error.read().decode()
     return "the server is ready"
-
-
-def kill_all(pids, number=signal.SIGKILL):
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def test_idle_signers_killed(stack, signing_card, dice):
@@ -127,6 +111,41 @@ def test_signers_killed_while_signing(stack, signing_card, dice):
     assert readiness(stack) == 200
 
 
+def signs_with(connection, public):
+    """Whether the card signs, and with the key of this point."""
+    data, sw = piv.sign_p256(connection, DIGEST)
+    assert sw == "9000", sw
+    ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public).verify(
+        bytes.fromhex(data)[4:], DIGEST, ec.ECDSA(Prehashed(SHA256())))
+    return True
+
+
+def test_signers_killed_while_generating(stack, signing_card, dice):
+    """[B9] Workers killed in the middle of GENERATE: a new key that works, or 6F00 and the old one; the next GENERATE works."""
+    victim, outcomes, hits = Signers(stack), {"9000": 0, "6F00": 0}, 0
+    with signed_in() as connection:
+        piv.authenticate(connection)
+        began = time.monotonic()
+        public = piv.generate(connection)[-65:]
+        took = time.monotonic() - began
+        for _ in range(40):
+            kill = Kill(victim, dice.uniform(0, took)).start()
+            data, sw = connection.transmit("0047009A05AC0380011100")
+            ended = time.monotonic()
+            hits += kill.join() < ended
+            outcomes[sw] += 1
+            if sw == "9000":
+                public = bytes.fromhex(data)[-65:]
+            victim.restore(signing_card)
+            assert signs_with(connection, public)
+            if hits == 15:
+                break
+        assert signs_with(connection, piv.generate(connection)[-65:])
+    print(f"{hits} kills fell into GENERATE: {outcomes}")
+    assert hits == 15
+    assert readiness(stack) == 200
+
+
 def test_signers_stopped(stack, signing_card):
     """[B12] All workers hang: one caller waits for the time-out and is refused, all are replaced, nobody else waits."""
     with signed_in() as connection:
@@ -155,19 +174,42 @@ def test_no_orphans(stack, signing_card, how):
         assert sign_or_explain(connection) == "9000"
 
 
-def test_agent_killed(stack, signing_card, dice):
-    """[A1] The card is gone for the application, and back when the agent is."""
-    for _ in range(20):
+def test_agent_killed(stack, signing_card):
+    """[A1] The agent was killed before the command is sent: the card is gone for the application, and back when the agent is."""
+    agent = Agent(stack)
+    for commands in range(4):
         connection = signed_in()
-        for _ in range(dice.randrange(3)):
+        for _ in range(commands):
             assert sign_or_explain(connection) == "9000"
-        stack.agent.kill()
+        agent.kill()
         answer = sign_or_explain(connection)
         assert answer in REMOVED, answer
         connection.close()
-        stack.wait_for_card(present=False)
-        stack.start_agent()
-        signing_card.insert()
+        agent.restore(signing_card)
+
+
+def test_agent_killed_while_signing(stack, signing_card, dice):
+    """[A1] The agent is killed while commands are under way: each answer is right, and then the card is gone; never a hang."""
+    agent, signed = Agent(stack), 0
+    with connect_patiently() as connection:
+        piv.authenticate(connection)
+        public = piv.generate(connection)[-65:]
+    for _ in range(16):
+        connection = signed_in()
+        kill = Kill(agent, dice.uniform(0, 0.1)).start()
+        try:
+            # Without a pause, so that the kill falls into one of them.
+            while signs_with(connection, public):
+                signed += 1
+        except PcscError as error:
+            ended = time.monotonic()
+            assert f"0x{error.code:08X}" in REMOVED, error
+        assert ended - kill.join() < 45, "no answer in time"
+        connection.close()
+        agent.restore(signing_card)
+    print(f"16 kills among {signed} signatures")
+    with signed_in() as connection:
+        assert signs_with(connection, public)
 
 
 def test_pcscd_killed(stack, signing_card):
