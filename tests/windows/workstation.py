@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from cardea_stack import Stack
+from issuing import Issue
 from processes import wait_until
 from tls_tap import TlsTap
 from wine import windows_path
@@ -41,7 +42,8 @@ class Workstation:
         self.state = windows_path(self.directory / "state")
         self.environment = {**OVERRIDE, "CARDEA_PCSC_PIPE": f"\\\\.\\pipe\\cardea-test-{self.directory.name}",
                             "CARDEA_SYSTEM_WINSCARD": "C:\\none\\winscard.dll"}
-        shutil.copy(wine.bin / "card_tool.exe", self.programs)
+        for program in ("card_tool.exe", "cms_program.exe"):
+            shutil.copy(wine.bin / program, self.programs)
         shutil.copy(wine.bin.parent / "dll" / "winscard.dll", self.programs)
         self.agent = None
 
@@ -50,7 +52,7 @@ class Workstation:
                              environment=self.environment)
         if check:
             assert done.returncode == 0, (arguments, done.returncode, done.stderr)
-        return json.loads(done.stdout) if done.returncode == 0 else None
+        return json.loads(done.stdout) if done.returncode == 0 and done.stdout else None
 
     def enrol(self, role="registrar"):
         code = self.stack.cli("device", "code", "--org", self.stack.organisation, "--role", role)["code"]
@@ -109,3 +111,60 @@ class ToolConnection:
     def __exit__(self, *_):
         self._process.stdin.close()
         assert self._process.wait(30) == 0
+
+
+class DeskIssue(Issue):
+    """A running `cardea-agent.exe issue … --json`."""
+
+    def __init__(self, workstation, *arguments):
+        self.workstation = workstation
+        self._begin(workstation.wine.command("cardea-agent.exe", "--state-dir", workstation.state, "issue", *arguments, "--json"),
+                    workstation.wine.environment(workstation.environment))
+
+    def presented(self):
+        """Said when the card is in the reader."""
+        return self.wait_for("presented")
+
+
+class ManagementSystem:
+    """A running cms_program, its folder, and the lines that it prints."""
+
+    def __init__(self, workstation, folder, people, count=1):
+        folder.mkdir(exist_ok=True)
+        table = folder / "people.csv"
+        table.write_text("".join(";".join(person) + "\n" for person in people), encoding="utf-8")
+        self._process = workstation.wine.popen(
+            workstation.programs / "cms_program.exe", "--reader", READER, "--people", windows_path(table), "--folder", windows_path(folder),
+            "--count", count, environment=workstation.environment)
+        self.folder = folder
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self.kill()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            pipe.close()
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait(30)
+
+    def until(self, wanted):
+        """The lines up to this one; the test's own limit is the deadline."""
+        seen = []
+        for line in self._process.stdout:
+            seen.append(line.strip())
+            if seen[-1] == wanted:
+                return seen
+        raise AssertionError(f"no '{wanted}': {seen} {self._process.stderr.read()}")
+
+    def ended(self):
+        """Exit status and standard error."""
+        return self._process.wait(60), self._process.stderr.read()
+
+    def record(self, login):
+        """What it keeps of this person's card."""
+        text = (self.folder / f"{login}.card").read_text(encoding="ascii")
+        return dict(line.split(" ") for line in text.splitlines())

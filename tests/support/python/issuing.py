@@ -17,9 +17,11 @@ class Issue:
 
     def __init__(self, stack, *arguments, state=None):
         self.stack, self.state = stack, state or stack.agent_state
-        command = [stack.bin / "cardea-agent", "--state-dir", self.state, "issue", *arguments, "--json"]
+        self._begin([stack.bin / "cardea-agent", "--state-dir", self.state, "issue", *arguments, "--json"])
+
+    def _begin(self, command, environment=None):
         self._process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.PIPE)
+                                         stderr=subprocess.PIPE, env=environment)
         self._rest = b""
         self.seen = []
 
