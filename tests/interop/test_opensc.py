@@ -100,8 +100,9 @@ def test_decrypt(provisioned, pkcs11, tool, tmp_path):
 def test_change_and_unblock_pin(card, pkcs11, tool):
     """[C3] PIN change, block after three wrong tries, unblock with the PUK: through PKCS#15."""
     tool("pkcs15-tool", "--change-pin", "--auth-id", "01", "--pin", FACTORY_PIN, "--new-pin", "654321")
-    for _ in range(3):
-        tool("pkcs15-tool", "--verify-pin", "--auth-id", "01", "--pin", "111111", status=None)
+    for said in ("PIN code or key incorrect", "PIN code or key incorrect", "Authentication method blocked"):
+        wrong = tool("pkcs15-tool", "--verify-pin", "--auth-id", "01", "--pin", "111111", status=255)
+        assert wrong.stderr == f"Using reader with a card: Cardea 00 00\nOperation failed: {said}\n"
     assert ["".join(w) for w in send(tool, "00200080")] == ["6983"]
     tool("pkcs15-tool", "--unblock-pin", "--auth-id", "01", "--puk", "12345678", "--new-pin", "777777")
     assert ["".join(w) for w in send(tool, "0020008008373737373737FFFF", "00200080")] == ["9000", "9000"]
