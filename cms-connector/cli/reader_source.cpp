@@ -91,7 +91,7 @@ Result<Connected> ReaderSource::connect(const batch::Wanted& wanted, bool anothe
     // A card that is there and does not let itself be connected is still held by whoever had it before: by a
     // program that was killed, for a moment.
     if (!gone && !feed_.present()) return connected;
-    if (!feed_.wait_for_change(kSlice)) return connected;
+    feed_.wait_for_change(kSlice);
   }
 }
 

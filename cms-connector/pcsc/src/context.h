@@ -33,9 +33,14 @@ class Context {
 
   [[nodiscard]] SCARDCONTEXT get() const { return handle_; }
 
+  /// The service does not know this connection any more: it ended, and may have been started anew since.
+  void lose() { lost_ = true; }
+  [[nodiscard]] bool lost() const { return lost_; }
+
  private:
   SCARDCONTEXT handle_ = 0;
   bool open_ = false;
+  bool lost_ = false;
 };
 
 }  // namespace cardea::cms

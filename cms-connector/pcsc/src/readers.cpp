@@ -1,3 +1,5 @@
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -18,13 +20,19 @@ using std::chrono::milliseconds;
 constexpr const char* kPlugAndPlay = R"(\\?PnP?\Notification)";
 constexpr milliseconds kSlice{1000};  // how often a wait looks at `interrupted`
 
-Result<std::vector<std::string>> reader_names(const Context& context) {
+/// For calls that only the service can fail.
+tl::unexpected<Error> lost(Context& context, LONG rc, const std::string& doing) {
+  context.lose();
+  return tl::unexpected{pcsc_error(rc, doing)};
+}
+
+Result<std::vector<std::string>> reader_names(Context& context) {
   DWORD size = 0;
   LONG rc = SCardListReaders(context.get(), nullptr, nullptr, &size);
   std::string names(size, '\0');
   if (rc == SCARD_S_SUCCESS) rc = SCardListReaders(context.get(), nullptr, names.data(), &size);
   if (rc == SCARD_E_NO_READERS_AVAILABLE) return std::vector<std::string>{};
-  if (rc != SCARD_S_SUCCESS) return tl::unexpected{pcsc_error(rc, "cannot list the readers")};
+  if (rc != SCARD_S_SUCCESS) return lost(context, rc, "cannot list the readers");
 
   std::vector<std::string> out;
   for (std::size_t at = 0; at < names.size() && names[at] != '\0';) {
@@ -47,7 +55,7 @@ DWORD in_milliseconds(Clock::duration wait) {
 
 /// Waits for a change of `name` away from `known`, a slice at most; the new state, or `known` when nothing
 /// changed.
-Result<DWORD> wait_change(const Context& context, const char* name, DWORD known, Clock::duration at_most) {
+Result<DWORD> wait_change(Context& context, const char* name, DWORD known, Clock::duration at_most) {
   SCARD_READERSTATE state{};
   state.szReader = name;
   state.dwCurrentState = known;
@@ -56,9 +64,17 @@ Result<DWORD> wait_change(const Context& context, const char* name, DWORD known,
   if (rc == SCARD_E_TIMEOUT) return known;
   // The reader may vanish between listing and asking: that is a change like any other.
   if (rc == SCARD_E_UNKNOWN_READER) return static_cast<DWORD>(SCARD_STATE_UNKNOWN);
-  if (rc != SCARD_S_SUCCESS) return tl::unexpected{pcsc_error(rc, "cannot watch the reader")};
+  if (rc != SCARD_S_SUCCESS) return lost(context, rc, "cannot watch the reader");
   return state.dwEventState;
 }
+
+/// Where there is no event to wait for.
+void pause(Clock::duration at_most) {
+  constexpr milliseconds kPause{250};
+  (void)::poll(nullptr, 0, static_cast<int>(in_milliseconds(std::min<Clock::duration>(at_most, kPause))));
+}
+
+}  // namespace
 
 /// One wait with a deadline: tells the person once, and gives up when asked to.
 class Waiting {
@@ -82,7 +98,9 @@ class Waiting {
   bool told_ = false;
 };
 
-Result<std::string> wait_for_reader(const Context& context, const std::string& wanted, Waiting& waiting) {
+namespace {
+
+Result<std::string> wait_for_reader(Context& context, const std::string& wanted, Waiting& waiting) {
   const std::string what = wanted.empty() ? "a reader" : "the reader \"" + wanted + "\"";
   for (DWORD known = SCARD_STATE_UNAWARE;;) {
     CARDEA_TRY(const auto names, reader_names(context));
@@ -101,7 +119,7 @@ unsigned long event_count(DWORD state) {
 
 /// The event count with which a card is there; nothing when the reader went away meanwhile. With `not_event`
 /// only a card that came after that count will do.
-Result<std::optional<unsigned long>> wait_for_card(const Context& context, const std::string& reader,
+Result<std::optional<unsigned long>> wait_for_card(Context& context, const std::string& reader,
                                                    Waiting& waiting, std::optional<unsigned long> not_event) {
   const std::string what =
       std::string{not_event ? "the next card" : "a card"} + " in the reader \"" + reader + "\"";
@@ -167,8 +185,22 @@ Result<Connected> CardFeed::next(const WaitOptions& options) {
 }
 
 Result<Connected> CardFeed::connect(const WaitOptions& options, bool another) {
-  CARDEA_TRY(auto context, Context::open());
   Waiting waiting{options};
+  for (auto context = context_ ? Result<std::shared_ptr<Context>>{context_} : Context::open();;
+       context = Context::open()) {
+    auto connected = context ? connect_in(*context, waiting, another) : tl::unexpected{context.error()};
+    const bool lost = !context || (*context)->lost();
+    // Where no card ever came, a service that does not run is a mistake in the set-up.
+    if (!lost || reader_.empty()) return connected;
+    context_.reset();
+    another = false;
+    CARDEA_TRY(const auto left, waiting.left("the PC/SC service"));
+    pause(left);
+  }
+}
+
+Result<Connected> CardFeed::connect_in(const std::shared_ptr<Context>& context, Waiting& waiting,
+                                       bool another) {
   for (;;) {
     CARDEA_TRY(auto reader, wait_for_reader(*context, wanted_, waiting));
     const bool same_reader = reader == reader_;
@@ -177,21 +209,23 @@ Result<Connected> CardFeed::connect(const WaitOptions& options, bool another) {
                              another && same_reader ? std::optional{last_event_} : std::nullopt));
     if (!event) continue;  // the reader went away meanwhile
     auto channel = PcscChannel::open(context, reader);
-    // Between the event and the connection the card may have gone again: as if it had never come.
-    if (!channel && !present()) continue;
+    // Between the event and the connection the card may have gone again, or the service: as if it had never
+    // come.
+    if (!channel && (!present() || !reader_names(*context))) continue;
     if (!channel) return tl::unexpected{channel.error()};
+    context_ = context;
     reader_ = reader;
     last_event_ = *event;
     return Connected{std::move(reader), *std::move(channel)};
   }
 }
 
-bool CardFeed::wait_for_change(std::chrono::milliseconds at_most) const {
+void CardFeed::wait_for_change(std::chrono::milliseconds at_most) const {
   const auto context = Context::open();
+  if (!context) return pause(at_most);
   const char* name = reader_.empty() ? kPlugAndPlay : reader_.c_str();
-  if (!context) return false;
   const auto known = wait_change(**context, name, SCARD_STATE_UNAWARE, milliseconds{0});
-  return known && wait_change(**context, name, *known & ~static_cast<DWORD>(SCARD_STATE_CHANGED), at_most);
+  if (known) (void)wait_change(**context, name, *known & ~static_cast<DWORD>(SCARD_STATE_CHANGED), at_most);
 }
 
 bool CardFeed::present() const {

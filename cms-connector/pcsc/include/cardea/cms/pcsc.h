@@ -44,8 +44,12 @@ struct Connected {
 };
 Result<Connected> connect_card(const std::string& wanted, const WaitOptions& options);
 
+class Context;
+class Waiting;
+
 /// One reader, into which one card after another is put. It tells a card that was taken out and put in again,
-/// or exchanged, from one that stayed: PC/SC counts these events.
+/// or exchanged, from one that stayed: PC/SC counts these events. Once there was a card, a PC/SC service that
+/// goes away is waited for like a reader; it counts anew, so that any card is the next one then.
 class CardFeed {
  public:
   explicit CardFeed(std::string wanted) : wanted_{std::move(wanted)} {}
@@ -56,13 +60,17 @@ class CardFeed {
   Result<Connected> next(const WaitOptions& options);
   /// Whether there is a card in the reader now; false also without a reader.
   [[nodiscard]] bool present() const;
-  /// Until something changes in the reader of the last card, or `at_most`; false when PC/SC does not answer.
-  bool wait_for_change(std::chrono::milliseconds at_most) const;
+  /// Until something changes in the reader of the last card, or `at_most`; a moment when PC/SC does not
+  /// answer.
+  void wait_for_change(std::chrono::milliseconds at_most) const;
 
  private:
   Result<Connected> connect(const WaitOptions& options, bool another);
+  Result<Connected> connect_in(const std::shared_ptr<Context>& context, Waiting& waiting, bool another);
 
   std::string wanted_;
+  std::shared_ptr<Context>
+      context_;                   ///< that of the last card; it tells whether the service is still the same
   std::string reader_;            ///< of the last card
   unsigned long last_event_ = 0;  ///< PC/SC's count when the last card was connected
 };
