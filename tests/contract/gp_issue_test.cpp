@@ -8,6 +8,7 @@
 #include <rapidcheck.h>
 
 #include "cardea/apdu/tlv.h"
+#include "cardea/card/factory_key.h"
 #include "cardea/card/stored_key.h"
 #include "cardea/test/host_crypto.h"
 #include "gp_card.h"
@@ -142,6 +143,34 @@ TEST_CASE("a card is issued through a channel to PIV, at every level with encryp
     check_issued(bench.card);
     bench.card.check_invariants();
   }
+}
+
+TEST_CASE("a channel that loads the management key everybody knows does not make it the card's own") {
+  CardAndHost bench;
+  auto& store = bench.card.world().store;
+  REQUIRE(bench.card.send(kSelectPiv).sw == apdu::sw::kOk);
+  auto channel = bench.open(SecurityLevel::c_mac_c_enc);
+  const auto load = [&](std::uint8_t algorithm, const Bytes& key) {
+    const auto element = apdu::make_tlv(0x30, apdu::make_tlv(0x80, key));
+    REQUIRE(channel.send(command(0x24, algorithm, 0x9B, element)).value().sw == apdu::sw::kOk);
+    return card::factory_management_key(store).value();
+  };
+  const auto known = from_hex("010203040506070801020304050607080102030405060708").value();
+  CHECK(card::factory_management_key(store).value());
+  CHECK_FALSE(load(0x0C, Bytes(32, 0x5A)));
+  CHECK(load(0x03, known));
+  CHECK_FALSE(load(0x03, Bytes(24, 0x5A)));
+  CHECK(load(0x0A, known));
+  CHECK_FALSE(load(0x08, Bytes(16, 0x5A)));
+}
+
+TEST_CASE("a card whose application is deleted has no management key that anybody knows") {
+  CardAndHost bench;
+  auto& store = bench.card.world().store;
+  REQUIRE(bench.card.send(kSelectIssuer).sw == apdu::sw::kOk);
+  auto channel = bench.open(SecurityLevel::c_mac_c_enc);
+  REQUIRE(send(channel, "80E40080 0D 4F0B A000000308000010000100 00") == "009000");
+  CHECK_FALSE(card::factory_management_key(store).value());
 }
 
 TEST_CASE("a card is issued by STORE DATA, keys and PINs enciphered once more [A2] [GP-2.3.1#11.11]") {

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from cardea_stack import READER, ROOT, Stack
+from issuing import Issue
 
 PLANS = ROOT / "cms-connector" / "perso" / "plans"
 MASTER = os.urandom(32)
@@ -66,7 +67,7 @@ class Clerk:
         path.write_text(json.dumps(plan), encoding="utf-8")
         return path
 
-    def do(self, verb, *more, status=0):
+    def do(self, verb, *more, status=0, plan=None):
         self.secret("pin", PIN)
         self.secret("puk", PUK)
         self.secret("key", "A0" * 31 + "A1")
@@ -74,7 +75,7 @@ class Clerk:
                  self.directory / "pin", "--puk-file", self.directory / "puk", "--management-key-file", self.directory / "key", "--channel-keys",
                  self.master]
         if verb == "issue":
-            words += ["--plan", self.plan(), "--subject", "CN=Ada Example,O=Example Trust"]
+            words += ["--plan", plan or self.plan(), "--subject", "CN=Ada Example,O=Example Trust"]
         self.tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.directory / "safe.key", "-out",
                   self.directory / "safe.pem", "-subj", "/CN=escrow", "-days", "2")
         return self.tool(*words, "--escrow-to", self.directory / "safe.pem", "--escrow-dir", self.directory, *more, status=status)
@@ -89,6 +90,36 @@ def test_issued_through_the_channel(clerk, card):
         clerk.tool("yubico-piv-tool", "-r", READER, "-a", "read-certificate", "-s", slot, "-o", path)
         assert clerk.tool("openssl", "verify", "-CAfile", clerk.ca / "ca.pem", path).stdout.strip().endswith("OK")
     clerk.tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", PIN)
+
+
+def test_a_blank_card_is_issued_through_the_channel(stack, clerk):
+    """[A2] [D1] A registrar's blank card gets a management key of its own in the channel, and is issued."""
+    with Issue(stack, "--profile", "piv-nist") as issue:
+        card = issue.presented()["card"]
+        assert json.loads(clerk.do("issue", "--ca", clerk.ca).stdout)["result"] == "issued"
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("issued")["holder"] == "Ada Example"
+        assert issue.end()[0] == 0
+    stack.wait_for_card(present=False)
+    stack.cli("card", "delete", card, "--execute")
+
+
+def test_a_channel_alone_is_no_management_key(stack, clerk):
+    """[D1] Personalised through the channel and left with the factory's management key, a card is not issued; it says what is missing."""
+    plan = clerk.plan()
+    without = json.loads(plan.read_text(encoding="utf-8"))
+    without["management_key"] = {"change": False}
+    plan.write_text(json.dumps(without), encoding="utf-8")
+    with Issue(stack, "--profile", "piv-nist") as issue:
+        card = issue.presented()["card"]
+        assert json.loads(clerk.do("issue", "--ca", clerk.ca, plan=plan).stdout)["result"] == "issued"
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("incomplete")["missing"] == [
+            "a management key of its own: it is the factory's, and this card takes another one through a secure channel only"]
+        stack.agent_cli("issue", "skip")
+        assert issue.wait_for("left")["card"] == card
+    stack.wait_for_card(present=False)
+    stack.cli("card", "delete", card, "--execute")
 
 
 def test_interrupted_and_resumed(clerk, card):

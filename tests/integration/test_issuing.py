@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from cardea_stack import READER, ROOT, CliError
-from issuing import PIN, Issue, change_pin, change_puk, self_sign
+from issuing import PIN, Issue, change_management_key, change_pin, change_puk, self_sign
 from processes import wait_until
 
 PLAN = ROOT / "cms-connector" / "perso" / "plans" / "piv-p256.json"
@@ -143,7 +143,8 @@ def test_ykman_as_the_management_system(stack, tmp_path):
         stack.agent_cli("issue", "next")
         assert issue.wait_for("incomplete")["missing"] == [
             "a certificate in 9A, 9C or 9D that names the holder", "a PIN of its own: it is the factory's",
-            "a PUK of its own: it is the factory's"]
+            "a PUK of its own: it is the factory's", "a management key of its own: it is the factory's"]
+        change_management_key()
         self_sign(tmp_path, "9a", "CN=Grace Example,UID=555000000033")
         change_pin()
         assert stack.cli("card", "show", card)["issuing"]["missing"] == ["a PUK of its own: it is the factory's"]
@@ -162,6 +163,7 @@ def test_finished_when_the_management_system_lets_go(stack, tmp_path):
         issue.presented()
         change_pin()
         change_puk()
+        change_management_key()
         self_sign(tmp_path, "9a", "CN=Hedy Example,UID=555000000041", pin=PIN)
         assert issue.wait_for("issued")["holder"] == "Hedy Example"
 
@@ -183,6 +185,7 @@ def test_stopped_and_resumed(stack, tmp_path):
         shown = issue.presented()
         assert (shown["card"], shown["state"], shown["resumed"]) == (card, "issuing", True)
         change_puk()
+        change_management_key()
         self_sign(tmp_path, "9a", "CN=Ida Example,UID=555000000058", pin=PIN)
         stack.agent_cli("issue", "next")
         assert issue.wait_for("issued")["card"] == card
@@ -198,6 +201,7 @@ def test_stopped_when_all_was_written(stack, tmp_path):
         card = issue.presented()["card"]
         change_pin()
         change_puk()
+        change_management_key()
         self_sign(tmp_path, "9a", "CN=Mary Example,UID=555000000082", pin=PIN)
         issue.interrupt()
         assert issue.end()[0] == 4
@@ -237,6 +241,7 @@ def test_certificates_of_two_people(stack, tmp_path):
         card = issue.presented()["card"]
         change_pin()
         change_puk()
+        change_management_key()
         self_sign(tmp_path, "9a", "CN=Jane Example,UID=555000000066", pin=PIN)
         self_sign(tmp_path, "9c", "CN=Joan Example,UID=555000000074", pin=PIN)
         stack.agent_cli("issue", "next")

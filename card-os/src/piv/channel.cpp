@@ -87,7 +87,8 @@ CardResult<Piv::NewKey> Piv::import_load(const KeyLoad& load, std::uint8_t refer
     (void)ports_.keys.discard(handle);
     return refuse(sw::kWrongData);
   }
-  KeyRecord fresh{std::move(handle), KeyOrigin::imported, policy, TouchPolicy::never, false};
+  KeyRecord fresh{std::move(handle), KeyOrigin::imported, policy, TouchPolicy::never,
+                  load.is_factory_management_key()};
   return NewKey{reference, std::move(fresh), std::move(old)};
 }
 

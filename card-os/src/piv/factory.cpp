@@ -23,6 +23,18 @@ Result<KeyRecord> import_factory_management_key(KeyVault& keys, std::uint64_t ve
   return KeyRecord{std::move(handle), KeyOrigin::imported, PinPolicy::never, TouchPolicy::never, true};
 }
 
+bool is_factory_management_key(Algorithm algorithm, BytesView key) {
+  constexpr BytesView kKnown{kFactoryManagementKey};
+  constexpr unsigned kWithoutParity = 0xFE;  // the lowest bit of each octet
+  if (algorithm != Algorithm::tdes && algorithm != Algorithm::aes192) return false;
+  if (key.size() != kKnown.size()) return false;
+  const unsigned counts = algorithm == Algorithm::tdes ? kWithoutParity : 0xFFU;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < key.size(); ++i)
+    difference |= static_cast<unsigned>(key[i] ^ kKnown[i]) & counts;
+  return difference == 0;
+}
+
 std::vector<Change> factory_records(const KeyRecord& management_key) {
   std::vector<Change> out;
   out.push_back({{RecordSpace::key, kManagementKey}, encode(management_key)});

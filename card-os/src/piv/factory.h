@@ -10,6 +10,10 @@ namespace cardea::card::piv {
 /// Imports the management key that every card is delivered with: triple DES, 01 to 08 three times.
 Result<KeyRecord> import_factory_management_key(KeyVault& keys, std::uint64_t version);
 
+/// Whether it is that key: as triple DES, whatever its parity bits, or as AES-192, which has the same value
+/// in newer factories. In constant time.
+bool is_factory_management_key(Algorithm algorithm, BytesView key);
+
 /// The records of a new card except its card record: management key and discovery object.
 std::vector<Change> factory_records(const KeyRecord& management_key);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/error_map.h"
+#include "piv/factory.h"
+#include "piv/references.h"
 
 namespace cardea::card::piv {
 
@@ -66,6 +68,11 @@ bool KeyLoad::agrees_with(const PublicKey& key) const {
     return !has(said) || equal(element(said).expose(), is);
   };
   return agrees(kModulus, key.modulus) && agrees(kExponent, key.exponent) && agrees(kPoint, key.point);
+}
+
+bool KeyLoad::is_factory_management_key() const {
+  return reference_ == kManagementKey &&
+         piv::is_factory_management_key(algorithm_, element(kSymmetric).expose());
 }
 
 CardResult<KeyHandle> KeyLoad::import(KeyVault& vault, KeySlot slot) const {

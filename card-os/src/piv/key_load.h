@@ -33,6 +33,8 @@ class KeyLoad {
   [[nodiscard]] bool complete() const;
   /// Whether what was said of the public key is true of this one. Nothing said is true.
   [[nodiscard]] bool agrees_with(const PublicKey& key) const;
+  /// Whether it is the management key that every card is delivered with.
+  [[nodiscard]] bool is_factory_management_key() const;
   /// Takes the key into the vault.
   CardResult<KeyHandle> import(KeyVault& vault, KeySlot slot) const;
   /// One bit for each element that is there, 80 the lowest: for the state digest.

@@ -20,7 +20,7 @@ struct KeyRecord {
   KeyOrigin origin = KeyOrigin::generated;
   PinPolicy pin_policy = PinPolicy::once;
   TouchPolicy touch_policy = TouchPolicy::never;
-  bool factory_value = false;  ///< the key that everybody knows
+  bool factory_value = false;  ///< the management key that everybody knows
 };
 
 /// The stored form: version octet 1, then fixed fields, then the sealed key and the public key with their

@@ -1,4 +1,5 @@
 #include "engine/error_map.h"
+#include "piv/factory.h"
 #include "piv/piv.h"
 #include "piv/references.h"
 
@@ -25,8 +26,8 @@ CardResult<Request> parse(BytesView data) {
 }  // namespace
 
 // FF SET MANAGEMENT KEY; P2 = FE asks for a touch at each use. Weak triple DES keys are not refused,
-// since the factory value is one. Whoever sets the key knows it and stays administrator; in other sessions
-// the status ends.
+// since the factory value is one: set again, it is reported as what it is. Whoever sets the key knows it and
+// stays administrator; in other sessions the status ends.
 CardResult<Reply> Piv::set_management_key(const Command& command) {
   constexpr std::uint8_t kWithTouch = 0xFE;
   CARDEA_TRY(const auto request, parse(command.data));
@@ -37,7 +38,8 @@ CardResult<Reply> Piv::set_management_key(const Command& command) {
 
   CARDEA_TRY(auto handle, lift(ports_.keys.import_symmetric(slot, request.algorithm, request.key)));
   const auto touch = command.p2 == kWithTouch ? TouchPolicy::always : TouchPolicy::never;
-  const KeyRecord fresh{std::move(handle), KeyOrigin::imported, PinPolicy::never, touch, false};
+  const bool known = is_factory_management_key(request.algorithm, request.key.expose());
+  const KeyRecord fresh{std::move(handle), KeyOrigin::imported, PinPolicy::never, touch, known};
   state_.administrator.reset();
   CARDEA_CHECK(replace_key(fresh, old));
   state_.administrator = fingerprint_of(fresh);

@@ -155,7 +155,9 @@ service::IssuingOptions issuing_options(const config::Issuing& issuing) {
           issuing.required_slots,
           issuing.factory_pins,
           issuing.factory_pin_organisations,
-          issuing.uid_attributes};
+          issuing.uid_attributes,
+          issuing.factory_management_key,
+          issuing.factory_management_key_organisations};
 }
 
 /// The sentence, with what it is about in front.

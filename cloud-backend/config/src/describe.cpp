@@ -98,6 +98,9 @@ std::string describe(const Settings& s) {
              s.issuing.blank_cards, s.issuing.blank_life.count(), list(s.issuing.required_slots),
              s.issuing.factory_pins) +
          "factory_pin_organisations = " + list(s.issuing.factory_pin_organisations) +
+         fmt::format("\nfactory_management_key = {}\nfactory_management_key_organisations = ",
+                     s.issuing.factory_management_key) +
+         list(s.issuing.factory_management_key_organisations) +
          "\nuid_attributes = " + list(s.issuing.uid_attributes) + "\n";
   out += "\n[witness]\n" +
          (s.witness.url.empty() ? "# url: none but the file in the data directory\n"

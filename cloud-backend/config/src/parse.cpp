@@ -284,6 +284,8 @@ void read_issuing(Reader& reader, Issuing& issuing) {
   reader.texts("required_slots", issuing.required_slots);
   reader.boolean("factory_pins", issuing.factory_pins);
   reader.texts("factory_pin_organisations", issuing.factory_pin_organisations);
+  reader.boolean("factory_management_key", issuing.factory_management_key);
+  reader.texts("factory_management_key_organisations", issuing.factory_management_key_organisations);
   reader.texts("uid_attributes", issuing.uid_attributes);
   reader.end_section();
   const bool slots = std::ranges::all_of(issuing.required_slots, [](const auto& slot) {

@@ -10,6 +10,7 @@ import time
 from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, READER
 
 PIN, PUK = "471147", "31415926"
+MANAGEMENT_KEY = "7A" * 24
 
 
 class Issue:
@@ -98,8 +99,12 @@ def change_puk():
     ykman("access", "change-puk", "-p", FACTORY_PUK, "-n", PUK)
 
 
-def self_sign(directory, slot, subject, pin=FACTORY_PIN):
+def change_management_key():
+    ykman("access", "change-management-key", "-a", "TDES", "-m", FACTORY_MANAGEMENT_KEY, "-n", MANAGEMENT_KEY)
+
+
+def self_sign(directory, slot, subject, pin=FACTORY_PIN, management_key=MANAGEMENT_KEY):
     """A P-256 key and a certificate that it signs itself, by ykman."""
     public = directory / f"{slot}.pem"
-    ykman("keys", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-a", "ECCP256", slot, str(public))
-    ykman("certificates", "generate", "-m", FACTORY_MANAGEMENT_KEY, "-P", pin, "-s", subject, slot, str(public))
+    ykman("keys", "generate", "-m", management_key, "-a", "ECCP256", slot, str(public))
+    ykman("certificates", "generate", "-m", management_key, "-P", pin, "-s", subject, slot, str(public))

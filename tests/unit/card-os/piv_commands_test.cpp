@@ -2,6 +2,7 @@
 // to what the log, the cache and the audit see of it, too.
 #include <doctest/doctest.h>
 
+#include "cardea/card/factory_key.h"
 #include "cardea/test/host_crypto.h"
 #include "conversation.h"
 
@@ -259,6 +260,28 @@ TEST_CASE("a new management key keeps its maker administrator and ends everybody
   CHECK(ask(card, "00FFFFFF12 08 9B 0F 000102030405060708090A0B0C0D0E") == "6A80");
   CHECK(ask(card, "00FFFFFF13 08 9A 10 000102030405060708090A0B0C0D0E0F") == "6A80");
   CHECK(ask(card, "00FFFFFD13 08 9B 10 000102030405060708090A0B0C0D0E0F") == "6A86");
+}
+
+TEST_CASE("the management key that everybody knows is the factory's whoever sets it [YUBICO-PIV#FF]") {
+  TestCard card;
+  test::become_administrator(card);
+  const auto set = [&](const std::string& algorithm, const std::string& key) {
+    const auto size = to_hex(Bytes{static_cast<std::uint8_t>(key.size() / 2)});
+    const auto whole = to_hex(Bytes{static_cast<std::uint8_t>(3 + key.size() / 2)});
+    REQUIRE(ask(card, "00FFFFFF" + whole + algorithm + "9B" + size + key) == "9000");
+    return ask(card, "00F7009B00").substr(0, 20) +
+           (card::factory_management_key(card.world().store).value() ? " factory" : " own");
+  };
+  const std::string known = "010203040506070801020304050607080102030405060708";
+  const std::string parity = "000302050407060900030205040706090003020504070609";
+  const std::string own = "112233445566778821324354657687980102030405060708";
+  CHECK(set("03", own) == "01010302020001050100 own");
+  CHECK(set("03", known) == "01010302020001050101 factory");
+  CHECK(set("03", parity) == "01010302020001050101 factory");  // the same key but for its parity
+  CHECK(set("0A", known) == "01010A02020001050101 factory");   // YubiKey 5.7
+  CHECK(set("0A", parity) == "01010A02020001050100 own");
+  CHECK(set("08", known.substr(0, 32)) == "01010802020001050100 own");
+  CHECK(set("0C", known + "0102030405060708") == "01010C02020001050100 own");
 }
 
 TEST_CASE(

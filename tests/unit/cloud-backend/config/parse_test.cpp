@@ -258,6 +258,8 @@ blank_life = "2h"
 required_slots = ["9A", "9C"]
 factory_pins = true
 factory_pin_organisations = ["one"]
+factory_management_key = true
+factory_management_key_organisations = ["two"]
 uid_attributes = ["serialNumber", "0.9.2342.19200300.100.1.1"]
 )",
                                "c.toml")
@@ -268,6 +270,8 @@ uid_attributes = ["serialNumber", "0.9.2342.19200300.100.1.1"]
   CHECK(s.issuing.factory_pins);
   CHECK(s.issuing.factory_pin_organisations == std::vector<std::string>{"one"});
   CHECK(s.issuing.uid_attributes.size() == 2);
+  CHECK(s.issuing.factory_management_key);
+  CHECK(s.issuing.factory_management_key_organisations == std::vector<std::string>{"two"});
   CHECK(config::describe(config::parse(config::describe(s), "d").value()) == config::describe(s));
   CHECK(mistake("[issuing]\nrequired_slots = [\"9B\"]\n") ==
         "c.toml:1: issuing.required_slots must be some of \"9A\", \"9C\", \"9D\", \"9E\"");

@@ -415,16 +415,18 @@ TEST_CASE("end to end: a registrar's workstation is given a blank card, and othe
   CHECK(asks(ra, "POST", below + "/issued").error() ==
         Error{Errc::conflict,
               "the card is not complete; missing: a certificate in 9A, 9C or 9D that names the holder; "
-              "a PIN of its own: it is the factory's; a PUK of its own: it is the factory's"});
+              "a PIN of its own: it is the factory's; a PUK of its own: it is the factory's; "
+              "a management key of its own: it is the factory's, and this card takes another one through a "
+              "secure channel only, but was made without card keys"});
   const auto incomplete =
       server.ask("POST", "cards/" + card["id"].get<std::string>() + "/issued", json::object(), 409);
   CHECK(incomplete["type"] == "https://cardea.invalid/problems/card-incomplete");
-  CHECK(incomplete["missing"].size() == 3);
+  CHECK(incomplete["missing"].size() == 4);
   CHECK(server.ask("GET", "cards?organisation=Trust&state=blank").size() == 1);
   CHECK(server.ask("GET", "cards?organisation=Trust&state=issuing").empty());
   CHECK(server.ask("GET", "cards?organisation=Trust&state=odd", nullptr, 400)["detail"] ==
         "a state is active, blocked, blank, issuing or issued");
-  CHECK(server.ask("GET", "cards/" + card["id"].get<std::string>())["issuing"]["missing"].size() == 3);
+  CHECK(server.ask("GET", "cards/" + card["id"].get<std::string>())["issuing"]["missing"].size() == 4);
   const auto public_list = asks(ra, "GET", "/v1/cards").value();
   CHECK(json::parse(public_list)["cards"][0]["state"] == "blank");
   CHECK(json::parse(public_list)["cards"][0]["opened_as"] == "registrar");

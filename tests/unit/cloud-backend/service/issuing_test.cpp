@@ -7,6 +7,7 @@
 
 #include "cardea/card/gp/channel_records.h"
 #include "cardea/card/stored_key.h"
+#include "cardea/service/card_keys.h"
 #include "cardea/service/directory.h"
 #include "cardea/test/block_cipher.h"
 #include "certificates.h"
@@ -22,12 +23,19 @@ using store::Issuance;
 namespace {
 
 constexpr const char* kPin = "00 24 00 80 10 313233343536FFFF 373934363133FFFF";
+constexpr const char* kKnown = "010203040506070801020304050607080102030405060708";
 constexpr const char* kPuk = "00 24 00 81 10 3132333435363738 3837363534333231";
 
 /// The furnished server, with a registration authority at "ra" and another one of the same organisation at
 /// "ra2".
 struct Office : Furnished {
-  explicit Office(service::IssuingOptions options = {})
+  /// Cards of these tests keep the factory's management key, except where that is what a test is about.
+  static service::IssuingOptions factory_key() {
+    service::IssuingOptions options;
+    options.factory_management_key = true;
+    return options;
+  }
+  explicit Office(service::IssuingOptions options = factory_key())
       : issuing{world, sessions, cards, std::move(options)} {
     add_device("ra2", "org", std::nullopt, store::DeviceRole::registrar);
   }
@@ -60,15 +68,18 @@ struct Office : Furnished {
   /// A P-256 key in the slot, made by a management system that knows the factory's management key; its point.
   Bytes generate(const std::string& card, const std::string& slot, const char* device = "ra") {
     const auto session = must(sessions.open(caller(device), card));
-    const auto challenge = ask(session, 1, "0087039B047C028100");
-    const auto answer = ecb_encrypt(card::Algorithm::tdes,
-                                    from_hex("010203040506070801020304050607080102030405060708").value(),
-                                    from_hex(challenge.substr(8, 16)).value());
-    REQUIRE(ask(session, 2, "0087039B0C7C0A8208" + to_hex(*answer)) == "9000");
+    authenticate(session);
     const auto made = ask(session, 3, "004700" + slot + "05AC03800111");
     REQUIRE(made.ends_with("9000"));
     must(sessions.close(session.id, session.token));
     return from_hex(made.substr(10, 130)).value();  // 7F49 43 86 41 point
+  }
+  /// Steps 1 and 2 of the session: with the factory's management key.
+  void authenticate(const service::OpenedSession& session) {
+    const auto challenge = ask(session, 1, "0087039B047C028100");
+    const auto answer = ecb_encrypt(card::Algorithm::tdes, from_hex(kKnown).value(),
+                                    from_hex(challenge.substr(8, 16)).value());
+    REQUIRE(ask(session, 2, "0087039B0C7C0A8208" + to_hex(*answer)) == "9000");
   }
   void put(const std::string& card, std::uint32_t tag, const Bytes& object) {
     const card::Change change{{card::RecordSpace::object, tag}, object};
@@ -350,12 +361,83 @@ TEST_CASE("issuing: what an organisation wants of a card is configured") {
   service::IssuingOptions options;
   options.required_slots = {"9A", "9D"};
   options.factory_pin_organisations = {"org"};
+  options.factory_management_key_organisations = {"org"};
   Office f{options};
   const auto card = f.blank("a");
   f.certify(card.id, "9A", kAda);
   CHECK(f.finish(card.id).missing == Texts{"a certificate in 9D"});
   f.certify(card.id, "9D", kAda);
   CHECK(f.finish(card.id).missing.empty());
+}
+
+TEST_CASE("issuing: a card is not finished with the management key that everybody knows [D1]") {
+  Office f{service::IssuingOptions{}};
+  const auto card = f.must(f.issuing.blank(f.caller("ra"), {"a", "piv-yubikey5", ""}));
+  CHECK(f.talk(card.id, {kPin, kPuk}) == Texts{"9000", "9000"});
+  f.certify(card.id, "9A", kAda);
+  const Texts missing{"a management key of its own: it is the factory's"};
+  CHECK(f.finish(card.id).missing == missing);
+  CHECK(f.issuance(card.id) == Issuance::issuing);
+  CHECK(f.cards.activate(card.id, "administrator").error().code == Errc::conflict);
+
+  const auto session = f.must(f.sessions.open(f.caller("ra"), card.id));
+  f.authenticate(session);
+  std::uint64_t sequence = 2;
+  bool own = false;
+  const auto set = [&](const std::string& key) { return f.ask(session, ++sequence, "00FFFFFF" + key); };
+  SUBCASE("which is not its own because it was set again") {
+    for (const char* const same : {"1B039B18", "1B0A9B18"}) {  // as triple DES, as AES-192
+      CHECK(set(same + std::string{kKnown}) == "9000");
+      CHECK(f.finish(card.id).missing == missing);
+    }
+  }
+  SUBCASE("but with triple DES") {
+    CHECK(set("1B039B18" + std::string(48, '7')) == "9000");
+    own = true;
+  }
+  SUBCASE("but with AES-256") {
+    CHECK(set("230C9B20" + std::string(64, '7')) == "9000");
+    own = true;
+  }
+  SUBCASE("and what its administrator does to a card that is issued is left to them") {
+    CHECK(set("1B0A9B18" + std::string(48, '7')) == "9000");
+    REQUIRE(f.finish(card.id).missing.empty());
+    CHECK(set("1B039B18" + std::string{kKnown}) == "9000");
+    CHECK(f.ask(session, ++sequence, "00F7009B00") == "010103020200010501019000");
+    CHECK(f.issuance(card.id) == Issuance::issued);
+    own = true;
+  }
+  CHECK(f.finish(card.id).missing == (own ? Texts{} : missing));
+  CHECK(f.issuance(card.id) == (own ? Issuance::issued : Issuance::issuing));
+}
+
+TEST_CASE("issuing: a card without a command for its management key says how else it gets one [D1]") {
+  Office f{service::IssuingOptions{}};
+  const auto key_of = [&](const std::string& card) { return f.finish(card).missing.back(); };
+  CHECK(key_of(f.written("a", kAda).id) ==
+        "a management key of its own: it is the factory's, and this card takes another one through a secure "
+        "channel only, but was made without card keys");
+  f.must(service::CardKeys{f.world}.create("org", {}, "administrator"));
+  CHECK(key_of(f.written("b", kAda).id) ==
+        "a management key of its own: it is the factory's, and this card takes another one through a secure "
+        "channel only");
+}
+
+TEST_CASE("issuing: the factory's management key is an exception of some organisations, or of all") {
+  service::IssuingOptions options;
+  SUBCASE("of another one") {
+    options.factory_management_key_organisations = {"other"};
+  }
+  SUBCASE("of this one") {
+    options.factory_management_key_organisations = {"other", "org"};
+  }
+  SUBCASE("of all") {
+    options.factory_management_key = true;
+  }
+  const auto excepted =
+      options.factory_management_key || options.factory_management_key_organisations.size() == 2;
+  Office f{options};
+  CHECK(f.finish(f.written("a", kAda).id).missing.empty() == excepted);
 }
 
 TEST_CASE("issuing: the holder is made once, and found again by any identifier [D1]") {

@@ -121,6 +121,8 @@ struct Issuing {
   bool factory_pins = false;                ///< whether PIN and PUK may stay the factory's
   std::vector<std::string> factory_pin_organisations;  ///< ids of organisations where they may
   std::vector<std::string> uid_attributes{"UID"};      ///< of subjects: which names people by number
+  bool factory_management_key = false;                 ///< whether the management key may stay the factory's
+  std::vector<std::string> factory_management_key_organisations;  ///< ids of organisations where it may
 };
 
 /// Another machine that remembers how far the log of changes has come (C2SP tlog-witness). Without one, the
