@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -109,31 +110,31 @@ def measure_vpcd(directory, rounds):
             card.kill()
 
 
-def openssl_speed(algorithm, processes=None):
+def openssl_speed(algorithm, seconds, processes=None):
     name = {"rsa2048": "rsa2048", "p256": "ecdsap256"}[algorithm]
     many = ("-multi", processes or os.cpu_count()) if processes != 1 else ()
-    text = output("openssl", "speed", "-seconds", "2", *many, name)
+    text = output("openssl", "speed", "-seconds", seconds, *many, name)
     line = [l for l in text.splitlines() if re.search(r"rsa 2048|nistp256", l)][-1]
     return float(re.findall(r"[\d.]+", line)[-2])
 
 
-def hsm_loop(algorithm):
-    return json.loads(output(BIN / "bench_hsm_loop", "--algorithm", algorithm, "--seconds", 2, "--processes", os.cpu_count(),
+def hsm_loop(algorithm, seconds):
+    return json.loads(output(BIN / "bench_hsm_loop", "--algorithm", algorithm, "--seconds", seconds, "--processes", os.cpu_count(),
                              "--json"))["per_second"]
 
 
-def worker_loop(algorithm, keys):
+def worker_loop(algorithm, keys, seconds):
     """The signer's loop over the software vault; a second of processor time, as openssl speed counts."""
-    return json.loads(output(BIN / "bench_worker", "--vault", "software", "--algorithm", algorithm, "--keys", keys, "--seconds", 2,
+    return json.loads(output(BIN / "bench_worker", "--vault", "software", "--algorithm", algorithm, "--keys", keys, "--seconds", seconds,
                              "--json"))["per_second"]
 
 
-def measure_software(rounds):
+def measure_software(rounds, seconds):
     """Rates of the software vault and their ratio to one core of openssl speed, taken in turn."""
     flat = {}
     for algorithm in ("rsa2048", "p256"):
         for keys in ("operation", "session"):
-            runs = [(openssl_speed(algorithm, 1), worker_loop(algorithm, keys)) for _ in range(rounds)]
+            runs = [(openssl_speed(algorithm, seconds, 1), worker_loop(algorithm, keys, seconds)) for _ in range(rounds)]
             rate, ratio = Figure([w for _, w in runs]), Figure([w / o for o, w in runs])
             print(f"{algorithm:8} software, key kept for {keys:9} {rate.text('/s')}   {ratio.middle:.2f} x openssl speed", flush=True)
             flat |= {f"software_{keys}_{algorithm}_per_s": rate.middle, f"software_{keys}_{algorithm}_ratio": ratio.middle}
@@ -176,13 +177,13 @@ def issue_rounds(directory, rounds):
         stack.stop()
 
 
-def exchange(stack, card, algorithm, directory):
+def exchange(stack, card, algorithm, directory, seconds):
     code = stack.cli("device", "code", "--org", stack.organisation, "--role", "registrar")["code"]
     path = directory / "code"
     path.write_text(code + "\n")
     return json.loads(output(BIN / "bench_exchange", "--server", f"127.0.0.1:{stack.port}", "--ca", stack.data / "tls" / "ca.pem",
                              "--code-file", path, "--card", card.id, "--pin", "471147", "--algorithm", algorithm, "--sessions",
-                             16, "--seconds", 3))["per_second"]
+                             16, "--seconds", seconds + 1))["per_second"]
 
 
 def measure_login(rounds):
@@ -190,6 +191,7 @@ def measure_login(rounds):
     return Figure([run["per_second_per_core"] for run in runs]), Figure([run["latency_ms"] for run in runs])
 
 
+PARTS = ("apdu", "sign", "software", "login", "issue", "generate")
 GENERATE = "0047009D05AC0380010700"  # RSA-2048 in 9D
 
 
@@ -225,11 +227,22 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
     parser.add_argument("--json")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="apdu,sign,software,login,issue,generate")
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--only", default=",".join(PARTS))
     options = parser.parse_args()
     only = set(options.only.split(","))
+    if only - set(PARTS):
+        parser.error(f"no such measurement: {', '.join(sorted(only - set(PARTS)))}; there are {', '.join(PARTS)}")
+    if options.rounds < 1 or options.seconds < 1:
+        parser.error("--rounds and --seconds are at least 1")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    Child.dies_with_parent = True
+    try:
+        namespace.enter()
+    except (OSError, subprocess.SubprocessError) as error:
+        sys.exit(f"scripts/bench: no private place for pcscd can be made: {error}")
     directory = Path(tempfile.mkdtemp(prefix="cardea-bench-"))
-    namespace.enter()
     flat = {"machine": machine()}
     print(flat["machine"], flush=True)
     try:
@@ -238,7 +251,7 @@ def main():
             print(f"APDU (a) null IFD handler          {floor.text('us')}")
             print(f"APDU (b) vpcd with a null card     {vpcd.text('us')}", flush=True)
         if "software" in only:
-            flat |= measure_software(options.rounds)
+            flat |= measure_software(options.rounds, options.seconds)
         if "generate" in only:
             waited = generate_rounds(directory / "g0", options.rounds, 0)
             ahead = generate_rounds(directory / "g1", options.rounds, options.rounds)
@@ -271,7 +284,8 @@ def main():
                 for algorithm, plan in {"rsa2048": "piv-standard", "p256": "piv-p256"}.items():
                     _, _, card = issue(stack, directory, plan)
                     # In turn, so that a drift of the machine meets all three alike.
-                    runs = [(openssl_speed(algorithm), hsm_loop(algorithm), exchange(stack, card, algorithm, directory))
+                    runs = [(openssl_speed(algorithm, options.seconds), hsm_loop(algorithm, options.seconds),
+                             exchange(stack, card, algorithm, directory, options.seconds))
                             for _ in range(options.rounds)]
                     raw, loop, through = (Figure(values) for values in zip(*runs))
                     card.remove()

@@ -8,6 +8,19 @@ cardea_python=/usr/bin/python3
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }
 
+# Sets `as_root` to what makes a command run as root. 1: says what is missing for that, or for giving pcscd its private place.
+find_root() {
+  as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { say "$(basename "$0"): pcscd needs root, and there is no sudo here: run this as root"; return 1; }
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" unshare --mount --net mount -t tmpfs none /run 2>/dev/null && return 0
+  say "$(basename "$0"): pcscd gets a private /run, and even root may not make mount and network namespaces here;" \
+    "in a container, give it CAP_SYS_ADMIN (docker run --privileged)"
+  return 1
+}
+
 # Installs the packages of a list file (one a line, '#' comments) that are not there yet.
 install_packages() {
   local list=$1 name provided missing=()

@@ -151,45 +151,59 @@ The PIN is in the file 'pin' of the working directory.""")
     subprocess.run(["bash", "--norc", "-i"], cwd=story.directory, env=environment, check=False)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--shell", action="store_true")
-    parser.add_argument("--keep", action="store_true")
-    options = parser.parse_args()
-
-    directory = Path(tempfile.mkdtemp(prefix="cardea-demo-"))
+def prepare(directory):
+    """What the story needs before anything runs: OpenSC's configuration, PIN, PUK and management key."""
     (directory / "opensc.conf").write_text("app default {\n  framework pkcs15 {\n    use_file_caching = no;\n  }\n}\n")
     os.environ["OPENSC_CONF"] = str(directory / "opensc.conf")
     for name, value in {"pin": "471147", "puk": "31415926", "management-key": os.urandom(24).hex()}.items():
         path = directory / name
         path.touch(mode=0o600)
         path.write_text(value)  # no line end: libp11 takes all that a pin-source holds for the PIN
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a terminated demonstration cleans up too
-    namespace.enter()
-    story = Story(directory)
+
+
+def tell(story, stack, shell):
+    story.heading("Server, HSM, database, pcscd, driver and agent start")
+    stack.start()
+    print(f"   cardead on https://127.0.0.1:{stack.port}, reader '{READER}'")
+    story.heading("A blank card is made and inserted")
+    card = stack.new_card("piv-yubikey5")
+    print(f"   card {card.id}")
+    story.show(story.run("opensc-tool", "-a"))
+    story.heading("A card management system issues it, through PC/SC only")
+    issue(story, stack)
+    story.heading("The holder signs a letter; OpenSSL verifies")
+    sign(story)
+    story.heading("The holder signs in over SSH")
+    ssh_login(story)
+    story.heading("The holder signs in to a web server over TLS 1.3")
+    tls_login(story)
+    story.heading("Every use of a key is on the audit log")
+    story.show(story.run(stack.bin / "cardea", "--socket", stack.data / "admin.sock", "audit", "list", "--card", card.id,
+                         "--limit", "8"), 12)
+    print(f"\nAll of it took {time.monotonic() - story.began:.1f} s.")
+    by_hand(story, stack, shell)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/demo")
+    parser.add_argument("--shell", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+
+    # So that a demonstration that is terminated, or whose terminal goes away, cleans up too. What is killed takes its children along.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    Child.dies_with_parent = True
+    try:
+        namespace.enter()
+    except (OSError, subprocess.SubprocessError) as error:
+        sys.exit(f"scripts/demo: no private place for pcscd can be made: {error}")
+    directory = Path(tempfile.mkdtemp(prefix="cardea-demo-"))
     stack = Stack(directory / "s", organisation="Demonstration Trust")
     failed = False
     try:
-        story.heading("Server, HSM, database, pcscd, driver and agent start")
-        stack.start()
-        print(f"   cardead on https://127.0.0.1:{stack.port}, reader '{READER}'")
-        story.heading("A blank card is made and inserted")
-        card = stack.new_card("piv-yubikey5")
-        print(f"   card {card.id}")
-        story.show(story.run("opensc-tool", "-a"))
-        story.heading("A card management system issues it, through PC/SC only")
-        issue(story, stack)
-        story.heading("The holder signs a letter; OpenSSL verifies")
-        sign(story)
-        story.heading("The holder signs in over SSH")
-        ssh_login(story)
-        story.heading("The holder signs in to a web server over TLS 1.3")
-        tls_login(story)
-        story.heading("Every use of a key is on the audit log")
-        story.show(story.run(stack.bin / "cardea", "--socket", stack.data / "admin.sock", "audit", "list", "--card", card.id,
-                             "--limit", "8"), 12)
-        print(f"\nAll of it took {time.monotonic() - story.began:.1f} s.")
-        by_hand(story, stack, options.shell)
+        prepare(directory)
+        tell(Story(directory), stack, options.shell)
     except KeyboardInterrupt:
         return 130
     except (AssertionError, OSError, subprocess.SubprocessError) as error:
@@ -199,6 +213,8 @@ def main():
         failed = isinstance(end.code, str)
         raise
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         try:
             stack.stop()
         finally:

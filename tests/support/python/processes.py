@@ -11,6 +11,10 @@ from pathlib import Path
 class Child:
     """One background program."""
 
+    # Whether the kernel kills it when the thread that started it ends, however that comes about. For a program that starts all of
+    # its children from its main thread.
+    dies_with_parent = False
+
     def __init__(self, name, command, log, env=None):
         self.name, self.command, self.log = name, [str(part) for part in command], Path(log)
         self._env = {**os.environ, **(env or {})}
@@ -22,7 +26,8 @@ class Child:
 
     def start(self):
         with open(self.log, "ab") as out:
-            self._process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            fuse = ["setpriv", "--pdeathsig", "KILL", "--"] if self.dies_with_parent else []
+            self._process = subprocess.Popen(fuse + self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                              env=self._env)
         return self
 
