@@ -9,14 +9,11 @@
 #include <thread>
 
 #include "agent.h"
-#include "cardea/pcsc_link/system_transport.h"
-#include "cardea/resource/server.h"
 #include "control.h"
 #include "issue_verbs.h"
 #include "issuing.h"
-#include "manager_port.h"
+#include "places.h"
 #include "platform/process.h"
-#include "platform/readers.h"
 #include "recovery.h"
 #include "state.h"
 
@@ -174,31 +171,10 @@ bool left_alone(const std::shared_ptr<agent::Agent>& daemon) {
 }
 
 struct RunOptions {
-  std::string readers = agent::reader_kinds().front();
-  std::string ifd_socket = "/run/cardea/ifd.sock";
-  std::string pcsc_socket = pcsc_link::system_address();
+  agent::PlaceOptions places;
   std::vector<std::string> wanted;
   std::string level = "info";
 };
-
-/// Where cards are shown: the driver in pcscd, and the resource manager that connectors ask.
-struct Places {
-  agent::Agent::Readers ports;
-  std::shared_ptr<resource::Manager> manager;
-  std::unique_ptr<resource::Server> server;  // ends before the manager
-};
-
-Result<Places> open_places(const RunOptions& options) {
-  Places out;
-  if (options.readers != "connector") out.ports.push_back(agent::make_driver_port(options.ifd_socket));
-  if (options.readers == "pcscd") return out;
-  CARDEA_TRY(auto listener, pcsc_link::listen_system(options.pcsc_socket));
-  out.manager = std::make_shared<resource::Manager>();
-  out.ports.push_back(agent::make_manager_port(out.manager));
-  out.server = std::make_unique<resource::Server>(*out.manager, std::move(listener),
-                                                  [](const std::string& line) { spdlog::info("{}", line); });
-  return out;
-}
 
 int run(const agent::State& state, const RunOptions& options) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("cardea-agent"));
@@ -209,13 +185,13 @@ int run(const agent::State& state, const RunOptions& options) {
   if (auto prepared = state.prepare(); !prepared) return explain(prepared.error());
   auto device = state.load();
   if (!device) return explain(device.error());
-  auto places = open_places(options);
+  auto places = agent::open_places(options.places);
   if (!places) return explain(places.error());
   // Shared with threads that a server which does not answer may keep busy for longer than we wait for them.
   auto daemon = std::make_shared<agent::Agent>(std::move(*device), places->ports);
   spdlog::info("device={} server={}", daemon->device().device, daemon->device().server.text);
-  if (options.readers != "connector") spdlog::info("reader=pcscd socket={}", options.ifd_socket);
-  if (options.readers != "pcscd") spdlog::info("reader=connector socket={}", options.pcsc_socket);
+  for (const auto& line : agent::describe(options.places))
+    spdlog::info("{}", line);
 
   const auto issuer = std::make_shared<agent::Issuer>(*daemon, state.issuing_file());
   Result<void> served;
@@ -297,22 +273,7 @@ int main_with(const std::vector<std::string>& arguments) {
 
   RunOptions running;
   auto* run_verb = app.add_subcommand("run", "run the daemon in the foreground");
-  run_verb
-      ->add_option("--readers", running.readers,
-                   "who shows the cards to programs: pcscd (the driver), connector (the WINSCARD connector, "
-                   "without pcscd), or both, each with a session of its own")
-      ->check(CLI::IsMember(agent::reader_kinds()))
-      ->capture_default_str();
-  if (agent::reader_kinds().size() > 1) {
-    run_verb->add_option("--ifd-socket", running.ifd_socket, "where the reader driver listens")
-        ->capture_default_str();
-  }
-  run_verb
-      ->add_option(
-          "--pcsc-socket", running.pcsc_socket,
-          "where to listen for connectors; they look in CARDEA_PCSC_SOCKET (on Windows CARDEA_PCSC_PIPE), "
-          "or at the default")
-      ->capture_default_str();
+  agent::add_options(*run_verb, running.places);
   run_verb->add_option("--insert", running.wanted, "cards to insert at once, by id or label, or 'all'");
   run_verb->add_option("--log-level", running.level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
@@ -342,7 +303,13 @@ int main_with(const std::vector<std::string>& arguments) {
   }
 
   const agent::State state{state_directory};
-  if (*run_verb) return run(state, running);
+  if (*run_verb) {
+    if (const auto sound = agent::check(running.places); !sound) {
+      std::cerr << "cardea-agent: " << sound.error().what << '\n';
+      return kUsage;
+    }
+    return run(state, running);
+  }
   if (issue.chosen()) {
     const auto code = issue.run(state);
     return code ? *code : explain(code.error());

@@ -49,7 +49,7 @@ class ReaderPort {
   ReaderPort& operator=(const ReaderPort&) = delete;
   virtual ~ReaderPort() = default;
 
-  /// How `status` calls it: "pcscd", "connector".
+  /// How `status` calls it: "pcscd", "connector", "vpcd".
   [[nodiscard]] virtual std::string_view kind() const = 0;
 
   /// Errors: `unavailable` with a sentence when the reader is not there, or has no room.

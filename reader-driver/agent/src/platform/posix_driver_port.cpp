@@ -76,7 +76,7 @@ class DriverPort final : public ReaderPort {
 }  // namespace
 
 std::vector<std::string> reader_kinds() {
-  return {"pcscd", "connector", "both"};
+  return {"pcscd", "connector", "both", "vpcd"};
 }
 
 std::shared_ptr<ReaderPort> make_driver_port(std::string ifd_socket) {
