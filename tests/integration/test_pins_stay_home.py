@@ -5,31 +5,15 @@ import subprocess
 
 import pytest
 
-from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER, Stack
+from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER
 from encodings_of import found_in
 from pcsc import Connection, verify_command
 from processes import descendants, memory_of
-from tls_tap import TlsTap
+from tapped_stack import TappedStack
 
 # Of seven and eight digits, so that packed decimal has four octets: shorter ones turn up in ciphertext by chance.
 PIN, WRONG, UNBLOCKED, PUK = "7391846", "8462719", "2946173", "58209317"
 SECRETS = (PIN, WRONG, UNBLOCKED, PUK)
-
-
-class TappedStack(Stack):
-    """The agent reaches the server through the tap."""
-
-    def start_server(self):
-        started = super().start_server()
-        if not hasattr(self, "tap"):
-            self.tap = TlsTap(self.directory, self.port).start()
-        return started
-
-    def enrol(self, role="registrar", state=None, name="workstation"):
-        code = self.cli("device", "code", "--org", self.organisation, "--role", role)["code"]
-        self._run([self.bin / "cardea-agent", "--state-dir", state or self.agent_state, "enrol", "--server",
-                   f"https://127.0.0.1:{self.tap.port}", "--ca", self.tap.certificate, "--code-file", "-", "--name", name],
-                  input_text=code + "\n")
 
 
 @pytest.fixture(scope="module")

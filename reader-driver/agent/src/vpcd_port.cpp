@@ -2,9 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::chrono::seconds kConnectLimit{1};
 /// A slot that has another card lets us connect too, and says nothing. One that is free asks for the ATR when
-/// it looks next: after 0.4 s in pcscd, 1 s in BixVReader, and twice that where it has yet to notice that the
-/// card before has gone.
+/// it looks next: after 0.4 s in pcscd, 1 s in BixVReader, and twice that where another agent's card has just
+/// gone.
 constexpr std::chrono::seconds kServedLimit{3};
 /// How often a slot that is silent is looked after.
 constexpr std::chrono::milliseconds kIdle{250};
@@ -32,38 +32,51 @@ Bytes octets_of(apdu::StatusWord word) {
   return {word.sw1(), word.sw2()};
 }
 
-/// Which ports have a card of this agent's.
+/// Which ports have a card of this agent's, and which had one a moment ago.
 class Slots {
  public:
-  /// Whether it was free.
-  bool take(std::uint16_t port) {
+  using Clock = std::chrono::steady_clock;
+  enum class State : std::uint8_t { free, just_left, taken };
+
+  explicit Slots(std::chrono::milliseconds empty_for) : empty_for_{empty_for} {}
+
+  /// Takes it if it is free; how it was.
+  State take(std::uint16_t port) {
     const std::lock_guard lock{mutex_};
-    return taken_.insert(port).second;
+    const auto [at, is_new] = slots_.try_emplace(port, Slot{false, started_});
+    auto& slot = at->second;
+    if (slot.taken) return State::taken;
+    if (Clock::now() - slot.left < empty_for_) return State::just_left;
+    slot.taken = true;
+    return State::free;
   }
   void release(std::uint16_t port) noexcept {
     const std::lock_guard lock{mutex_};
-    taken_.erase(port);
+    if (const auto at = slots_.find(port); at != slots_.end()) at->second = {false, Clock::now()};
   }
 
  private:
+  struct Slot {
+    bool taken;
+    Clock::time_point left;
+  };
+
+  const std::chrono::milliseconds empty_for_;
+  const Clock::time_point started_ = Clock::now();  // an agent before this one may have been killed
   std::mutex mutex_;
-  std::set<std::uint16_t> taken_;  // guarded by mutex_
+  std::map<std::uint16_t, Slot> slots_;  // guarded by mutex_
 };
 
 /// A slot while it is ours.
 class Lease {
  public:
-  static std::unique_ptr<Lease> take(std::shared_ptr<Slots> slots, std::uint16_t port) {
-    if (!slots->take(port)) return nullptr;
-    return std::unique_ptr<Lease>{new Lease{std::move(slots), port}};
-  }
+  /// Of a slot that was taken.
+  Lease(std::shared_ptr<Slots> slots, std::uint16_t port) : slots_{std::move(slots)}, port_{port} {}
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   ~Lease() { slots_->release(port_); }
 
  private:
-  Lease(std::shared_ptr<Slots> slots, std::uint16_t port) : slots_{std::move(slots)}, port_{port} {}
-
   const std::shared_ptr<Slots> slots_;
   const std::uint16_t port_;
 };
@@ -95,7 +108,7 @@ class VpcdStay final : public Stay {
   void end_stay() noexcept {
     thread_.request_stop();
     exchange_.close();
-    connection_->shut_down();
+    connection_->stop_receiving();
   }
 
   /// The thread.
@@ -135,10 +148,16 @@ class VpcdStay final : public Stay {
     const WipeOnExit wiped{message.command};  // a PIN may be in it
     if (message.command.size() < kShortestCommand)
       return connection_->send(octets_of(apdu::sw::kWrongLength));
-    CARDEA_TRY(auto response, exchange_.transmit(message.command));
+    auto response = exchange_.transmit(message.command);
+    if (!response) {
+      // vpcd takes a card that goes in the middle for one that answers nothing, and tells programs of
+      // success.
+      (void)connection_->send(octets_of(apdu::sw::kUnspecified));
+      return tl::unexpected{std::move(response).error()};
+    }
     // What does not fit is lost; said as a card that has gone wrong would say it.
-    if (response.size() > vpcd::kMaxPayload) response = octets_of(apdu::sw::kUnspecified);
-    return connection_->send(response);
+    if (response->size() > vpcd::kMaxPayload) response = octets_of(apdu::sw::kUnspecified);
+    return connection_->send(*response);
   }
 
   const std::unique_ptr<Lease> lease_;
@@ -149,7 +168,8 @@ class VpcdStay final : public Stay {
 
 class VpcdPort final : public ReaderPort {
  public:
-  VpcdPort(vpcd::Endpoint first, unsigned slots) : first_{std::move(first)}, slots_{slots} {}
+  VpcdPort(vpcd::Endpoint first, unsigned slots, std::chrono::milliseconds empty_for)
+      : first_{std::move(first)}, slots_{slots}, taken_{std::make_shared<Slots>(empty_for)} {}
 
   [[nodiscard]] std::string_view kind() const override { return "vpcd"; }
 
@@ -161,9 +181,13 @@ class VpcdPort final : public ReaderPort {
     std::optional<Error> why;
     for (unsigned slot = 0; slot < slots_; ++slot) {
       const vpcd::Endpoint at{first_.host, static_cast<std::uint16_t>(first_.port + slot)};
-      auto lease = Lease::take(taken_, at.port);
-      if (!lease) continue;
-      auto stay = insert_at(at, std::move(lease), atr);
+      const auto before = taken_->take(at.port);
+      if (before == Slots::State::taken) continue;
+      // Not into the next one: a card comes back where it was.
+      if (before == Slots::State::just_left)
+        return fail(Errc::unavailable,
+                    vpcd::to_text(at) + ": the reader has yet to notice that the slot is empty");
+      auto stay = insert_at(at, std::make_unique<Lease>(taken_, at.port), atr);
       if (stay) return stay;
       if (!why) why = std::move(stay).error();
     }
@@ -193,13 +217,18 @@ class VpcdPort final : public ReaderPort {
 
   const vpcd::Endpoint first_;
   const unsigned slots_;
-  const std::shared_ptr<Slots> taken_ = std::make_shared<Slots>();
+  const std::shared_ptr<Slots> taken_;
 };
 
 }  // namespace
 
-std::shared_ptr<ReaderPort> make_vpcd_port(vpcd::Endpoint first, unsigned slots) {
-  return std::make_shared<VpcdPort>(std::move(first), slots);
+std::chrono::milliseconds vpcd_empty_for() {
+  return vpcd::Connection::reader_looks_each() * 3 / 2;
+}
+
+std::shared_ptr<ReaderPort> make_vpcd_port(vpcd::Endpoint first, unsigned slots,
+                                           std::chrono::milliseconds empty_for) {
+  return std::make_shared<VpcdPort>(std::move(first), slots, empty_for);
 }
 
 }  // namespace cardea::agent

@@ -60,6 +60,10 @@ int connect_within(native::Socket socket, const addrinfo& address, milliseconds 
 
 }  // namespace
 
+milliseconds Connection::reader_looks_each() {
+  return native::kReaderLooksEach;
+}
+
 Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint, milliseconds limit) {
   native::start();
   CARDEA_TRY(const auto addresses, look_up(endpoint));
@@ -141,6 +145,10 @@ Result<void> Connection::send(BytesView payload) {
 
 void Connection::shut_down() noexcept {
   ::shutdown(static_cast<native::Socket>(socket_), native::kBothWays);
+}
+
+void Connection::stop_receiving() noexcept {
+  ::shutdown(static_cast<native::Socket>(socket_), native::kReceiving);
 }
 
 }  // namespace cardea::vpcd

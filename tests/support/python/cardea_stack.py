@@ -7,7 +7,8 @@
     stack.stop()
 
 With readers="connector" there is no pcscd: the agent is the resource manager, and programs reach it with
-stack.connector_env() in their environment. With readers="both" they have the choice.
+stack.connector_env() in their environment. With readers="both" they have the choice. With readers="vpcd" pcscd has
+vsmartcard's driver instead of ours, under the same name and with two slots.
 """
 
 import json
@@ -25,6 +26,8 @@ from processes import Child, wait_until
 ROOT = Path(__file__).resolve().parents[3]
 OPENSC_MODULE = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
 READER = "Cardea 00 00"
+VPCD_PORT = 35963
+_VPCD_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 
 FACTORY_PIN, FACTORY_PUK = "123456", "12345678"
 FACTORY_MANAGEMENT_KEY = "010203040506070801020304050607080102030405060708"
@@ -162,19 +165,19 @@ class Stack:
     def start_pcscd(self, slots=1, options=()):
         configuration = self.directory / "reader.conf.d"
         configuration.mkdir(exist_ok=True)
-        (configuration / "cardea").write_text(
-            'FRIENDLYNAME "Cardea"\n'
-            f"DEVICENAME   unix:{self.ifd_socket}:{slots}\n"
-            f"LIBPATH      {self.lib / 'libifdcardea.so'}\n"
-            "CHANNELID    1\n", encoding="utf-8")
+        device, library, channel = f"unix:{self.ifd_socket}:{slots}", self.lib / "libifdcardea.so", 1
+        if self.readers == "vpcd":
+            device, library, channel = f"/dev/null:0x{VPCD_PORT:X}", _VPCD_DRIVER, f"0x{VPCD_PORT:X}"
+        (configuration / "cardea").write_text(f'FRIENDLYNAME "Cardea"\nDEVICENAME {device}\nLIBPATH {library}\n'
+                                              f"CHANNELID {channel}\n", encoding="utf-8")
         # What a killed pcscd leaves behind keeps the next one from starting.
         for leftover in ("/run/pcscd/pcscd.comm", "/run/pcscd/pcscd.pid"):
             Path(leftover).unlink(missing_ok=True)
         Path("/run/pcscd").mkdir(exist_ok=True)
         self.pcscd = Child("pcscd", ["pcscd", "--foreground", "--config", configuration, *options],
                            self.directory / "pcscd.log").start()
-        wait_until(lambda: Path("/run/pcscd/pcscd.comm").exists() and self.ifd_socket.exists(), 20,
-                   "pcscd and the driver are up")
+        wait_until(lambda: Path("/run/pcscd/pcscd.comm").exists() and (self.readers == "vpcd" or self.ifd_socket.exists()),
+                   20, "pcscd and the driver are up")
         return self.pcscd
 
     def enrol(self, role="registrar", state=None, name="workstation"):
@@ -188,10 +191,10 @@ class Stack:
         self.agent = self.run_agent(self.agent_state)
         return self.agent
 
-    def run_agent(self, state):
+    def run_agent(self, state, *more):
         """An agent of its own for each state directory, all at the one driver."""
         agent = Child("cardea-agent", [self.bin / "cardea-agent", "--state-dir", state, "run", "--readers", self.readers,
-                                       "--ifd-socket", self.ifd_socket, "--pcsc-socket", self.pcsc_socket],
+                                       "--ifd-socket", self.ifd_socket, "--pcsc-socket", self.pcsc_socket, *more],
                       self.directory / f"{Path(state).name}.log", self._environment).start()
         wait_until(lambda: self.agent_cli("status", check=False, state=state) is not None, 20, "the agent answers")
         return agent
@@ -231,7 +234,7 @@ class Stack:
 
     def wait_for_card(self, present, timeout=20, reader=READER):
         """By SCardGetStatusChange, as any application would wait; wherever cards are shown."""
-        if self.readers != "pcscd":
+        if self.readers in ("connector", "both"):
             subprocess.run([self.bin / "pcsc_probe", "wait-present" if present else "wait-empty", reader], check=True,
                            env={**os.environ, **self.connector_env()}, timeout=timeout + 10)
         if self.readers == "connector":

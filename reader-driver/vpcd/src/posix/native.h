@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 
 /// What sockets call by different names here and on Windows.
@@ -19,6 +20,8 @@ using Length = std::size_t;
 inline constexpr Socket kNone = -1;
 inline constexpr int kTimedOut = ETIMEDOUT;
 inline constexpr int kSendFlags = MSG_NOSIGNAL;
+inline constexpr std::chrono::milliseconds kReaderLooksEach{400};  // pcscd, for drivers without events
+inline constexpr int kReceiving = SHUT_RD;
 inline constexpr int kBothWays = SHUT_RDWR;
 
 inline void start() {}
@@ -48,8 +51,8 @@ inline bool connecting(int error) {
   return error == EINPROGRESS;
 }
 
-/// vpcd 0.9 sends length and payload in two segments, and the second waits until the first is acknowledged:
-/// 40 ms a command, unless that is done at once. To be said again before each read.
+/// The vpcd of Debian 12 sends length and payload in two segments, and the second waits until the first is
+/// acknowledged: 40 ms a command, unless that is done at once. To be said again before each read.
 inline void acknowledge_at_once(Socket socket) {
   const int on = 1;
   (void)::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);

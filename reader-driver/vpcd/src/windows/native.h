@@ -3,6 +3,8 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+#include <chrono>
+
 /// What sockets call by different names here and on Linux.
 namespace cardea::vpcd::native {
 
@@ -11,6 +13,8 @@ using Length = int;
 inline constexpr int kTimedOut = WSAETIMEDOUT;
 inline constexpr Socket kNone = INVALID_SOCKET;
 inline constexpr int kSendFlags = 0;
+inline constexpr std::chrono::milliseconds kReaderLooksEach{1000};  // BixVReader
+inline constexpr int kReceiving = SD_RECEIVE;
 inline constexpr int kBothWays = SD_BOTH;
 
 /// Once a process; Windows cleans up at its end.

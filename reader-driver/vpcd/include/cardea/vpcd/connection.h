@@ -19,6 +19,9 @@ class Connection {
   /// A message that has begun is whole within this time, and an answer is taken within this time.
   static constexpr std::chrono::seconds kMessageLimit{5};
 
+  /// How often this system's reader looks whether a card is there.
+  static std::chrono::milliseconds reader_looks_each();
+
   /// Waits at most `limit` for each address of the host.
   static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint, std::chrono::milliseconds limit);
 
@@ -32,9 +35,12 @@ class Connection {
   /// The answer to a message; at most kMaxPayload octets.
   Result<void> send(BytesView payload);
 
-  /// Takes the card out. Who is in `receive` hears of it at once, on Windows when its limit has passed. Any
-  /// thread.
+  /// Takes the card out.
   void shut_down() noexcept;
+
+  /// Who is in `receive` hears nothing more: at once, on Windows when its limit has passed. What is being
+  /// sent is not disturbed. Any thread.
+  void stop_receiving() noexcept;
 
  private:
   explicit Connection(std::uintptr_t socket) : socket_{socket} {}

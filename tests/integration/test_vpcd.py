@@ -1,0 +1,417 @@
+"""Cards in vsmartcard's virtual reader: pcscd with Debian's driver, an agent that speaks its protocol, and readers that misbehave."""
+
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+from smartcard import scard
+
+from cardea_stack import FACTORY_PIN, OPENSC_MODULE, READER, ROOT, build_directory, free_port
+from encodings_of import found_in
+from pcsc import Connection, PcscError, verify_command
+from processes import wait_until
+from tapped_stack import TappedStack
+
+SECOND = "Cardea 00 01"
+SELECT_PIV = "00A404000BA000000308000010000100"
+PIN, WRONG, PUK = "73918462", "84627195", "58209317"
+
+
+@pytest.fixture(scope="module")
+def workstation(scratch, opensc_conf):
+    running = TappedStack(scratch / "v", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n", readers="vpcd")
+    try:
+        yield running.start()
+    finally:
+        try:
+            running.stop()
+            running.tap.stop()
+        finally:
+            running.kill()
+
+
+@pytest.fixture
+def badge(workstation):
+    """A fresh card in the first slot; agent, pcscd and server are as they were after the test."""
+    made = workstation.new_card("piv-yubikey5")
+    yield made
+    assert workstation.pcscd.running() and workstation.agent.running()
+    made.remove()
+
+
+def phase_of(stack, card, state=None):
+    cards = stack.agent_cli("status", state=state)["cards"]
+    return next(((one["phase"], one["detail"]) for one in cards if one["id"] == card.id), None)
+
+
+# -- used through pcscd ------------------------------------------------------------------------------------------------
+
+
+def test_programs(workstation, badge, tool):
+    """[A1] OpenSC and Yubico's tools see the card as in any reader; the driver's name is what its configuration says."""
+    with Connection(READER) as card:
+        assert tool("opensc-tool", "-r", READER, "-a").stdout.replace(":", "").strip().upper() == card.status()[2]
+    assert tool("opensc-tool", "-r", READER, "-n").stdout == "Personal Identity Verification Card\n"
+    status = tool("yubico-piv-tool", "-r", READER, "-a", "status").stdout
+    assert "PIN tries left:\t3" in status
+    listed = workstation.agent_cli("status")["cards"]
+    assert [(one["reader"], one["phase"]) for one in listed] == [("vpcd", "inserted")]
+
+
+def test_a_card_is_issued(workstation, badge, tool, tmp_path):
+    """[A2] cardea-cms issues through it: four certificates, and a signature that OpenSSL accepts; [C2] no PIN passes the proxy."""
+    for name, value in {"pin": PIN, "puk": PUK, "key": os.urandom(24).hex()}.items():
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).write_text(value + "\n", encoding="utf-8")
+    cms = workstation.bin / "cardea-cms"
+    tool(cms, "ca", "init", tmp_path / "ca")
+    issued = json.loads(tool(
+        cms, "issue", "--reader", READER, "--state", tmp_path / "state.json", "--execute", "--json", "--pin-file", tmp_path / "pin",
+        "--puk-file", tmp_path / "puk", "--management-key-file", tmp_path / "key", "--plan",
+        ROOT / "cms-connector" / "perso" / "plans" / "piv-standard.json", "--subject", "CN=Ada Example,O=Example Trust",
+        "--ca", tmp_path / "ca").stdout)
+    assert sorted(issued["slots"]) == ["9A", "9C", "9D", "9E"] and issued["warnings"] == []
+    (tmp_path / "letter").write_text("I agree.\n", encoding="utf-8")
+    tool("pkcs11-tool", "--module", OPENSC_MODULE, "--login", "--pin", PIN, "--sign", "-m", "SHA256-RSA-PKCS", "--id", "01",
+         "-i", "letter", "-o", "signed")
+    tool("yubico-piv-tool", "-r", READER, "-a", "read-certificate", "-s", "9a", "-o", "9a.pem")
+    tool("sh", "-c", "openssl x509 -in 9a.pem -noout -pubkey > 9a.pub")
+    assert tool("openssl", "dgst", "-sha256", "-verify", "9a.pub", "-signature", "signed", "letter").stdout == "Verified OK\n"
+    assert "2 tries left" in tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", WRONG, status=1).stderr
+    tool("yubico-piv-tool", "-r", READER, "-a", "verify-pin", "-P", PIN)
+
+    streams = workstation.tap.streams()
+    assert any(b"A0000003" in stream.hex().upper().encode() for stream in streams)  # the proxy does see what is no secret
+    for secret in (PIN, WRONG, PUK):
+        assert found_in(secret, streams) == [], secret
+
+
+def test_resets(badge):
+    """[A1] A reset and a power cycle end what was verified; the proof of the PIN has arrived by then."""
+    for initialisation in (scard.SCARD_RESET_CARD, scard.SCARD_UNPOWER_CARD):
+        with Connection() as card:
+            assert card.sw(SELECT_PIV) == "9000"
+            assert card.sw(verify_command(FACTORY_PIN)) == "9000"
+            assert card.sw("00200080") == "9000"
+            card.reconnect(initialisation)
+            assert card.sw(SELECT_PIV) == "9000"
+            assert card.sw("00200080") == "63C3"
+
+
+def test_a_proof_does_not_wait_for_a_command(workstation, badge):
+    """[C2] The reader's question for the ATR, each 0.4 s, is no command for the proof of a PIN to wait for."""
+    card = Connection()
+    assert card.sw(SELECT_PIV) == "9000"
+    assert card.sw(verify_command(FACTORY_PIN)) == "9000"
+    proof = workstation.agent_state / f"late-proof-{badge.id}-80"
+    wait_until(lambda: not proof.exists(), 10, "the proof has arrived")
+    card.close(scard.SCARD_LEAVE_CARD)
+
+
+def test_lengths(badge):
+    """[A3] Commands in every form, up to the longest that vpcd carries."""
+    with Connection() as card:
+        assert card.sw(SELECT_PIV) == "9000"
+        for size in (1, 255):
+            assert card.sw(f"00FD0000{size:02X}" + "AB" * size + "00") != "6F00"
+        for size in (256, 3000, 65528):
+            data, word = card.transmit(f"00CB3FFF00{size:04X}" + "AB" * size)
+            assert (data, word) == ("", "6A80"), size
+        assert card.sw("00A4") == "6700"
+        assert card.sw("03") == "6700"  # one octet, and none of vpcd's own
+        assert card.sw(SELECT_PIV) == "9000"
+
+
+def test_an_octet_that_is_the_drivers_own(workstation, badge):
+    """A program that sends vpcd's power off as its command waits for an answer that no card gives; ejection sets it free."""
+    card = Connection()
+    outcome = []
+
+    def transmit():
+        try:
+            outcome.append(card.sw("00"))
+        except PcscError as error:
+            outcome.append(error)
+
+    program = threading.Thread(target=transmit)
+    program.start()
+    program.join(1)
+    assert program.is_alive()
+    workstation.agent_cli("eject", badge.id)
+    program.join(10)
+    assert not program.is_alive()
+    assert outcome[0] == "" or isinstance(outcome[0], PcscError)  # vpcd calls nothing a success
+    card.close()
+    badge.insert()
+
+
+def test_insertion_and_removal(workstation, badge):
+    """[A1] Programs that wait see the card come and go, always in the first slot."""
+    for _ in range(5):
+        badge.eject()
+        badge.insert()
+    with Connection() as card:
+        assert card.sw(SELECT_PIV) == "9000"
+        workstation.agent_cli("eject", badge.id)
+        with pytest.raises(PcscError):
+            card.sw(SELECT_PIV)
+    badge.insert()
+
+
+def test_each_card_has_a_slot(workstation, badge):
+    """[A1] The second card is in the second slot, the third waits until one is free."""
+    others = [workstation.new_card("piv-nist", insert=False) for _ in range(2)]
+    assert workstation.agent_cli("insert", others[0].id)["phase"] == "inserted"
+    workstation.wait_for_card(True, reader=SECOND)
+    with Connection(READER) as one, Connection(SECOND) as two:
+        assert one.sw(SELECT_PIV) == two.sw(SELECT_PIV) == "9000"
+        # Yubico's GET VERSION tells which is which.
+        assert (one.sw("00FD0000"), two.sw("00FD0000")) == ("9000", "6D00")
+    waiting = workstation.agent_cli("insert", others[1].id)
+    assert waiting["phase"] == "waiting for the reader"
+    assert waiting["detail"].startswith("each of the 2 slots of vpcd has a card already; eject one")
+    workstation.agent_cli("eject", others[0].id)
+    wait_until(lambda: phase_of(workstation, others[1]) == ("inserted", ""), 20, "the third card has the slot")
+    workstation.wait_for_card(True, reader=SECOND)
+    workstation.agent_cli("eject", others[1].id)
+    workstation.wait_for_card(False, reader=SECOND)
+    for other in others:
+        workstation.cli("card", "delete", other.id, "--execute")
+
+
+def test_agent_killed(workstation, badge):
+    """[A1] kill -9: the card is out, also for a program that uses it; the next agent brings it back."""
+    card = Connection()
+    assert card.sw(SELECT_PIV) == "9000"
+    workstation.agent.kill()
+    with pytest.raises(PcscError):
+        card.sw(SELECT_PIV)
+    card.close()
+    workstation.wait_for_card(False)
+    workstation.start_agent()
+    badge.insert()
+    with Connection() as again:
+        assert again.sw(SELECT_PIV) == "9000"
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_pcscd_restarted(workstation, badge, how):
+    """[A1] The card is back in the next pcscd by itself, and nothing is verified any more."""
+    card = Connection()
+    assert card.sw(SELECT_PIV) == "9000" and card.sw(verify_command(FACTORY_PIN)) == "9000"
+    assert card.sw("00200080") == "9000"
+    getattr(workstation.pcscd, how)()
+    wait_until(lambda: phase_of(workstation, badge)[0] == "waiting for the reader", 20, "the agent has noticed")
+    wait_until(lambda: "no vpcd listens there: 127.0.0.1:35963: Connection refused" in phase_of(workstation, badge)[1], 20, "it says why")
+    workstation.start_pcscd()
+    workstation.wait_for_card(True)
+    with Connection() as again:
+        assert again.sw(SELECT_PIV) == "9000"
+        assert again.sw("00200080") == "63C3"
+
+
+def test_a_server_that_hangs(workstation, badge):
+    """[A1] 6F00 for the program when the agent's patience is over, and the card is back with the server."""
+    with Connection() as card:
+        assert card.sw(SELECT_PIV) == "9000"
+        workstation.server.signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            assert card.sw(SELECT_PIV) == "6F00"
+            assert time.monotonic() - began < 45
+            with pytest.raises(PcscError):
+                card.sw(SELECT_PIV)
+        finally:
+            workstation.server.signal(signal.SIGCONT)
+    wait_until(lambda: phase_of(workstation, badge) == ("inserted", ""), 60, "the card is back")
+    workstation.wait_for_card(True)
+    with Connection() as card:
+        assert card.sw(SELECT_PIV) == "9000"
+
+
+# -- readers that misbehave --------------------------------------------------------------------------------------------
+
+
+class Reader:
+    """What listens where the agent expects a vpcd."""
+
+    def __init__(self, stack, scratch):
+        self.stack, self.state = stack, scratch / "second"
+        self.listener = socket.create_server(("127.0.0.1", free_port()))
+        self.listener.settimeout(30)
+        self.port = self.listener.getsockname()[1]
+
+    def take(self):
+        card, _ = self.listener.accept()
+        card.settimeout(30)
+        return card
+
+    def served(self):
+        """A connection whose card has told its ATR."""
+        card = self.take()
+        say(card, b"\x04")
+        assert hear(card)[:1] == b"\x3b"
+        return card
+
+
+def say(card, payload):
+    card.sendall(struct.pack(">H", len(payload)) + payload)
+
+
+def hear(card):
+    """The next answer, or None when the card has closed the connection."""
+    def read(size):
+        out = b""
+        while len(out) < size:
+            try:
+                piece = card.recv(size - len(out))
+            except ConnectionResetError:
+                return None
+            if not piece:
+                return None
+            out += piece
+        return out
+
+    length = read(2)
+    return None if length is None else read(struct.unpack(">H", length)[0])
+
+
+@pytest.fixture(scope="module")
+def second_agent(workstation, scratch):
+    """A reader that the test plays, and a workstation with a card of its own that wants to be in it."""
+    reader = Reader(workstation, scratch)
+    workstation.enrol(state=reader.state, name="second")
+    agent = workstation.run_agent(reader.state, "--vpcd", f"localhost:{reader.port}", "--vpcd-slots", "1")
+    reader.agent, reader.card = agent, workstation.new_card("piv-nist", insert=False)
+    yield reader
+    assert agent.stop() == 0
+    reader.listener.close()
+    workstation.cli("card", "delete", reader.card.id, "--execute")
+
+
+@pytest.fixture
+def reader(second_agent):
+    inserting = subprocess.Popen([second_agent.stack.bin / "cardea-agent", "--state-dir", second_agent.state, "insert", second_agent.card.id],
+                                 stdout=subprocess.DEVNULL)
+    yield second_agent
+    inserting.wait(30)
+    second_agent.stack.agent_cli("eject", second_agent.card.id, state=second_agent.state)
+    assert second_agent.agent.running(), second_agent.agent.text()[-3000:]
+    second_agent.listener.settimeout(0)
+    try:
+        while True:
+            second_agent.listener.accept()[0].close()  # what was on its way
+    except BlockingIOError:
+        second_agent.listener.settimeout(30)
+
+
+def test_garbage(reader):
+    """[A1] Whatever is said is a message: each command gets an answer with a status word, or none, for power; nothing is out of step."""
+    seed = random.SystemRandom().getrandbits(32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    with reader.served() as card:
+        for _ in range(300):
+            payload = rng.randbytes(rng.choice((0, 1, 2, 3, 4, 5, 6, 12, 260, 3000)))
+            say(card, payload)
+            if payload not in (b"\x00", b"\x01", b"\x02"):
+                answer = hear(card)
+                assert answer is not None and len(answer) >= 2, payload[:8].hex()
+        say(card, bytes.fromhex(SELECT_PIV))
+        assert hear(card)[-2:] == b"\x90\x00"
+
+
+def test_the_longest_message(reader):
+    with reader.served() as card:
+        say(card, b"\xff" * 0xFFFF)
+        assert len(hear(card)) == 2
+        for power in (b"\x00", b"\x01", b"\x02") * 1000:
+            say(card, power)
+        say(card, bytes.fromhex(SELECT_PIV))
+        assert hear(card)[-2:] == b"\x90\x00"
+
+
+def test_a_message_that_stops(reader):
+    """[A1] Half a message is waited for five seconds, however its octets trickle; then the card goes, and comes again."""
+    for begun in (b"\x00", b"\x00\x05\x00\xa4"):
+        with reader.served() as card:
+            began = time.monotonic()
+            card.sendall(begun)
+            assert hear(card) is None
+            assert 4 < time.monotonic() - began < 15
+    with reader.served() as card:
+        card.sendall(struct.pack(">H", 500))
+        began = time.monotonic()
+        card.settimeout(0.2)
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(150):
+                card.sendall(b"\x00")
+                try:
+                    if card.recv(1) == b"":
+                        raise BrokenPipeError
+                except TimeoutError:
+                    pass
+        assert 4 < time.monotonic() - began < 15
+
+
+def test_a_stranger_behind_the_port(reader):
+    """Something that greets, something that is silent, something that hangs up: the agent says so and tries again."""
+    with reader.take() as card:
+        card.sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+        assert hear(card) is None
+    with reader.take() as card:
+        assert hear(card) is None  # it has waited for a question
+    wait_until(lambda: "the slot asks for nothing; another card is in it" in (phase_of(reader.stack, reader.card, reader.state) or ("", ""))[1],
+               20, "status says so")
+    for _ in range(5):
+        reader.take().close()
+    with reader.served() as card:
+        say(card, bytes.fromhex(SELECT_PIV))
+        assert hear(card)[-2:] == b"\x90\x00"
+
+
+def test_a_reader_that_takes_no_answer(reader):
+    """[A1] Answers that nobody reads do not keep the agent: it lets go, and comes again."""
+    with reader.served() as card:
+        card.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        card.settimeout(5)
+        with pytest.raises((BrokenPipeError, ConnectionResetError, TimeoutError)):
+            while True:
+                say(card, b"\x04")
+    with reader.served() as card:
+        say(card, bytes.fromhex(SELECT_PIV))
+        assert hear(card)[-2:] == b"\x90\x00"
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    (["--readers", "vpcd", "--vpcd", "192.0.2.7:35963"], "192.0.2.7:35963: vpcd encrypts nothing, and commands carry PINs."),
+    (["--readers", "vpcd", "--vpcd", "reader.example"], "reader.example:35963: vpcd encrypts nothing"),
+    (["--readers", "vpcd", "--vpcd", "127.0.0.1:0"], "127.0.0.1:0: the reader must be HOST, HOST:PORT or [IPV6]:PORT"),
+    (["--readers", "vpcd", "--vpcd", "127.0.0.1:65535"], "there are not as many ports as --vpcd-slots says"),
+    (["--readers", "vpcd", "--vpcd-slots", "17"], "--vpcd-slots"),
+    (["--vpcd", "127.0.0.1:1"], "need --readers vpcd"),
+    (["--readers", "connector", "--vpcd-allow-remote"], "need --readers vpcd"),
+])
+def test_usage(tmp_path, options, sentence):
+    """Refused before anything else, with a sentence that says what to do."""
+    done = subprocess.run([build_directory() / "bin" / "cardea-agent", "--state-dir", tmp_path / "state", "run", *options], capture_output=True,
+                          text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_reader_elsewhere_if_asked_for(tmp_path):
+    done = subprocess.run([build_directory() / "bin" / "cardea-agent", "--state-dir", tmp_path / "state", "run", "--readers", "vpcd", "--vpcd",
+                           "192.0.2.7:35963", "--vpcd-allow-remote"], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (1, "cardea-agent: this workstation is not enrolled; run: cardea-agent enrol\n")
