@@ -192,6 +192,31 @@ def test_disk_full_and_administration(stack):
     made.remove()
 
 
+def test_disk_full_and_enrolment(stack):
+    """[C1] Over HTTPS too: the agent says why, keeps nothing, and the same code is good once there is room."""
+    made = stack.new_card("piv-yubikey5")
+    code = stack.cli("device", "code", "--org", stack.organisation, "--role", "registrar")["code"]
+    with Connection() as connection:
+        piv.authenticate(connection)
+        fill(stack)
+        write_until_refused(connection, {})
+    fill(stack)
+    state = stack.directory / "late"
+
+    def enrol():
+        done = subprocess.run([stack.bin / "cardea-agent", "--state-dir", state, "enrol", "--server", f"https://127.0.0.1:{stack.port}",
+                               "--ca", stack.data / "tls" / "ca.pem", "--code-file", "-"], input=code + "\n", capture_output=True,
+                              text=True, timeout=60, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    assert enrol() == (3, "", f"cardea-agent: {NO_ROOM}\n")
+    assert not (state / "device.json").exists()
+    make_room(stack)
+    assert enrol()[0] == 0
+    assert (state / "device.json").exists()
+    made.remove()
+
+
 def test_restart_on_a_full_disk(stack):
     """[A3] Killed and started again without room: the server starts and reads what is there; with room it writes."""
     made = stack.new_card("piv-yubikey5")
