@@ -15,6 +15,8 @@
 #include <windows.h>
 #include <winscard.h>
 
+#include "unelevated.h"
+
 static int failures = 0;
 
 static void say(const char* what, LONG code) {
@@ -329,35 +331,6 @@ static int outlive(const char* ours, const char* real) {
   return 0;
 }
 
-/* Runs this program anew with the other token of its user, as a program has that nobody started as an
-   administrator. */
-static int unelevated(void) {
-  static const char word[] = " unelevated ";
-  char self[MAX_PATH], command[4096];
-  HANDLE own = NULL;
-  TOKEN_LINKED_TOKEN linked = {0};
-  STARTUPINFOA start = {.cb = sizeof start};
-  PROCESS_INFORMATION process;
-  DWORD size = 0, status = 1;
-  const char* rest = strstr(GetCommandLineA(), word);
-  GetModuleFileNameA(NULL, self, sizeof self);
-  if (rest == NULL || !OpenProcessToken(GetCurrentProcess(), TOKEN_ALL_ACCESS, &own) ||
-      !GetTokenInformation(own, TokenLinkedToken, &linked, sizeof linked, &size) ||
-      !DuplicateTokenEx(linked.LinkedToken, TOKEN_ALL_ACCESS, NULL, SecurityImpersonation, TokenPrimary,
-                        &own)) {
-    fprintf(stderr, "card_tool: no token without rights: %lu\n", GetLastError());
-    return 1;
-  }
-  snprintf(command, sizeof command, "\"%s\" %s", self, rest + sizeof word - 1);
-  if (!CreateProcessAsUserA(own, self, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &process)) {
-    fprintf(stderr, "card_tool: not started anew: %lu\n", GetLastError());
-    return 1;
-  }
-  WaitForSingleObject(process.hProcess, INFINITE);
-  GetExitCodeProcess(process.hProcess, &status);
-  return (int)status;
-}
-
 int main(int argc, char** argv) {
   const char* verb = argc > 1 ? argv[1] : "";
   if (strcmp(verb, "list") == 0) return list();
@@ -368,7 +341,7 @@ int main(int argc, char** argv) {
   if (argc > 2 && strcmp(verb, "check") == 0) return check(argv[2]);
   if (argc > 3 && strcmp(verb, "connect") == 0) return connect_by(argv[2], strtoul(argv[3], NULL, 16));
   if (argc > 3 && strcmp(verb, "outlive") == 0) return outlive(argv[2], argv[3]);
-  if (argc > 2 && strcmp(verb, "unelevated") == 0) return unelevated();
+  if (argc > 2 && strcmp(verb, "unelevated") == 0) return run_unelevated();
   fprintf(stderr,
           "card_tool: list, exchange, watch, cancel, transaction, check, connect, outlive or unelevated\n");
   return 2;

@@ -3,13 +3,15 @@
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support" / "python"))
 
-from wine import LOADERS, Wine  # noqa: E402
+from wine import LOADERS, Wine, windows_path  # noqa: E402
+from workstation import ServerOnly, Workstation  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,3 +37,43 @@ def wine_server():
 def wine(request):
     """Each test runs on both kinds of Windows."""
     return Wine(request.param)
+
+
+# ---- A registrar's workstation, and its server ----
+
+@pytest.fixture(scope="module")
+def server(scratch, request):
+    running = ServerOnly(scratch / f"server-{request.module.__name__[-12:]}", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n").start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module", params=["x64", "x86"])
+def desk(request, server, scratch):
+    """Enrolled, with an agent that runs."""
+    workstation = Workstation(Wine(request.param), server, scratch / f"desk-{request.param}-{uuid.uuid4().hex[:6]}")
+    workstation.enrol()
+    workstation.start_agent()
+    yield workstation
+    workstation.stop()
+
+
+@pytest.fixture
+def card(desk, server):
+    made = server.new_card(insert=False)
+    status = desk.agent_cli("insert", made.id)
+    assert status["phase"] == "inserted", status
+    yield made
+    desk.agent_cli("eject", made.id, check=False)
+    server.cli("card", "delete", made.id, "--execute", check=False)
+
+
+@pytest.fixture
+def stand_in(desk, scratch):
+    """The system's winscard.dll, and the file that is its card."""
+    path = desk.directory / "stand_in.dll"
+    if not path.exists():
+        shutil.copy(desk.wine.bin.parent / "lib" / "stand_in.dll", path)
+    inserted = desk.directory / "stand-in-card"
+    inserted.unlink(missing_ok=True)
+    return {"CARDEA_SYSTEM_WINSCARD": windows_path(path), "CARDEA_STAND_IN": windows_path(inserted)}, inserted

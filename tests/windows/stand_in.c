@@ -44,6 +44,18 @@ LONG WINAPI SCardListReadersW(SCARDCONTEXT context, LPCWSTR groups, LPWSTR out, 
   return SCARD_S_SUCCESS;
 }
 
+/* One that readers of every kind are in, and one of its own. */
+LONG WINAPI SCardListReaderGroupsW(SCARDCONTEXT context, LPWSTR out, LPDWORD length) {
+  static const WCHAR groups[] = L"SCard$DefaultReaders\0Stand-ins\0";
+  const DWORD room = *length, needed = sizeof groups / sizeof groups[0];
+  if (context != 0x57 && context != 0) return SCARD_E_INVALID_HANDLE;
+  *length = needed;
+  if (out == NULL) return SCARD_S_SUCCESS;
+  if (room < needed) return SCARD_E_INSUFFICIENT_BUFFER;
+  wmemcpy(out, groups, needed);
+  return SCARD_S_SUCCESS;
+}
+
 LONG WINAPI SCardConnectW(SCARDCONTEXT context, LPCWSTR name, DWORD share, DWORD protocols,
                           LPSCARDHANDLE card, LPDWORD protocol) {
   (void)context, (void)share;

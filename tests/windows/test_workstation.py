@@ -4,7 +4,6 @@ import hashlib
 import re
 import shutil
 import threading
-import uuid
 
 import pytest
 from cryptography import x509
@@ -14,37 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import piv
 from cardea_stack import FACTORY_PIN, FACTORY_PUK
-from wine import Wine, windows_path
-from workstation import READER, ServerOnly, ToolConnection, Workstation
+from wine import windows_path
+from workstation import READER, ToolConnection
 
 SELECT_PIV = "00A4040009A0000003080000100000"
-
-
-@pytest.fixture(scope="module")
-def server(scratch):
-    running = ServerOnly(scratch / "windows-server", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n").start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module", params=["x64", "x86"])
-def desk(request, server, scratch):
-    """Enrolled, with an agent that runs."""
-    workstation = Workstation(Wine(request.param), server, scratch / f"desk-{request.param}-{uuid.uuid4().hex[:6]}")
-    workstation.enrol()
-    workstation.start_agent()
-    yield workstation
-    workstation.stop()
-
-
-@pytest.fixture
-def card(desk, server):
-    made = server.new_card(insert=False)
-    status = desk.agent_cli("insert", made.id)
-    assert status["phase"] == "inserted", status
-    yield made
-    desk.agent_cli("eject", made.id, check=False)
-    server.cli("card", "delete", made.id, "--execute", check=False)
 
 
 def test_the_agent_is_enrolled_and_tells_of_it(desk, server):
@@ -204,17 +176,6 @@ def piv_certificate(certificate):
 
 
 # ---- Real readers beside ours ----
-
-@pytest.fixture
-def stand_in(desk, scratch):
-    """The system's winscard.dll, and the file that is its card."""
-    path = desk.directory / "stand_in.dll"
-    if not path.exists():
-        shutil.copy(desk.wine.bin.parent / "lib" / "stand_in.dll", path)
-    inserted = desk.directory / "stand-in-card"
-    inserted.unlink(missing_ok=True)
-    return {"CARDEA_SYSTEM_WINSCARD": windows_path(path), "CARDEA_STAND_IN": windows_path(inserted)}, inserted
-
 
 def test_readers_of_both_are_listed_and_their_cards_answer(desk, card, stand_in):
     environment, inserted = stand_in

@@ -42,7 +42,7 @@ class Workstation:
         self.state = windows_path(self.directory / "state")
         self.environment = {**OVERRIDE, "CARDEA_PCSC_PIPE": f"\\\\.\\pipe\\cardea-test-{self.directory.name}",
                             "CARDEA_SYSTEM_WINSCARD": "C:\\none\\winscard.dll"}
-        for program in ("card_tool.exe", "cms_program.exe"):
+        for program in ("card_tool.exe", "exports_tool.exe", "cms_program.exe"):
             shutil.copy(wine.bin / program, self.programs)
         shutil.copy(wine.bin.parent / "dll" / "winscard.dll", self.programs)
         self.agent = None
@@ -78,6 +78,13 @@ class Workstation:
     def tool(self, *arguments, input_text=None, environment=None, timeout=120):
         """card_tool's output, as lines; it must have succeeded. Without an administrator's rights, which Wine's programs have otherwise."""
         done = self.wine.run(self.programs / "card_tool.exe", "unelevated", *arguments, input_text=input_text, timeout=timeout,
+                             environment={**self.environment, **(environment or {})})
+        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+        return done.stdout.splitlines()
+
+    def exports(self, *arguments, environment=None, timeout=120):
+        """exports_tool's lines; it must have found everything as it should be. As card_tool, without an administrator's rights."""
+        done = self.wine.run(self.programs / "exports_tool.exe", "unelevated", *arguments, timeout=timeout,
                              environment={**self.environment, **(environment or {})})
         assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
         return done.stdout.splitlines()

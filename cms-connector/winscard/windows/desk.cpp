@@ -37,9 +37,12 @@ bool is_of_a_wait(Code result) {
   return result == code::kSuccess || result == code::kTimeout || result == code::kCancelled;
 }
 
+/// The group that every reader is in from the beginning (SCARD_DEFAULT_READERS).
+constexpr const char* kEveryReader = "SCard$DefaultReaders";
+
 /// The groups that a reader of ours is in.
 bool wants_ours(const std::vector<std::string>& groups) {
-  return groups.empty() || contains(groups, "SCard$AllReaders") || contains(groups, "SCard$DefaultReaders") ||
+  return groups.empty() || contains(groups, "SCard$AllReaders") || contains(groups, kEveryReader) ||
          contains(groups, "SCard$LocalReaders");
 }
 
@@ -126,6 +129,23 @@ Code Desk::list_readers(SCARDCONTEXT context, const std::vector<std::string>& gr
     if (!contains(names, name)) names.push_back(std::move(name));
   }
   return names.empty() ? code::kNoReadersAvailable : code::kSuccess;
+}
+
+Code Desk::list_groups(SCARDCONTEXT context, std::vector<std::string>& names) {
+  names = {kEveryReader};
+  SCARDCONTEXT there = 0;
+  if (context != 0) {
+    const auto found = find(context);
+    if (!found) return code::kInvalidHandle;
+    there = found->system;
+    if (there == 0) return code::kSuccess;
+  }
+  std::vector<std::string> real;
+  (void)system::list_groups(there, real);
+  for (auto& name : real) {
+    if (!contains(names, name)) names.push_back(std::move(name));
+  }
+  return code::kSuccess;
 }
 
 SCARDHANDLE Desk::keep(Route behind, SCARDCONTEXT context) {

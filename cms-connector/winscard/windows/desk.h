@@ -32,6 +32,8 @@ class Desk {
   /// Ours first. Codes: kNoReadersAvailable; kNoService when our side has gone and there is no other.
   Code list_readers(SCARDCONTEXT context, const std::vector<std::string>& groups,
                     std::vector<std::string>& names);
+  /// The one that ours are in, then the others of the system. Without a context: in none in particular.
+  Code list_groups(SCARDCONTEXT context, std::vector<std::string>& names);
   [[nodiscard]] bool is_our_reader(SCARDCONTEXT context, const std::string& name);
 
   /// `protocols` and `active` are Windows' bits. Codes: kNoService for a reader of ours when our side has

@@ -19,8 +19,9 @@ template <class C>
 LONG list_groups(SCARDCONTEXT context, C* groups, DWORD* length) {
   return guarded([&]() -> Code {
     if (length == nullptr) return code::kInvalidParameter;
-    if (context != 0 && !desk().is_context(context)) return code::kInvalidHandle;
-    return give_text(multi_out<C>({"SCard$DefaultReaders"}), groups, length);
+    std::vector<std::string> names;
+    const Code result = desk().list_groups(context, names);
+    return result != code::kSuccess ? result : give_text(multi_out<C>(names), groups, length);
   });
 }
 

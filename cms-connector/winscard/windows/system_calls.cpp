@@ -18,6 +18,22 @@ Code as_code(LONG value) {
 /// The system's answers may change between two calls; a few attempts settle it.
 constexpr int kAttempts = 5;
 
+/// The multi-string that `call` puts into a buffer, or only its length.
+template <class Call>
+Code multi_string(Call call, std::vector<std::string>& out) {
+  for (int i = 0; i < kAttempts; ++i) {
+    DWORD length = 0;
+    Code result = as_code(call(nullptr, &length));
+    if (result != code::kSuccess) return result;
+    std::wstring list(length + 2, L'\0');
+    result = as_code(call(list.data(), &length));
+    if (result == code::kInsufficientBuffer) continue;
+    if (result == code::kSuccess) out = multi_in(list.c_str());
+    return result;
+  }
+  return code::kInsufficientBuffer;
+}
+
 }  // namespace
 
 Code establish(DWORD scope, SCARDCONTEXT& context) {
@@ -40,17 +56,14 @@ Code list_readers(SCARDCONTEXT context, const std::vector<std::string>& groups,
   if (call == nullptr || context == 0) return code::kNoReadersAvailable;
   const auto asked = multi_out<wchar_t>(groups);
   const wchar_t* const group_list = groups.empty() ? nullptr : asked.c_str();
-  for (int i = 0; i < kAttempts; ++i) {
-    DWORD length = 0;
-    Code result = as_code(call(context, group_list, nullptr, &length));
-    if (result != code::kSuccess) return result;
-    std::wstring list(length + 2, L'\0');
-    result = as_code(call(context, group_list, list.data(), &length));
-    if (result == code::kInsufficientBuffer) continue;
-    if (result == code::kSuccess) names = multi_in(list.c_str());
-    return result;
-  }
-  return code::kInsufficientBuffer;
+  return multi_string([&](wchar_t* list, DWORD* length) { return call(context, group_list, list, length); },
+                      names);
+}
+
+Code list_groups(SCARDCONTEXT context, std::vector<std::string>& names) {
+  const auto call = CARDEA_SYSTEM_FUNCTION(SCardListReaderGroupsW);
+  if (call == nullptr) return code::kNoService;
+  return multi_string([&](wchar_t* list, DWORD* length) { return call(context, list, length); }, names);
 }
 
 Code connect(SCARDCONTEXT context, const std::string& reader, DWORD share, DWORD protocols, SCARDHANDLE& card,

@@ -19,6 +19,8 @@ void cancel(SCARDCONTEXT context);
 /// Codes: kNoReadersAvailable too.
 Code list_readers(SCARDCONTEXT context, const std::vector<std::string>& groups,
                   std::vector<std::string>& names);
+/// Context 0: of no context in particular.
+Code list_groups(SCARDCONTEXT context, std::vector<std::string>& names);
 Code connect(SCARDCONTEXT context, const std::string& reader, DWORD share, DWORD protocols, SCARDHANDLE& card,
              DWORD& active);
 Code disconnect(SCARDHANDLE card, DWORD disposition);
