@@ -13,8 +13,11 @@ import time
 import pytest
 from smartcard import scard
 
-from cardea_stack import FACTORY_PIN, OPENSC_MODULE, READER, ROOT, build_directory, free_port
+from cardea_stack import FACTORY_PIN, OPENSC_MODULE, READER, ROOT, build_directory
 from encodings_of import found_in
+from fake_vpcd import FakeVpcd, hear, say
+from issuing import PIN as ISSUED_PIN
+from issuing import Issue, change_management_key, change_pin, change_puk, self_sign
 from pcsc import Connection, PcscError, verify_command
 from processes import wait_until
 from tapped_stack import TappedStack
@@ -93,6 +96,20 @@ def test_a_card_is_issued(workstation, badge, tool, tmp_path):
         assert found_in(secret, streams) == [], secret
 
 
+def test_blank_cards_one_after_the_other(workstation, tmp_path):
+    """[A2] A management system is shown blank cards in the same reader: finished when it lets go of one, the next one comes."""
+    with Issue(workstation, "--profile", "piv-yubikey5", "--count", "2", "--on-release") as issue:
+        for name in ("Ada Example", "Hedy Example"):
+            issue.presented()
+            change_pin()
+            change_puk()
+            change_management_key()
+            self_sign(tmp_path, "9a", f"CN={name}", pin=ISSUED_PIN)
+            assert issue.wait_for("issued")["holder"] == name
+        assert issue.end()[0] == 0
+    workstation.wait_for_card(False)
+
+
 def test_resets(badge):
     """[A1] A reset and a power cycle end what was verified; the proof of the PIN has arrived by then."""
     for initialisation in (scard.SCARD_RESET_CARD, scard.SCARD_UNPOWER_CARD):
@@ -130,7 +147,7 @@ def test_lengths(badge):
 
 
 def test_an_octet_that_is_the_drivers_own(workstation, badge):
-    """A program that sends vpcd's power off as its command waits for an answer that no card gives; ejection sets it free."""
+    """[A1] A program that sends vpcd's power off as its command waits for an answer that no card gives; ejection sets it free."""
     card = Connection()
     outcome = []
 
@@ -239,77 +256,38 @@ def test_a_server_that_hangs(workstation, badge):
 # -- readers that misbehave --------------------------------------------------------------------------------------------
 
 
-class Reader:
-    """What listens where the agent expects a vpcd."""
+class SecondWorkstation(FakeVpcd):
+    """A reader that the test plays, and a workstation whose card wants to be in it."""
 
-    def __init__(self, stack, scratch):
-        self.stack, self.state = stack, scratch / "second"
-        self.listener = socket.create_server(("127.0.0.1", free_port()))
-        self.listener.settimeout(30)
-        self.port = self.listener.getsockname()[1]
+    def __init__(self, stack, directory):
+        super().__init__()
+        self.stack, self.state = stack, directory
+        stack.enrol(state=self.state, name="second")
+        self.agent = stack.run_agent(self.state, "--vpcd", f"localhost:{self.port}", "--vpcd-slots", "1")
+        self.card = stack.new_card("piv-nist", insert=False)
 
-    def take(self):
-        card, _ = self.listener.accept()
-        card.settimeout(30)
-        return card
-
-    def served(self):
-        """A connection whose card has told its ATR."""
-        card = self.take()
-        say(card, b"\x04")
-        assert hear(card)[:1] == b"\x3b"
-        return card
-
-
-def say(card, payload):
-    card.sendall(struct.pack(">H", len(payload)) + payload)
-
-
-def hear(card):
-    """The next answer, or None when the card has closed the connection."""
-    def read(size):
-        out = b""
-        while len(out) < size:
-            try:
-                piece = card.recv(size - len(out))
-            except ConnectionResetError:
-                return None
-            if not piece:
-                return None
-            out += piece
-        return out
-
-    length = read(2)
-    return None if length is None else read(struct.unpack(">H", length)[0])
+    def phase(self):
+        return phase_of(self.stack, self.card, self.state) or ("", "")
 
 
 @pytest.fixture(scope="module")
-def second_agent(workstation, scratch):
-    """A reader that the test plays, and a workstation with a card of its own that wants to be in it."""
-    reader = Reader(workstation, scratch)
-    workstation.enrol(state=reader.state, name="second")
-    agent = workstation.run_agent(reader.state, "--vpcd", f"localhost:{reader.port}", "--vpcd-slots", "1")
-    reader.agent, reader.card = agent, workstation.new_card("piv-nist", insert=False)
-    yield reader
-    assert agent.stop() == 0
-    reader.listener.close()
-    workstation.cli("card", "delete", reader.card.id, "--execute")
+def second(workstation, scratch):
+    made = SecondWorkstation(workstation, scratch / "second")
+    yield made
+    assert made.agent.stop() == 0
+    made.close()
+    workstation.cli("card", "delete", made.card.id, "--execute")
 
 
 @pytest.fixture
-def reader(second_agent):
-    inserting = subprocess.Popen([second_agent.stack.bin / "cardea-agent", "--state-dir", second_agent.state, "insert", second_agent.card.id],
+def reader(second):
+    inserting = subprocess.Popen([second.stack.bin / "cardea-agent", "--state-dir", second.state, "insert", second.card.id],
                                  stdout=subprocess.DEVNULL)
-    yield second_agent
+    yield second
     inserting.wait(30)
-    second_agent.stack.agent_cli("eject", second_agent.card.id, state=second_agent.state)
-    assert second_agent.agent.running(), second_agent.agent.text()[-3000:]
-    second_agent.listener.settimeout(0)
-    try:
-        while True:
-            second_agent.listener.accept()[0].close()  # what was on its way
-    except BlockingIOError:
-        second_agent.listener.settimeout(30)
+    second.stack.agent_cli("eject", second.card.id, state=second.state)
+    assert second.agent.running(), second.agent.text()[-3000:]
+    second.turn_away()
 
 
 def test_garbage(reader):
@@ -329,6 +307,7 @@ def test_garbage(reader):
 
 
 def test_the_longest_message(reader):
+    """[A3] Of 65535 octets; and power that is switched without end."""
     with reader.served() as card:
         say(card, b"\xff" * 0xFFFF)
         assert len(hear(card)) == 2
@@ -362,14 +341,13 @@ def test_a_message_that_stops(reader):
 
 
 def test_a_stranger_behind_the_port(reader):
-    """Something that greets, something that is silent, something that hangs up: the agent says so and tries again."""
+    """[A1] Something that greets, something that is silent, something that hangs up: the agent says so and tries again."""
     with reader.take() as card:
         card.sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n")
         assert hear(card) is None
     with reader.take() as card:
         assert hear(card) is None  # it has waited for a question
-    wait_until(lambda: "the slot asks for nothing; another card is in it" in (phase_of(reader.stack, reader.card, reader.state) or ("", ""))[1],
-               20, "status says so")
+    wait_until(lambda: "the slot asks for nothing; another card is in it" in reader.phase()[1], 20, "status says so")
     for _ in range(5):
         reader.take().close()
     with reader.served() as card:
@@ -403,7 +381,7 @@ def test_a_reader_that_takes_no_answer(reader):
     (["--readers", "connector", "--vpcd-allow-remote"], "need --readers vpcd"),
 ])
 def test_usage(tmp_path, options, sentence):
-    """Refused before anything else, with a sentence that says what to do."""
+    """[A1] Refused before anything else, with a sentence that says what to do."""
     done = subprocess.run([build_directory() / "bin" / "cardea-agent", "--state-dir", tmp_path / "state", "run", *options], capture_output=True,
                           text=True, timeout=20, check=False)
     assert done.returncode == 2
@@ -412,6 +390,7 @@ def test_usage(tmp_path, options, sentence):
 
 
 def test_a_reader_elsewhere_if_asked_for(tmp_path):
+    """[A1] With --vpcd-allow-remote the host is no reason to refuse."""
     done = subprocess.run([build_directory() / "bin" / "cardea-agent", "--state-dir", tmp_path / "state", "run", "--readers", "vpcd", "--vpcd",
                            "192.0.2.7:35963", "--vpcd-allow-remote"], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stderr) == (1, "cardea-agent: this workstation is not enrolled; run: cardea-agent enrol\n")

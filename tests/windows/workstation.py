@@ -60,9 +60,9 @@ class Workstation:
                               windows_path(self.stack.tap.certificate), "--code-file", "-", "--name", "rα-desk",
                               input_text=code + "\n")
 
-    def start_agent(self):
+    def start_agent(self, *more):
         self.agent = self.wine.child("cardea-agent.exe", "cardea-agent.exe", "--state-dir", self.state, "run", "--log-level", "debug",
-                                     "--pcsc-socket", self.environment["CARDEA_PCSC_PIPE"],
+                                     "--pcsc-socket", self.environment["CARDEA_PCSC_PIPE"], *more,
                                      log=self.directory / "agent.log", environment=self.environment).start()
 
         def answers():
