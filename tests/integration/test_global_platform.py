@@ -3,15 +3,14 @@
 The organisation's master key is imported, as that of a card management system would be: so the test knows the cards' keys.
 """
 
-import json
 import os
 import random
-import subprocess
 import threading
 import time
 
 import pytest
 
+from card_keys import import_keys
 from cardea_stack import FACTORY_PIN, Stack
 from pcsc import Connection, PcscError, verify_command
 from processes import memory_of, wait_until
@@ -38,19 +37,6 @@ def stack(scratch):
             running.stop()
         finally:
             running.kill()
-
-
-def import_keys(stack, masters, *options):
-    """The ceremony, with two officers: `cardea org card-keys import … --json`, parsed."""
-    typed = ""
-    for key in masters:
-        mask = os.urandom(len(key))
-        typed += f"{mask.hex()}\n{bytes(a ^ b for a, b in zip(key, mask)).hex()}\n"
-    command = [stack.bin / "cardea", "--socket", stack.data / "admin.sock", "org", "card-keys", "import", stack.organisation,
-               "--components", "2", "--key-version", VERSION, "--json", *options]
-    done = subprocess.run([str(part) for part in command], input=typed, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture
