@@ -198,6 +198,24 @@ inline void pin_vault_laws(const MakePinVaultBench& make) {
     REQUIRE(set(vault, card::PinRef::application, kRight));
     CHECK(bench->session(1).status(card::PinRef::application).value().version > first);
   }
+  SUBCASE("law 4: of two that replace the same version one succeeds, and the other changes nothing") {
+    const auto first = vault.status(card::PinRef::application).value().version;
+    const card::PinUpdate right{card::PinRef::application, &kWrong, false, std::nullopt, first};
+    REQUIRE(vault.replace({&right, 1}));
+    REQUIRE(vault.verify(card::PinRef::application, kRight).has_value());
+    const std::vector<card::PinUpdate> late{{card::PinRef::puk, &kPuk, false, std::nullopt, 0},
+                                            {card::PinRef::application, &kRight, false, 5, first}};
+    CHECK(bench->session(1).replace(late).error().code == Errc::conflict);
+    CHECK(vault.status(card::PinRef::application).value().tries_left == 2);
+    CHECK(vault.status(card::PinRef::application).value().version > first);
+    CHECK(vault.status(card::PinRef::puk).error().code == Errc::not_found);
+    CHECK(vault.verify(card::PinRef::application, kWrong).value().match);
+  }
+  SUBCASE("law 4: version 0 is that of a PIN which was never set") {
+    const card::PinUpdate fresh{card::PinRef::puk, &kPuk, false, std::nullopt, 0};
+    REQUIRE(vault.replace({&fresh, 1}));
+    CHECK(vault.replace({&fresh, 1}).error().code == Errc::conflict);
+  }
   SUBCASE("sessions share the counter") {
     REQUIRE(vault.verify(card::PinRef::application, kWrong).has_value());
     CHECK(bench->session(1).status(card::PinRef::application).value().tries_left == 2);

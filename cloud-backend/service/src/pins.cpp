@@ -212,10 +212,10 @@ Result<store::PinRecordUpdate> Pins::registered(const card::PinUpdate& update,
                                                 const card::PinRegistration& registration) {
   if (!login_ || !login_->proven || login_->new_ref != update.ref) return unproven();
   CARDEA_CHECK(opaque::check_record(registration.record));
-  store::PinRecordUpdate out{update.ref,
-                             {login_->new_nonce, to_bytes(opaque::encode(options_.ksf)), registration.record},
-                             update.factory_value,
-                             update.tries_max};
+  store::PinRecordUpdate out{
+      update.ref,           {login_->new_nonce, to_bytes(opaque::encode(options_.ksf)), registration.record},
+      update.factory_value, update.tries_max,
+      std::nullopt,         update.replaces};
   if (world_.copies == nullptr) return out;
   CARDEA_TRY(out.secret_copy, world_.copies->accept(update.ref, registration.secret_copy));
   return out;
@@ -230,10 +230,10 @@ Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& updat
   CARDEA_TRY(const auto response,
              opaque::registration_response(*keys, identifier(update.ref, nonce), client.request()));
   CARDEA_TRY(auto done, std::move(client).finish(response, ksf));
-  store::PinRecordUpdate out{update.ref,
-                             {std::move(nonce), to_bytes(opaque::encode(ksf)), std::move(done.record)},
-                             update.factory_value,
-                             update.tries_max};
+  store::PinRecordUpdate out{
+      update.ref,           {std::move(nonce), to_bytes(opaque::encode(ksf)), std::move(done.record)},
+      update.factory_value, update.tries_max,
+      std::nullopt,         update.replaces};
   if (world_.copies == nullptr) return out;
   auto copy = world_.copies->seal(update.ref, done.export_key.expose());
   if (!copy && copy.error().code == Errc::denied && update.factory_value) {
@@ -244,6 +244,16 @@ Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& updat
   return out;
 }
 
+/// Early, for a new value may cost the card its secret: the transaction looks again.
+Result<void> Pins::still_replaces(const card::PinUpdate& update) {
+  if (!update.replaces) return {};
+  const auto status = records_->status(update.ref);
+  if (!status && status.error().code != Errc::not_found) return tl::unexpected{status.error()};
+  if ((status ? status->version : 0) != *update.replaces)
+    return fail(Errc::conflict, "the PIN has another value by now");
+  return {};
+}
+
 Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
   std::vector<store::PinRecordUpdate> records;
   records.reserve(updates.size());
@@ -252,6 +262,7 @@ Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
     if (update.tries_max && (*update.tries_max < 1 || *update.tries_max > 255)) {
       return fail(Errc::invalid, "a PIN has 1 to 255 tries");
     }
+    CARDEA_CHECK(still_replaces(update));
     if (const auto* plain = std::get_if<card::PlainPin>(update.value)) {
       // Values that everybody knows, and those that a channel into the card has hidden on the way.
       if (!update.factory_value && !plain->through_channel && !options_.allow_plain)

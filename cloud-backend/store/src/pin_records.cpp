@@ -151,6 +151,14 @@ Result<void> give_back_late(Connection& db, const std::string& card, card::PinRe
   return {};
 }
 
+Result<void> still_replaces(Connection& db, const std::string& card, const PinRecordUpdate& update) {
+  if (!update.replaces) return {};
+  auto row = db.query(kStatus, card, number(update.ref));
+  const std::uint64_t version = row.step() ? status_of(row).version : 0;
+  if (version != *update.replaces) return fail(Errc::conflict, "the PIN has another value by now");
+  return {};
+}
+
 void set(Connection& db, const std::string& card, const PinRecordUpdate& update) {
   std::optional<std::int64_t> tries_max;
   if (update.tries_max) tries_max = *update.tries_max;
@@ -243,6 +251,8 @@ class SqlitePinRecords final : public PinRecords {
     std::uint64_t generation = 0;
     return database_.write(
         [&](Connection& db) -> Result<void> {
+          for (const auto& update : updates)
+            CARDEA_CHECK(still_replaces(db, card_, update));
           if (recovery != nullptr) CARDEA_CHECK(end_link(db, *recovery));
           CARDEA_TRY(generation, bump_generation(db, card_));
           for (const auto& update : updates)

@@ -50,6 +50,9 @@ Result<void> MemoryPinVault::replace(std::span<const card::PinUpdate> updates) {
     if (update.tries_max && (*update.tries_max == 0 || *update.tries_max > 255)) {
       return fail(Errc::invalid, "a PIN has 1 to 255 tries");
     }
+    const auto it = entries_.find(update.ref);
+    if (update.replaces && *update.replaces != (it == entries_.end() ? 0 : it->second.status.version))
+      return fail(Errc::conflict, "the PIN has another value by now");
   }
   CARDEA_CHECK(medium_.step());
   for (const auto& update : updates) {

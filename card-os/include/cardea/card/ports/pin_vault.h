@@ -56,7 +56,7 @@ struct PinStatus {
   unsigned tries_max = 0;
   bool factory_value = false;  ///< still the value the card was made with
   std::uint64_t version =
-      0;  ///< grows with each new value: a session verified under an older one is not verified
+      0;  ///< from 1, grows with each new value: a session verified under an older one is not verified
 };
 
 struct PinVerdict {
@@ -71,6 +71,8 @@ struct PinUpdate {
   const PinEvidence* value = nullptr;  ///< not null
   bool factory_value = false;
   std::optional<unsigned> tries_max;  ///< 1 to 255; the present limit when absent (3 for a new PIN)
+  /// The version that the PIN has to have still, 0 when it has to be one that was never set; any when absent.
+  std::optional<std::uint64_t> replaces = std::nullopt;
 };
 
 /// PINs of one card and their try counters.
@@ -82,7 +84,8 @@ struct PinUpdate {
 ///  2. With no tries left `verify` compares nothing: `match` is false even for the right value.
 ///  3. However many callers guess at once, the number of comparisons is at most the number of tries there
 ///  were.
-///  4. `replace` applies all its updates or none, and durably; versions grow.
+///  4. `replace` applies all its updates or none, and durably; versions grow. Of two that replace the same
+///     version one succeeds; the other is a `conflict`.
 ///  5. Time does not depend on how much of a wrong value is right.
 ///  6. A PinOpening is a try. Only the PinProof that follows it gives it back, and only while the PIN has the
 ///     value it was opened for.
@@ -99,6 +102,7 @@ class PinVault {
 
   virtual Result<PinVerdict> verify(PinRef ref, const PinEvidence& evidence) = 0;
 
+  /// Errors: `conflict` when a PIN has not the version that an update replaces.
   virtual Result<void> replace(std::span<const PinUpdate> updates) = 0;
 };
 

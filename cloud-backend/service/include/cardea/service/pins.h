@@ -148,6 +148,7 @@ class Pins final : public card::PinVault {
                                    const store::PinExpectation& expected);
   Result<card::PinVerdict> check_proof(card::PinRef ref);
   Result<card::PinVerdict> compare(card::PinRef ref, const SecretBytes& value);
+  Result<void> still_replaces(const card::PinUpdate& update);
   Result<store::PinRecordUpdate> registered(const card::PinUpdate& update,
                                             const card::PinRegistration& registration);
   Result<store::PinRecordUpdate> register_plain(const card::PinUpdate& update, const SecretBytes& value);

@@ -52,6 +52,7 @@ struct PinRecordUpdate {
   bool factory_value = false;
   std::optional<unsigned> tries_max{};      ///< 1 to 255; the present limit when absent (3 for a new PIN)
   std::optional<SecretCopy> secret_copy{};  ///< the card's secret for whoever knows the new value
+  std::optional<std::uint64_t> replaces{};  ///< see card::PinUpdate
 };
 
 /// What a new PIN ends that was set without the old one.
@@ -89,7 +90,8 @@ class PinRecords {
   /// The attempt was right. No match when the PIN has another value by now.
   virtual Result<card::PinVerdict> forgive(card::PinRef ref, const PinAttempt& attempt) = 0;
   /// Copies of the card's secret go into the same transaction; `public_key` is the secret's they are of.
-  /// Errors: `invalid`; `conflict` when the card has another secret by now.
+  /// Errors: `invalid`; `conflict` when the card has another secret by now, or the PIN another version than
+  /// the one that an update replaces.
   virtual Result<void> replace(std::span<const PinRecordUpdate> updates, const Bytes& public_key) = 0;
   /// The same, and in the same transaction the link ends, and the code if there was one: all of it or none.
   /// Errors: those of Database::end_recovery too.

@@ -31,7 +31,9 @@ class RecordPins final : public card::PinVault {
       records.push_back({update.ref,
                          {Bytes(16, 0x0F), Bytes(9, 0x0F), record_of(*update.value)},
                          update.factory_value,
-                         update.tries_max});
+                         update.tries_max,
+                         std::nullopt,
+                         update.replaces});
     }
     return records_->replace(records, {});
   }
