@@ -315,7 +315,7 @@ TEST_CASE("INSTALL that fails leaves no application; given again it makes a whol
   const auto instance = CardAndHost::from("A000000308000010000100");
   const cms::gp::Installation what{
       CardAndHost::from("A0000003080000"), CardAndHost::from("A000000308000010"), instance, {0x00}, {}, {}};
-  for (unsigned step = 1; step <= 2; ++step) {
+  for (unsigned step = 1; step <= 3; ++step) {
     CAPTURE(step);
     CardAndHost bench;
     REQUIRE(bench.card.send(kSelectIssuer).sw == apdu::sw::kOk);

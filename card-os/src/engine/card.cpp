@@ -6,6 +6,7 @@
 #include "cardea/secret.h"
 #include "engine/pipeline.h"
 #include "gp/issuer.h"
+#include "gp/registration.h"
 #include "piv/piv.h"
 #include "yubico/management.h"
 
@@ -13,21 +14,18 @@ namespace cardea::card {
 
 namespace {
 
-/// The applications of a card, and what the pipeline has to know of them.
-struct Applications {
-  std::vector<std::unique_ptr<Applet>> applets;
-  std::size_t manager = 0;
-  apdu::Aid piv;
-};
+/// Where the card manager is among them.
+constexpr std::size_t kManager = 1;
 
-Applications make_applications(const Profile& profile, const Ports& ports) {
-  auto piv = std::make_unique<piv::Piv>(profile, ports);
+std::vector<std::unique_ptr<Applet>> make_applications(const Profile& profile, const Ports& ports,
+                                                       gp::Registration& registration) {
+  auto piv = std::make_unique<piv::Piv>(profile, ports, registration);
   auto manager =
       std::make_unique<gp::Issuer>(ports, profile.global_platform ? piv.get() : nullptr, piv->instance());
-  Applications out{{}, 1, piv->instance()};
-  out.applets.push_back(std::move(piv));
-  out.applets.push_back(std::move(manager));
-  if (profile.yubico) out.applets.push_back(std::make_unique<yubico::Management>(ports));
+  std::vector<std::unique_ptr<Applet>> out;
+  out.push_back(std::move(piv));
+  out.push_back(std::move(manager));
+  if (profile.yubico) out.push_back(std::make_unique<yubico::Management>(ports));
   return out;
 }
 
@@ -40,7 +38,10 @@ Bytes unspecified() {
 class Card::Impl {
  public:
   Impl(const Profile& profile, const Ports& ports)
-      : Impl{profile, ports, make_applications(profile, ports)} {}
+      : profile_{profile},
+        ports_{ports},
+        registration_{ports.store, piv::application_identifier()},
+        pipeline_{make_applications(profile, ports, registration_), Manager{kManager, &registration_}} {}
 
   Outcome transmit(BytesView command, const PinInput* pins) noexcept {
     try {
@@ -72,15 +73,9 @@ class Card::Impl {
   [[nodiscard]] const Profile& profile() const { return profile_; }
 
  private:
-  Impl(const Profile& profile, const Ports& ports, Applications applications)
-      : profile_{profile},
-        ports_{ports},
-        availability_{ports.store, applications.piv},
-        pipeline_{std::move(applications.applets), Manager{applications.manager, &availability_}} {}
-
   const Profile& profile_;
   Ports ports_;
-  gp::RegistryAvailability availability_;
+  gp::Registration registration_;
   Pipeline pipeline_;
   Bytes apology_ = unspecified();  // made in good times, for when there is no memory left to say sorry
 };

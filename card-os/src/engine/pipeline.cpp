@@ -1,6 +1,7 @@
 #include "engine/pipeline.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cardea/apdu/class_byte.h"
 #include "cardea/apdu/response.h"
@@ -47,6 +48,7 @@ void Pipeline::reset() noexcept {
   for (const auto& applet : applets_)
     applet->deselect();
   selected_ = 0;
+  instance_.reset();
   chain_.clear();
   pending_.clear();
 }
@@ -134,10 +136,14 @@ bool Pipeline::in_channel() const {
   return channel != nullptr && channel->active();
 }
 
-/// An application that was locked or deleted, from whichever session, goes on no longer.
+/// An application that was locked or deleted, from whichever session, goes on no longer, also where there is
+/// another by now.
 CardResult<void> Pipeline::leave_what_is_gone() {
-  if (manager_) CARDEA_CHECK(manager_->availability->look());
-  if (selectable(selected_)) return {};
+  if (!manager_) return {};
+  CARDEA_CHECK(manager_->availability->look());
+  const auto now = manager_->availability->instance();
+  const bool same = std::exchange(instance_, now).value_or(now) == now;
+  if (selected_ == manager_->applet || (same && selectable(selected_))) return {};
   change_to(manager_->applet);
   chain_.clear();
   pending_.clear();

@@ -54,6 +54,7 @@ class Pipeline {
   std::vector<std::unique_ptr<Applet>> applets_;
   std::optional<Manager> manager_;
   std::size_t selected_ = 0;
+  std::optional<std::uint64_t> instance_;  ///< Availability::instance as the command before has seen it
   Chain chain_;
   PendingResponse pending_;
   Effect pending_effect_ = Effect::pure;  ///< of the command that made what is pending

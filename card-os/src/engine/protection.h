@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "cardea/apdu/aid.h"
 #include "cardea/apdu/class_byte.h"
 #include "cardea/apdu/command.h"
@@ -44,6 +46,9 @@ class Availability {
   virtual CardResult<void> look() = 0;
   /// As it was when it was looked at last.
   [[nodiscard]] virtual bool selectable(const apdu::Aid& aid) const = 0;
+  /// Another number for each time that applications were deleted and made anew: what a session was doing with
+  /// the one before is over.
+  [[nodiscard]] virtual std::uint64_t instance() const = 0;
 };
 
 }  // namespace cardea::card

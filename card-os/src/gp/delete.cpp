@@ -37,7 +37,7 @@ CardResult<void> Issuer::delete_application(BytesView aid) {
   if (managed_ == nullptr) return refuse(sw::kConditionsNotSatisfied);
   auto after = stored.registry;
   after.piv = application::kDeleted;
-  personalizing_ = false;
+  personalizing_.reset();
   CARDEA_CHECK(managed_->erase({kRegistryId, stored.octets}, {kRegistryId, encode(after)}));
   return lift(ports_.audit.record(ApplicationStateChanged{state, application::kDeleted}));
 }

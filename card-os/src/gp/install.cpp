@@ -58,9 +58,12 @@ CardResult<void> Issuer::make_application(bool selectable) {
   CARDEA_TRY(const auto stored, registry_for_change());
   if (managed_ == nullptr || stored.registry.piv != application::kDeleted)
     return refuse(sw::kConditionsNotSatisfied);
-  auto after = stored.registry;
+  auto claimed = stored.registry;
+  ++claimed.instance;
+  auto after = claimed;
   after.piv = selectable ? application::kSelectable : application::kInstalled;
-  CARDEA_CHECK(managed_->make({kRegistryId, stored.octets}, {kRegistryId, encode(after)}));
+  CARDEA_CHECK(managed_->make({kRegistryId, stored.octets}, {kRegistryId, encode(claimed)},
+                              {kRegistryId, encode(after)}));
   return lift(ports_.audit.record(ApplicationStateChanged{application::kDeleted, after.piv}));
 }
 
@@ -80,7 +83,7 @@ CardResult<Reply> Issuer::install_for_personalization(const Command& command) {
   if (!is_piv(fields->at(2)) || state == application::kDeleted) return refuse(sw::kReferencedDataNotFound);
   if (managed_ == nullptr || !application::is_usable(state)) return refuse(sw::kConditionsNotSatisfied);
   collection_.clear();
-  personalizing_ = true;
+  personalizing_ = stored.registry.instance;
   return without_receipt();
 }
 

@@ -23,18 +23,6 @@ BytesView issuer_aid() {
   return kAid;
 }
 
-CardResult<void> RegistryAvailability::look() {
-  CARDEA_TRY(const auto stored, lift(load_registry(store_)));
-  registry_ = stored.registry;
-  return {};
-}
-
-bool RegistryAvailability::selectable(const apdu::Aid& aid) const {
-  if (has_ended(registry_.card)) return false;
-  if (aid != piv_) return true;
-  return application::is_usable(registry_.piv);
-}
-
 Issuer::Issuer(const Ports& ports, ManagedApplication* managed, const apdu::Aid& instance)
     : ports_{ports},
       managed_{managed},
@@ -60,7 +48,7 @@ void Issuer::deselect() noexcept {
 /// What a channel has begun ends with it.
 void Issuer::end_collection() noexcept {
   collection_.clear();
-  personalizing_ = false;
+  personalizing_.reset();
   status_at_ = 0;
 }
 
@@ -82,6 +70,7 @@ Step Issuer::run(const Command& command) {
 void Issuer::append_state(Bytes& out) const {
   domain_.append_state(out);
   out.push_back(personalizing_ ? 1 : 0);
+  append_be64(out, personalizing_.value_or(0));
   append_be32(out, static_cast<std::uint32_t>(collection_.size()));
   append_be32(out, static_cast<std::uint32_t>(status_at_));
 }

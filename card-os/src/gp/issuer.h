@@ -17,19 +17,6 @@ namespace cardea::card::gp {
 /// A000000151000000.
 BytesView issuer_aid();
 
-/// Which applications the registry lets be selected.
-class RegistryAvailability final : public Availability {
- public:
-  RegistryAvailability(Store& store, apdu::Aid piv) : store_{store}, piv_{std::move(piv)} {}
-  CardResult<void> look() override;
-  [[nodiscard]] bool selectable(const apdu::Aid& aid) const override;
-
- private:
-  Store& store_;
-  apdu::Aid piv_;
-  Registry registry_;
-};
-
 /// The issuer security domain: the card manager of GlobalPlatform (Card Specification 2.3.1, chapter 11).
 ///
 /// Start reading at issuer_routes.cpp. Each command has a file of its own.
@@ -109,7 +96,7 @@ class Issuer final : public Applet {
   Domain domain_;
 
   // What lasts as long as the channel.
-  bool personalizing_ = false;  ///< STORE DATA goes to the application
+  std::optional<std::uint64_t> personalizing_;  ///< STORE DATA goes to this instance of the application
   Collection collection_;
   std::size_t status_at_ = 0;  ///< where the next occurrence of GET STATUS begins
 };

@@ -31,8 +31,11 @@ class ManagedApplication {
 
   /// Erases all that belongs to it, in one transaction with `also` and under its condition.
   virtual CardResult<void> erase(const Condition& condition, const Change& also) = 0;
-  /// Brings it into the state in which it is delivered, with `also` in the transaction that finishes it.
-  virtual CardResult<void> make(const Condition& condition, const Change& also) = 0;
+  /// Brings it into the state in which it is delivered. First, under the condition, comes `claimed`: it has a
+  /// value that nobody else's has, and with it no application yet. Nothing is touched before, and of several
+  /// that make the application at once only the last to claim may finish. `made` is in the transaction that
+  /// finishes it. What is interrupted in between is made from the beginning the next time.
+  virtual CardResult<void> make(const Condition& condition, const Change& claimed, const Change& made) = 0;
 
   /// All parts are looked at before the first is written: what is refused is written in no part. The caller
   /// wipes the values.

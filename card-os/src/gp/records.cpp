@@ -5,6 +5,7 @@ namespace cardea::card::gp {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormatWithInstance = 2;
 
 bool known(CardState state) {
   switch (state) {
@@ -27,16 +28,23 @@ bool known_application(std::uint8_t state) {
 }  // namespace
 
 Bytes encode(const Registry& registry) {
-  Bytes out{kFormat, static_cast<std::uint8_t>(registry.card), registry.piv};
+  const bool first = registry.instance == 0;
+  Bytes out{first ? kFormat : kFormatWithInstance, static_cast<std::uint8_t>(registry.card), registry.piv};
   append_be64(out, registry.generations);
+  if (!first) append_be64(out, registry.instance);
   return out;
 }
 
 Result<Registry> decode_registry(BytesView octets) {
   constexpr std::size_t kSize = 3 + 8;
+  constexpr std::size_t kSizeWithInstance = kSize + 8;
   const auto damaged = [] { return fail(Errc::corrupt, "the registry of the card is damaged"); };
-  if (octets.size() != kSize || octets[0] != kFormat) return damaged();
-  const Registry out{static_cast<CardState>(octets[1]), octets[2], read_be(octets.subspan(3))};
+  if (octets.size() != kSize && octets.size() != kSizeWithInstance) return damaged();
+  const bool first = octets.size() == kSize;
+  if (octets[0] != (first ? kFormat : kFormatWithInstance)) return damaged();
+  const Registry out{static_cast<CardState>(octets[1]), octets[2], read_be(octets.subspan(3, 8)),
+                     first ? 0 : read_be(octets.subspan(kSize))};
+  if (!first && out.instance == 0) return damaged();
   if (!known(out.card) || !known_application(out.piv)) return damaged();
   return out;
 }

@@ -41,10 +41,12 @@ struct Registry {
   CardState card = CardState::op_ready;
   std::uint8_t piv = application::kSelectable;  ///< of the PIV application
   std::uint64_t generations = 0;                ///< grows with each key set that comes or goes
+  std::uint64_t instance = 0;                   ///< of the PIV application: grows with each INSTALL
 
   friend bool operator==(const Registry&, const Registry&) = default;
 };
 inline constexpr RecordId kRegistryId{RecordSpace::card, 0x47520000};
+/// Version octet 1 as long as the application is the one that the card was made with, else 2.
 Bytes encode(const Registry& registry);
 /// `corrupt` for anything that `encode` does not write.
 Result<Registry> decode_registry(BytesView octets);

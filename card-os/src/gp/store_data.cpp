@@ -84,8 +84,9 @@ std::optional<std::vector<Group>> read_groups(BytesView data) {
 // cannot be read as a whole is written in no part.
 CardResult<Reply> Issuer::store_data(const Command& command) {
   CARDEA_TRY(const auto stored, registry_for_change());
-  // Locked or deleted meanwhile, from whichever session.
-  if (personalizing_ && !application::is_usable(stored.registry.piv)) {
+  // Locked, deleted or made anew meanwhile, from whichever session.
+  const auto& registry = stored.registry;
+  if (personalizing_ && (*personalizing_ != registry.instance || !application::is_usable(registry.piv))) {
     collection_.clear();
     return refuse(sw::kConditionsNotSatisfied);
   }

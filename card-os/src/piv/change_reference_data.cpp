@@ -20,7 +20,7 @@ CardResult<Reply> Piv::change_pin(const Command& command) {
     return refuse(sw::kWrongData);
   }
 
-  CARDEA_CHECK(set_pin(PinRef::application, new_field));
+  CARDEA_CHECK(set_pin(PinRef::application, new_field, status.version));
 
   // Who changes the PIN knows it: verified, unless somebody else has replaced it in the meantime.
   CARDEA_TRY(const auto now, lift(ports_.pins.status(PinRef::application)));
@@ -31,8 +31,8 @@ CardResult<Reply> Piv::change_pin(const Command& command) {
 // The same for the PUK: eight octets of any value.
 CardResult<Reply> Piv::change_puk(const Command& command) {
   if (command.data.size() != 2 * kPinSize) return refuse(sw::kWrongData);
-  CARDEA_CHECK(present_pin(PinRef::puk, BytesView{command.data}.first(kPinSize)));
-  CARDEA_CHECK(set_pin(PinRef::puk, BytesView{command.data}.last(kPinSize)));
+  CARDEA_TRY(const auto status, present_pin(PinRef::puk, BytesView{command.data}.first(kPinSize)));
+  CARDEA_CHECK(set_pin(PinRef::puk, BytesView{command.data}.last(kPinSize), status.version));
   return Reply{};
 }
 

@@ -42,12 +42,19 @@ std::vector<Change> factory_records(const KeyRecord& management_key) {
   return out;
 }
 
-Result<void> set_factory_pins(PinVault& pins) {
+Result<std::uint64_t> pin_version(PinVault& pins, PinRef reference) {
+  const auto status = pins.status(reference);
+  if (!status && status.error().code == Errc::not_found) return std::uint64_t{0};
+  if (!status) return tl::unexpected{status.error()};
+  return status->version;
+}
+
+Result<void> set_factory_pins(PinVault& pins, const ReplacedPins& replaced) {
   const PinEvidence pin{PlainPin{SecretBytes{factory_pin()}}};
   const PinEvidence puk{PlainPin{SecretBytes{factory_puk()}}};
   const PinUpdate updates[] = {
-      {PinRef::application, &pin, true, kFactoryTries},
-      {PinRef::puk, &puk, true, kFactoryTries},
+      {PinRef::application, &pin, true, kFactoryTries, replaced.application},
+      {PinRef::puk, &puk, true, kFactoryTries, replaced.puk},
   };
   return pins.replace(updates);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "cardea/card/ports.h"
@@ -17,7 +19,16 @@ bool is_factory_management_key(Algorithm algorithm, BytesView key);
 /// The records of a new card except its card record: management key and discovery object.
 std::vector<Change> factory_records(const KeyRecord& management_key);
 
+/// The version of what a PIN is now; 0 when it was never set.
+Result<std::uint64_t> pin_version(PinVault& pins, PinRef reference);
+
+/// Versions of the values that new ones take the place of; absent: whatever they are.
+struct ReplacedPins {
+  std::optional<std::uint64_t> application;
+  std::optional<std::uint64_t> puk;
+};
+
 /// PIN 123456 and PUK 12345678, three tries each, both known to everybody.
-Result<void> set_factory_pins(PinVault& pins);
+Result<void> set_factory_pins(PinVault& pins, const ReplacedPins& replaced = {});
 
 }  // namespace cardea::card::piv

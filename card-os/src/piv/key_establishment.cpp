@@ -70,7 +70,7 @@ CardResult<void> Piv::store_messaging_certificate(BytesView certificate) {
   CARDEA_TRY(const auto key, load_key(kSecureMessagingKey));
   CARDEA_CHECK(check_messaging_certificate(certificate, key));
   const std::vector<PutRequest> request{{kMessagingCertificate.id, certificate}};
-  CARDEA_CHECK(lift(ports_.store.commit(changes_of(request))));
+  CARDEA_CHECK(registration_.commit(changes_of(request)));
   return tell_of(request);
 }
 

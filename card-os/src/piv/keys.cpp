@@ -65,7 +65,7 @@ CardResult<KeySlot> Piv::next_slot(std::uint8_t reference, const std::optional<K
 CardResult<void> Piv::replace_key(const KeyRecord& fresh, const std::optional<KeyRecord>& old) {
   const auto reference = fresh.handle.slot.reference;
   const Change change{key_id(reference), encode(fresh)};
-  if (auto committed = lift(ports_.store.commit({&change, 1})); !committed) {
+  if (auto committed = registration_.commit({&change, 1}); !committed) {
     (void)ports_.keys.discard(fresh.handle);
     return committed;
   }

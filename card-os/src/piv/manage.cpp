@@ -30,14 +30,38 @@ CardResult<Piv::Erasure> Piv::erasure() {
   return out;
 }
 
+/// When they are certain to be nobody's.
+void Piv::discard(const Erasure& erased) noexcept {
+  for (const auto& handle : erased.discarded)
+    (void)ports_.keys.discard(handle);
+}
+
 CardResult<void> Piv::erase(const Condition& condition, const Change& also) {
+  CARDEA_CHECK(erase_what_is_there(condition, also));
+  CARDEA_CHECK(erase_what_came_late({also.id, also.value}));
+  return lift(ports_.audit.record(CardWiped{}));
+}
+
+CardResult<void> Piv::erase_what_is_there(const Condition& condition, const Change& also) {
   CARDEA_TRY(auto out, erasure());
   out.changes.push_back({kCardRecordId, encode(out.card)});
   out.changes.push_back(also);
   CARDEA_CHECK(lift(ports_.store.commit_if({&condition, 1}, out.changes)));
-  for (const auto& handle : out.discarded)
-    (void)ports_.keys.discard(handle);
-  return lift(ports_.audit.record(CardWiped{}));
+  discard(out);
+  return {};
+}
+
+/// What another session committed after it was looked what there is to erase, and before it was erased. From
+/// then on nobody commits anything. Under the condition that there is no application: records that are in
+/// the way of the next one are erased by whoever makes it.
+CardResult<void> Piv::erase_what_came_late(const Condition& condition) {
+  CARDEA_TRY(auto out, erasure());
+  if (out.changes.empty()) return {};
+  out.changes.push_back({kCardRecordId, encode(out.card)});
+  const auto committed = ports_.store.commit_if({&condition, 1}, out.changes);
+  if (committed) discard(out);
+  if (!committed && committed.error().code != Errc::conflict) return lift(committed);
+  return {};
 }
 
 /// Puts what a delivered card has in the place of what is erased. The key is discarded by whoever does not
@@ -52,20 +76,27 @@ CardResult<KeyHandle> Piv::bring_factory_state(Erasure& out) {
   return std::move(key.handle);
 }
 
-// PINs first: the application is not there until the records are, so nobody meets factory PINs before. Erased
-// is also what a session wrote that was not done when the application was deleted.
-CardResult<void> Piv::make(const Condition& condition, const Change& also) {
-  CARDEA_CHECK(lift(set_factory_pins(ports_.pins)));
+// The claim comes first, PINs second, records last: whether there are records is what tells an application
+// from one whose making was interrupted. Who looks at the PINs' versions, then claims, and finds the versions
+// as they were, has not been overtaken by anybody who finished: that would have needed a later claim than
+// this one, or PINs of another version. So nobody puts factory PINs into an application that others have
+// made.
+CardResult<void> Piv::make(const Condition& condition, const Change& claimed, const Change& made) {
+  ReplacedPins replaced;
+  CARDEA_TRY(replaced.application, lift(pin_version(ports_.pins, PinRef::application)));
+  CARDEA_TRY(replaced.puk, lift(pin_version(ports_.pins, PinRef::puk)));
+  CARDEA_CHECK(lift(ports_.store.commit_if({&condition, 1}, {&claimed, 1})));
+  CARDEA_CHECK(lift(set_factory_pins(ports_.pins, replaced)));
   CARDEA_TRY(auto out, erasure());
   CARDEA_TRY(const auto key, bring_factory_state(out));
-  out.changes.push_back(also);
-  auto committed = lift(ports_.store.commit_if({&condition, 1}, out.changes));
+  out.changes.push_back(made);
+  const Condition ours{claimed.id, claimed.value};
+  auto committed = lift(ports_.store.commit_if({&ours, 1}, out.changes));
   if (!committed) {
     (void)ports_.keys.discard(key);
     return committed;
   }
-  for (const auto& handle : out.discarded)
-    (void)ports_.keys.discard(handle);
+  discard(out);
   return {};
 }
 

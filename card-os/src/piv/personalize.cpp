@@ -64,7 +64,7 @@ CardResult<void> Piv::write_records(const Personalization& all) {
   auto changes = changes_of(all.objects);
   for (const auto& key : all.keys)
     changes.push_back({{RecordSpace::key, key.reference}, encode(key.fresh)});
-  return changes.empty() ? CardResult<void>{} : lift(ports_.store.commit(changes));
+  return changes.empty() ? CardResult<void>{} : registration_.commit(changes);
 }
 
 CardResult<void> Piv::take_objects(BytesView octets, Personalization& all) {

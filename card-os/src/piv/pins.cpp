@@ -1,4 +1,5 @@
 #include "engine/error_map.h"
+#include "piv/factory.h"
 #include "piv/pin_format.h"
 #include "piv/piv.h"
 
@@ -27,16 +28,29 @@ CardResult<PinStatus> Piv::present_pin(PinRef reference, BytesView field) {
   return refuse(left == 0 ? sw::kAuthBlocked : sw::tries_left(left));
 }
 
-/// One new value, from the data field or from what came in its place.
-CardResult<void> Piv::set_pin(PinRef reference, BytesView field) {
+/// One new value, from the data field or from what came in its place; where the old one was shown, for that
+/// version only.
+CardResult<void> Piv::set_pin(PinRef reference, BytesView field, std::optional<std::uint64_t> replaces) {
   if (pins_ != nullptr && !pins_->replacement) return refuse(sw::kWrongData);
   const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}, came_encrypted()}};
-  const PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement, false, std::nullopt};
+  PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement, false, std::nullopt,
+                   replaces};
   return replace_pins({&update, 1});
 }
 
-CardResult<void> Piv::replace_pins(std::span<const PinUpdate> updates) {
-  CARDEA_CHECK(lift(ports_.pins.replace(updates)));
+/// The values that they replace are those of the application that the command began with: PINs are no
+/// records, and an application that is made anew has PINs of other versions. `conflict`, which is 6F00, when
+/// another session has replaced one of them meanwhile.
+CardResult<void> Piv::replace_pins(std::span<PinUpdate> updates) {
+  for (auto& update : updates) {
+    if (update.replaces) continue;
+    CARDEA_TRY(update.replaces, lift(pin_version(ports_.pins, update.ref)));
+  }
+  CARDEA_CHECK(registration_.still_there());
+  if (const auto replaced = ports_.pins.replace(updates); !replaced) {
+    if (replaced.error().code == Errc::conflict) CARDEA_CHECK(registration_.still_there());
+    return lift(replaced);
+  }
   for (const auto& update : updates)
     CARDEA_CHECK(lift(ports_.audit.record(PinReplaced{update.ref})));
   return {};

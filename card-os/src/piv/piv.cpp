@@ -29,10 +29,15 @@ void append_optional(Bytes& out, const std::optional<Digest>& digest) {
 
 }  // namespace
 
-Piv::Piv(const Profile& profile, const Ports& ports)
+apdu::Aid application_identifier() {
+  return *apdu::Aid::from(kAid);
+}
+
+Piv::Piv(const Profile& profile, const Ports& ports, gp::Registration& registration)
     : profile_{profile},
       ports_{ports},
-      aid_{*apdu::Aid::from(kAid)},
+      registration_{registration},
+      aid_{application_identifier()},
       domain_{profile.global_platform
                   ? std::optional<gp::Domain>{std::in_place, ports, kAid, gp::Domain::Kind::application}
                   : std::nullopt},

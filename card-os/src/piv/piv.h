@@ -10,6 +10,7 @@
 #include "engine/route.h"
 #include "gp/domain.h"
 #include "gp/managed_application.h"
+#include "gp/registration.h"
 #include "piv/card_record.h"
 #include "piv/channels.h"
 #include "piv/key_record.h"
@@ -20,12 +21,15 @@
 
 namespace cardea::card::piv {
 
+/// A000000308 00001000 0100.
+apdu::Aid application_identifier();
+
 /// The PIV card application (SP 800-73-4 Part 2), with Yubico's commands where the profile says so.
 ///
 /// Start reading at routes.cpp. Each command has a file of its own.
 class Piv final : public Applet, public gp::ManagedApplication {
  public:
-  Piv(const Profile& profile, const Ports& ports);
+  Piv(const Profile& profile, const Ports& ports, gp::Registration& registration);
 
   [[nodiscard]] const apdu::Aid& aid() const override { return aid_; }
   [[nodiscard]] Protection* protection() override { return &channels_; }
@@ -40,7 +44,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
 
   [[nodiscard]] const apdu::Aid& instance() const override { return aid_; }
   CardResult<void> erase(const Condition& condition, const Change& also) override;
-  CardResult<void> make(const Condition& condition, const Change& also) override;
+  CardResult<void> make(const Condition& condition, const Change& claimed, const Change& made) override;
   CardResult<void> store(std::span<const gp::Part> parts) override;
 
   /// For `dispatch`.
@@ -136,6 +140,9 @@ class Piv final : public Applet, public gp::ManagedApplication {
 
   // manage.cpp
   CardResult<Erasure> erasure();
+  CardResult<void> erase_what_is_there(const Condition& condition, const Change& also);
+  CardResult<void> erase_what_came_late(const Condition& condition);
+  void discard(const Erasure& erased) noexcept;
   CardResult<KeyHandle> bring_factory_state(Erasure& out);
 
   // personalize.cpp
@@ -154,9 +161,9 @@ class Piv final : public Applet, public gp::ManagedApplication {
   CardResult<PinStatus> present_pin(PinRef reference, BytesView field);
   [[nodiscard]] bool well_formed_pin(BytesView field) const;
   [[nodiscard]] bool refused_by_client() const;
-  CardResult<void> replace_pins(std::span<const PinUpdate> updates);
+  CardResult<void> replace_pins(std::span<PinUpdate> updates);
   [[nodiscard]] bool acceptable_pin(BytesView field) const;
-  CardResult<void> set_pin(PinRef reference, BytesView field);
+  CardResult<void> set_pin(PinRef reference, BytesView field, std::optional<std::uint64_t> replaces = {});
 
   // keys.cpp
   [[nodiscard]] Digest fingerprint_of(KeyRecord record) const;
@@ -185,6 +192,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
 
   const Profile& profile_;
   Ports ports_;
+  gp::Registration& registration_;  ///< through which it writes
   apdu::Aid aid_;
   std::optional<gp::Domain> domain_;  ///< where the profile lets hosts open channels to the application
   SecureMessaging messaging_;

@@ -39,7 +39,7 @@ CardResult<Reply> Piv::put_data(const Command& command) {
   const auto objects = apdu::read_tlvs(command.data);
   if (!objects) return refuse(sw::kWrongData);
   CARDEA_TRY(const auto request, parse_put(*objects));
-  CARDEA_CHECK(lift(ports_.store.commit(changes_of({request}))));
+  CARDEA_CHECK(registration_.commit(changes_of({request})));
   CARDEA_CHECK(tell_of({request}));
   return Reply{};
 }

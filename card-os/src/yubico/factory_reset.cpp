@@ -20,12 +20,11 @@ CardResult<Reply> Piv::factory_reset(const Command& command) {
   CARDEA_TRY(const auto key, bring_factory_state(erased));
 
   state_ = State{};
-  if (auto committed = lift(ports_.store.commit(erased.changes)); !committed) {
+  if (auto committed = registration_.commit(erased.changes); !committed) {
     (void)ports_.keys.discard(key);
     return refuse(committed.error());
   }
-  for (const auto& handle : erased.discarded)
-    (void)ports_.keys.discard(handle);
+  discard(erased);
   CARDEA_CHECK(lift(ports_.audit.record(CardWiped{})));
   CARDEA_CHECK(lift(set_factory_pins(ports_.pins)));
   return Reply{};

@@ -10,7 +10,7 @@ CardResult<Reply> Piv::set_retries(const Command& command) {
   state_.verified.reset();
   const PinEvidence pin{PlainPin{SecretBytes{factory_pin()}}};
   const PinEvidence puk{PlainPin{SecretBytes{factory_puk()}}};
-  const PinUpdate updates[] = {
+  PinUpdate updates[] = {
       {PinRef::application, &pin, true, command.p1},
       {PinRef::puk, &puk, true, command.p2},
   };

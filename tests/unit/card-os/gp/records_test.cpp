@@ -36,6 +36,12 @@ TEST_CASE("the registry and the key set records have one encoding each") {
   const Registry registry{CardState::secured, application::kSelectable | application::kLockedBit, 7};
   CHECK(decode_registry(encode(registry)).value() == registry);
   damage(encode(registry), [](const Bytes& octets) { return decode_registry(octets); });
+  const Registry installed{CardState::op_ready, application::kSelectable, 1, 0x0102030405060708};
+  CHECK(decode_registry(encode(installed)).value() == installed);
+  damage(encode(installed), [](const Bytes& octets) { return decode_registry(octets); });
+  auto uninstalled = encode(Registry{CardState::op_ready, application::kSelectable, 1, 1});
+  uninstalled.back() = 0;
+  CHECK_FALSE(decode_registry(uninstalled));
   const KeySetRecord set{3, Protocol::scp03, 0x70, Algorithm::aes256, 0x0102030405060708};
   CHECK(decode_key_set(encode(set)).value() == set);
   damage(encode(set), [](const Bytes& octets) { return decode_key_set(octets); });
