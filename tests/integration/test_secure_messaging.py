@@ -176,8 +176,46 @@ def test_the_pin(stack, holder):
         host = holder.open(connection)
         assert host.send(VERIFY_PIN) == ("", "63C3")
         assert host.send(VERIFY_PIN, fresh.encode().hex() + "FFFF") == ("", "9000")
-    said = [(line["action"], line["success"]) for line in reversed(stack.cli("audit", "list", "--card", holder.card.id))]
+    lines = stack.cli("audit", "list", "--card", holder.card.id, "--limit", "200")
+    said = [(line["action"], line["success"]) for line in lines]
     assert ("pin.try", False) in said and ("pin.try", True) in said and ("pin.replace", True) in said
+    # Each session is a use of the key, on the log like any other.
+    agreed = [line for line in lines if line["action"] == "key.use" and '"04"' in str(line).replace("'", '"')]
+    assert len(agreed) == 2 and all(line["success"] for line in agreed)
+
+
+def test_pins_that_no_client_has_read(stack):
+    """[A6][C5][C3] Nobody looks at a PIN on its way to the card, so the card does: what everybody tries first is 6A80, and no try is
+    spent. Wrong ones are counted as ever."""
+    holder = Holder(stack, SUITES[0x27])
+    try:
+        with Connection() as connection:
+            host = holder.open(connection)
+            for common in (b"111111\xff\xff", b"12345678", b"123456\xff\xff", b"9137AB\xff\xff"):
+                assert host.send(CHANGE_PIN, (b"123456\xff\xff" + common).hex()) == ("", "6A80")
+                assert host.send(CHANGE_PIN, (b"999999\xff\xff" + common).hex()) == ("", "6A80")
+            assert host.send(VERIFY_PIN) == ("", "63C3")
+            for word in ("63C2", "63C1", "6983"):
+                assert host.send(CHANGE_PIN, (b"999999\xff\xff" + b"849173\xff\xff").hex()) == ("", word)
+            assert host.send(VERIFY_PIN, b"123456\xff\xff".hex()) == ("", "6983")
+            assert connection.sw(verify_command(FACTORY_PIN)) == "6983"
+    finally:
+        holder.card.remove()
+
+
+def test_a_channel_that_hides_nothing(stack):
+    """[A6][C2] A PIN under a MAC alone is a PIN in plain text: the server takes none (6982), and no try is spent. Encrypted, it does."""
+    card = stack.new_card("piv-nist")
+    try:
+        for level, word in ((0x01, "6982"), (0x11, "6982"), (0x03, "9000"), (0x33, "9000")):
+            with Connection() as connection:
+                assert connection.sw(SELECT_PIV) == "9000"
+                host = Scp03(connection.transmit, lambda kdd: diversified(MASTER, kdd), aid=PIV_AID).open(level)
+                assert host.send("0020008000") == ("", "63C3")
+                assert host.send(verify_command(FACTORY_PIN)) == ("", word)
+                assert host.send("0020008000") == ("", "9000" if word == "9000" else "63C3")
+    finally:
+        card.remove()
 
 
 def test_long_commands_and_answers(holder):

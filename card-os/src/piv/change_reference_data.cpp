@@ -6,13 +6,13 @@ namespace cardea::card::piv {
 
 // SP 800-73-4 Part 2, 3.2.2 CHANGE REFERENCE DATA. The old value is checked before the format of the new one:
 // a wrong guess costs a try whatever it is accompanied by. Where the client has told that the new value will
-// not do, nothing is tried at all.
+// not do, or could not have looked, nothing is tried at all.
 CardResult<Reply> Piv::change_pin(const Command& command) {
   if (command.data.size() != 2 * kPinSize) return refuse(sw::kWrongData);
   const auto old_field = BytesView{command.data}.first(kPinSize);
   const auto new_field = BytesView{command.data}.last(kPinSize);
 
-  if (refused_by_client()) return refuse(sw::kWrongData);
+  if (refused_at_sight(new_field)) return refuse(sw::kWrongData);
   const auto before = std::exchange(state_.verified, std::nullopt);
   CARDEA_TRY(const auto status, present_pin(PinRef::application, old_field));
   if (!acceptable_pin(new_field)) {

@@ -64,9 +64,11 @@ bool Piv::well_formed_pin(BytesView field) const {
   return opening == nullptr || opening->well_formed;
 }
 
-/// A login that is opened for a value which its client has refused already: nothing is tried.
-bool Piv::refused_by_client() const {
-  const auto* opening = pins_ == nullptr ? nullptr : std::get_if<PinOpening>(&pins_->shown);
+/// Whether nothing is tried, because the new value will not do anyway: a login is opened whose client says
+/// so, or the value came hidden from any client's eyes. Then the card looks at it as a client would.
+bool Piv::refused_at_sight(BytesView new_field) const {
+  if (pins_ == nullptr) return came_encrypted() && !may_issue_pin(PinRef::application, new_field);
+  const auto* opening = std::get_if<PinOpening>(&pins_->shown);
   return opening != nullptr && !opening->new_well_formed;
 }
 

@@ -160,7 +160,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
   CardResult<bool> pin_verified();
   CardResult<PinStatus> present_pin(PinRef reference, BytesView field);
   [[nodiscard]] bool well_formed_pin(BytesView field) const;
-  [[nodiscard]] bool refused_by_client() const;
+  [[nodiscard]] bool refused_at_sight(BytesView new_field) const;
   CardResult<void> replace_pins(std::span<PinUpdate> updates);
   [[nodiscard]] bool acceptable_pin(BytesView field) const;
   CardResult<void> set_pin(PinRef reference, BytesView field, std::optional<std::uint64_t> replaces = {});

@@ -9,7 +9,7 @@ namespace cardea::card::piv {
 CardResult<Reply> Piv::reset_retry_counter(const Command& command) {
   if (command.data.size() != 2 * kPinSize) return refuse(sw::kWrongData);
   const auto new_field = BytesView{command.data}.last(kPinSize);
-  if (refused_by_client()) return refuse(sw::kWrongData);
+  if (refused_at_sight(new_field)) return refuse(sw::kWrongData);
   CARDEA_CHECK(present_pin(PinRef::puk, BytesView{command.data}.first(kPinSize)));
   if (!acceptable_pin(new_field)) return refuse(sw::kWrongData);
 

@@ -302,6 +302,29 @@ TEST_CASE("secure messaging that is not as it should be: 6987, 6988, and the ses
   CHECK_FALSE(card.card().has_security_status());
 }
 
+// Where the PIN travels inside, no client looks at it on the way: what clients refuse, the card does.
+TEST_CASE(
+    "through secure messaging a new PIN that everybody tries first is 6A80, and nothing is tried [C5]") {
+  TestCard card{test::kNist};
+  const auto& suite = kSuites[0];
+  prepare(card, suite);
+  Client client{card, suite};
+  REQUIRE(client.establish());
+  REQUIRE(client.send(0x20, 0x00, 0x80, octets("313233343536FFFF")).sw == apdu::sw::kOk);
+  const auto change = [&](std::string_view old_field, std::string_view new_field) {
+    return client.send(0x24, 0x00, 0x80, concat({octets(old_field), octets(new_field)})).sw;
+  };
+  for (const auto* const common : {"313131313131FFFF", "3132333435363738", "313233343536FFFF"}) {
+    CAPTURE(common);
+    CHECK(change("313233343536FFFF", common) == apdu::sw::kWrongData);
+    CHECK(change("393939393939FFFF", common) == apdu::sw::kWrongData);
+  }
+  CHECK(change("393939393939FFFF", "41424344FFFFFFFF") == apdu::sw::kWrongData);
+  CHECK(client.send(0x20, 0x00, 0x80, {}).sw == apdu::sw::kOk);  // verified as before, all tries there
+  CHECK(change("393939393939FFFF", "393133373533FFFF") == apdu::sw::tries_left(2));
+  CHECK(change("313233343536FFFF", "393133373533FFFF") == apdu::sw::kOk);
+}
+
 TEST_CASE("keys cannot be established under those that they would replace: 6985, and the session stands") {
   const auto& suite = kSuites[0];
   TestCard card{test::kNist};
