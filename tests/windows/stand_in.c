@@ -1,17 +1,22 @@
 /* Stands in for the system's winscard.dll: one reader, "Stand-in 0", whose card answers each command with
    6D00 and its ATR is 3B00. The card is there while the file of CARDEA_STAND_IN exists. As much of the API as
-   a connector may ask of it. */
+   a connector may ask of it. Handles are 58, 5C, 60 ... in the order of connections. */
 #include <wchar.h>
-#include <windows.h>
-#include <winscard.h>
+
+#include "stand_in.h"
 
 static const WCHAR reader[] = L"Stand-in 0\0";
 static volatile LONG cancelled = 0;
 static volatile LONG waits = 0;
+static volatile LONG next_card = 0x58;
 
 /* How many waits were asked for: a test sees by it that nobody asks again and again. */
 LONG stand_in_waits(void) {
   return waits;
+}
+
+int stand_in_is_card(SCARDHANDLE card) {
+  return card >= 0x58 && card < (SCARDHANDLE)next_card && card % 4 == 0;
 }
 
 static int present(void) {
@@ -26,34 +31,24 @@ const SCARD_IO_REQUEST g_rgSCardRawPci = {SCARD_PROTOCOL_RAW, sizeof(SCARD_IO_RE
 
 LONG WINAPI SCardEstablishContext(DWORD scope, LPCVOID a, LPCVOID b, LPSCARDCONTEXT context) {
   (void)scope, (void)a, (void)b;
-  *context = 0x57;
+  *context = stand_in_context;
   return SCARD_S_SUCCESS;
 }
 LONG WINAPI SCardReleaseContext(SCARDCONTEXT context) {
-  return context == 0x57 ? SCARD_S_SUCCESS : SCARD_E_INVALID_HANDLE;
+  return context == stand_in_context ? SCARD_S_SUCCESS : SCARD_E_INVALID_HANDLE;
 }
 
 LONG WINAPI SCardListReadersW(SCARDCONTEXT context, LPCWSTR groups, LPWSTR out, LPDWORD length) {
-  const DWORD room = *length, needed = sizeof reader / sizeof reader[0];
   (void)groups;
-  if (context != 0x57) return SCARD_E_INVALID_HANDLE;
-  *length = needed;
-  if (out == NULL) return SCARD_S_SUCCESS;
-  if (room < needed) return SCARD_E_INSUFFICIENT_BUFFER;
-  wmemcpy(out, reader, needed);
-  return SCARD_S_SUCCESS;
+  if (context != stand_in_context) return SCARD_E_INVALID_HANDLE;
+  return stand_in_give_wide(reader, sizeof reader / sizeof reader[0], out, length);
 }
 
 /* One that readers of every kind are in, and one of its own. */
 LONG WINAPI SCardListReaderGroupsW(SCARDCONTEXT context, LPWSTR out, LPDWORD length) {
   static const WCHAR groups[] = L"SCard$DefaultReaders\0Stand-ins\0";
-  const DWORD room = *length, needed = sizeof groups / sizeof groups[0];
-  if (context != 0x57 && context != 0) return SCARD_E_INVALID_HANDLE;
-  *length = needed;
-  if (out == NULL) return SCARD_S_SUCCESS;
-  if (room < needed) return SCARD_E_INSUFFICIENT_BUFFER;
-  wmemcpy(out, groups, needed);
-  return SCARD_S_SUCCESS;
+  if (context != stand_in_context && context != 0) return SCARD_E_INVALID_HANDLE;
+  return stand_in_give_wide(groups, sizeof groups / sizeof groups[0], out, length);
 }
 
 LONG WINAPI SCardConnectW(SCARDCONTEXT context, LPCWSTR name, DWORD share, DWORD protocols,
@@ -61,19 +56,19 @@ LONG WINAPI SCardConnectW(SCARDCONTEXT context, LPCWSTR name, DWORD share, DWORD
   (void)context, (void)share;
   if (wcscmp(name, reader) != 0) return SCARD_E_UNKNOWN_READER;
   if (!present()) return SCARD_E_NO_SMARTCARD;
-  *card = 0x58;
+  *card = (SCARDHANDLE)InterlockedExchangeAdd(&next_card, 4);
   *protocol = protocols == SCARD_PROTOCOL_RAW ? SCARD_PROTOCOL_RAW : SCARD_PROTOCOL_T0;
   return SCARD_S_SUCCESS;
 }
 LONG WINAPI SCardDisconnect(SCARDHANDLE card, DWORD disposition) {
   (void)disposition;
-  return card == 0x58 ? SCARD_S_SUCCESS : SCARD_E_INVALID_HANDLE;
+  return stand_in_is_card(card) ? SCARD_S_SUCCESS : SCARD_E_INVALID_HANDLE;
 }
 
 LONG WINAPI SCardTransmit(SCARDHANDLE card, LPCSCARD_IO_REQUEST send, LPCBYTE command, DWORD size,
                           LPSCARD_IO_REQUEST receive, LPBYTE response, LPDWORD length) {
   (void)send, (void)command, (void)size, (void)receive;
-  if (card != 0x58) return SCARD_E_INVALID_HANDLE;
+  if (!stand_in_is_card(card)) return SCARD_E_INVALID_HANDLE;
   response[0] = 0x6D;
   response[1] = 0x00;
   *length = 2;
@@ -91,7 +86,7 @@ static DWORD state_now(LPCWSTR name, DWORD current) {
 LONG WINAPI SCardGetStatusChangeW(SCARDCONTEXT context, DWORD timeout, LPSCARD_READERSTATEW states,
                                   DWORD count) {
   const ULONGLONG end = GetTickCount64() + timeout;
-  if (context != 0x57) return SCARD_E_INVALID_HANDLE;
+  if (context != stand_in_context) return SCARD_E_INVALID_HANDLE;
   InterlockedExchange(&cancelled, 0);
   InterlockedIncrement(&waits);
   for (;;) {

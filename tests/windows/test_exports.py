@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from wine import ROOT
+from workstation import READER
 
 TRIPLETS = {"x64": "x86_64-w64-mingw32", "x86": "i686-w64-mingw32"}
 
@@ -48,3 +49,21 @@ def test_groups_are_those_of_both(desk, stand_in):
     environment, _ = stand_in
     assert sorted(groups(desk, environment)) == ["SCard$DefaultReaders", "Stand-ins"]
     assert groups(desk) == ["SCard$DefaultReaders"]
+
+
+def called(lines):
+    return {line.removeprefix("called ") for line in lines if line.startswith("called ")}
+
+
+def test_every_function_answers_as_documented(desk, card):
+    """None of the names is left out. Where there is no system's DLL, what Windows keeps in its registry is not there. [A1]"""
+    lines = desk.exports("every", READER)
+    assert lines[-1] == "0 failures"
+    assert called(lines) == names_of_the_dll(desk.wine.kind)
+
+
+def test_what_is_for_a_real_reader_reaches_the_system(desk, card, stand_in):
+    """With the system's own handles, and arguments as they were; memory is freed by who allocated it. Ours goes on beside. [A1]"""
+    environment, inserted = stand_in
+    inserted.touch()
+    assert desk.exports("real", READER, "Stand-in 0", environment=environment)[-1] == "0 failures"

@@ -148,9 +148,11 @@ Code Desk::list_groups(SCARDCONTEXT context, std::vector<std::string>& names) {
   return code::kSuccess;
 }
 
-SCARDHANDLE Desk::keep(Route behind, SCARDCONTEXT context) {
-  behind.transmitted = std::make_shared<std::atomic<DWORD>>(0);
+SCARDHANDLE Desk::keep(Route behind, SCARDCONTEXT context, const std::string& reader) {
   const std::lock_guard lock{mutex_};
+  auto& count = transmitted_[reader];
+  if (!count) count = std::make_shared<std::atomic<DWORD>>(0);
+  behind.transmitted = count;
   const SCARDHANDLE card = last_ += 4;
   cards_.emplace(card, Card{std::move(behind), context});
   return card;
@@ -167,12 +169,12 @@ Code Desk::connect(SCARDCONTEXT context, const std::string& reader, DWORD share,
     std::uint32_t protocol = 0;
     const Code result = core_.connect(found->ours, reader, share, protocols_in(protocols), ours, protocol);
     active = protocol_out(protocol);
-    if (result == code::kSuccess) card = keep({ours, 0}, context);
+    if (result == code::kSuccess) card = keep({ours, 0}, context, reader);
     return result;
   }
   SCARDHANDLE real = 0;
   const Code result = system::connect(found->system, reader, share, protocols, real, active);
-  if (result == code::kSuccess) card = keep({0, real}, context);
+  if (result == code::kSuccess) card = keep({0, real}, context, reader);
   return result;
 }
 

@@ -50,7 +50,7 @@ class Desk {
   struct Route {
     Handle ours = 0;
     SCARDHANDLE system = 0;
-    std::shared_ptr<std::atomic<DWORD>> transmitted{};  ///< commands so far, for SCardGetTransmitCount
+    std::shared_ptr<std::atomic<DWORD>> transmitted{};  ///< see transmitted_
 
     [[nodiscard]] bool is_ours() const { return ours != 0; }
   };
@@ -76,7 +76,7 @@ class Desk {
   };
 
   [[nodiscard]] std::shared_ptr<Context> find(SCARDCONTEXT context) const;
-  SCARDHANDLE keep(Route behind, SCARDCONTEXT context);
+  SCARDHANDLE keep(Route behind, SCARDCONTEXT context, const std::string& reader);
   Code look(Context& context, std::span<Watched> watched, bool& changed);
   void wait_either(Context& context, DWORD timeout, std::span<const Watched> watched);
   Code merged_change(Context& context, DWORD timeout, std::span<Watched> watched);
@@ -88,6 +88,8 @@ class Desk {
   ULONG_PTR last_ = 0x1000;                                    // guarded by mutex_
   std::map<SCARDCONTEXT, std::shared_ptr<Context>> contexts_;  // guarded by mutex_
   std::map<SCARDHANDLE, Card> cards_;                          // guarded by mutex_
+  /// Commands of this process so far, by reader: for SCardGetTransmitCount.
+  std::map<std::string, std::shared_ptr<std::atomic<DWORD>>> transmitted_;  // guarded by mutex_
 };
 
 }  // namespace cardea::winscard

@@ -33,15 +33,29 @@ void set(T* out, T value) {
   if (out != nullptr) *out = value;
 }
 
+/// Runs `here` for a card of ours, `there` for one of the system.
+template <class Here, class There>
+LONG on_card(SCARDHANDLE card, Here here, There there) {
+  return guarded([&]() -> Code {
+    const auto behind = desk().route(card);
+    if (behind.is_ours()) return here(behind);
+    return behind.system == 0 ? code::kInvalidHandle : static_cast<Code>(there(behind.system));
+  });
+}
+
+/// Of a system that is too old for what it is asked.
+inline constexpr LONG kNoSuchFunction = static_cast<LONG>(code::kUnsupportedFeature);
+
 /// Hands a call that is about real readers, or about Windows' own database of cards, to the system's function
-/// of this name, in the system's context behind ours. `otherwise` where there is neither.
+/// of this name, in the system's context behind ours. `otherwise` where there is neither. No context (0) is
+/// none there, too: what it means differs from function to function.
 #define CARDEA_PASS_ON(name, context, otherwise, ...)                                    \
   ::cardea::winscard::guarded([&]() -> ::cardea::winscard::Code {                        \
     if ((context) != 0 && !::cardea::winscard::desk().is_context(context))               \
       return ::cardea::winscard::code::kInvalidHandle;                                   \
     const auto real = ::cardea::winscard::desk().system_context(context);                \
     const auto call = CARDEA_SYSTEM_FUNCTION(name);                                      \
-    if (call == nullptr || real == 0) return otherwise;                                  \
+    if (call == nullptr || ((context) != 0 && real == 0)) return otherwise;              \
     return static_cast<::cardea::winscard::Code>(call(real __VA_OPT__(, ) __VA_ARGS__)); \
   })
 

@@ -120,18 +120,6 @@ LONG status(SCARDHANDLE card, C* reader, DWORD* length, DWORD* state, DWORD* act
   });
 }
 
-/// Runs `here` for a card of ours, `there` for one of the system.
-template <class Here, class There>
-LONG on_card(SCARDHANDLE card, Here here, There there) {
-  return guarded([&]() -> Code {
-    const auto behind = desk().route(card);
-    if (behind.is_ours()) return here(behind);
-    return behind.system == 0 ? code::kInvalidHandle : static_cast<Code>(there(behind.system));
-  });
-}
-
-constexpr LONG kNoSuchFunction = static_cast<LONG>(code::kUnsupportedFeature);
-
 Code transmit(const Desk::Route& behind, const SCARD_IO_REQUEST* send, BytesView command,
               SCARD_IO_REQUEST* receive, BYTE* response, DWORD* length) {
   if (send == nullptr || command.data() == nullptr || response == nullptr || length == nullptr)
@@ -158,48 +146,6 @@ Code control(const Desk::Route& behind, DWORD control_code, BytesView input, voi
   set(returned, static_cast<DWORD>(answer.size()));
   return code::kSuccess;
 }
-
-constexpr DWORD kFriendlyNameW = 0x7FFF0005;
-constexpr DWORD kSystemNameW = 0x7FFF0006;
-
-/// Octets of an attribute: numbers little-endian in four, names with a terminator.
-Bytes attribute_out(DWORD id, const Attribute& value) {
-  Bytes out;
-  if (const auto* number = std::get_if<std::uint32_t>(&value)) {
-    for (unsigned shift = 0; shift < 32; shift += 8)
-      out.push_back(static_cast<std::uint8_t>(*number >> shift));
-    return out;
-  }
-  const auto& octets = std::get<Bytes>(value);
-  const std::string text{octets.begin(), octets.end()};
-  if (id == kFriendlyNameW || id == kSystemNameW) {
-    for (const wchar_t c : text_out<wchar_t>(text) + L'\0') {
-      out.push_back(static_cast<std::uint8_t>(c));
-      out.push_back(static_cast<std::uint8_t>(c >> 8U));
-    }
-  } else if (id == attribute::kDeviceFriendlyName || id == attribute::kDeviceSystemName) {
-    out = to_bytes(as_bytes(text_out<char>(text)));
-    out.push_back(0);
-  } else {
-    out = octets;
-  }
-  return out;
-}
-
-Code get_attribute(const Desk::Route& behind, DWORD id, BYTE* out, DWORD* length) {
-  if (length == nullptr) return code::kInvalidParameter;
-  Attribute value;
-  const auto asked = id == kFriendlyNameW ? attribute::kDeviceFriendlyName
-                     : id == kSystemNameW ? attribute::kDeviceSystemName
-                                          : id;
-  const Code result = desk().core().attribute(behind.ours, asked, value);
-  if (result != code::kSuccess) return result;
-  return give(std::span<const BYTE>{attribute_out(id, value)}, out, length);
-}
-
-}  // namespace
-
-namespace {
 
 /// Threads are in this DLL: a program that unloads it must not take the code away from them.
 Desk& make_desk() {
@@ -354,24 +300,6 @@ LONG WINAPI SCardControl(SCARDHANDLE card, DWORD control_code, LPCVOID input, DW
         const auto call = CARDEA_SYSTEM_FUNCTION(SCardControl);
         return call == nullptr ? kNoSuchFunction
                                : call(real, control_code, input, size, output, room, returned);
-      });
-}
-
-LONG WINAPI SCardGetAttrib(SCARDHANDLE card, DWORD id, LPBYTE value, LPDWORD length) {
-  return on_card(
-      card, [&](const Desk::Route& behind) { return get_attribute(behind, id, value, length); },
-      [&](SCARDHANDLE real) {
-        const auto call = CARDEA_SYSTEM_FUNCTION(SCardGetAttrib);
-        return call == nullptr ? kNoSuchFunction : call(real, id, value, length);
-      });
-}
-
-LONG WINAPI SCardSetAttrib(SCARDHANDLE card, DWORD id, LPCBYTE value, DWORD size) {
-  return on_card(
-      card, [&](const Desk::Route& behind) { return desk().core().set_attribute(behind.ours, id); },
-      [&](SCARDHANDLE real) {
-        const auto call = CARDEA_SYSTEM_FUNCTION(SCardSetAttrib);
-        return call == nullptr ? kNoSuchFunction : call(real, id, value, size);
       });
 }
 

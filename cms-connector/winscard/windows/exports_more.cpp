@@ -300,8 +300,14 @@ HANDLE WINAPI SCardAccessNewReaderEvent(void) {
 void WINAPI SCardReleaseNewReaderEvent(void) {}
 void WINAPI SCardReleaseAllEvents(void) {}
 
-LONG WINAPI SCardAudit(SCARDCONTEXT context, DWORD) {
-  return guarded([&] { return desk().is_context(context) ? code::kSuccess : code::kInvalidHandle; });
+/// The log is the system's; without it there is none.
+LONG WINAPI SCardAudit(SCARDCONTEXT context, DWORD event) {
+  return guarded([&]() -> Code {
+    if (!desk().is_context(context)) return code::kInvalidHandle;
+    const auto there = desk().system_context(context);
+    auto* const real = real_function<decltype(SCardAudit)>("SCardAudit");
+    return real == nullptr || there == 0 ? code::kSuccess : static_cast<Code>(real(there, event));
+  });
 }
 
 }  // extern "C"

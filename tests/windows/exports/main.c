@@ -1,11 +1,14 @@
 /* Calls what winscard.dll exports; compiled against the stock import library.
      exports_tool groups                  the groups of readers, one a line
+     exports_tool every READER            each of them, for our reader with a card, where there is no system's
+   DLL exports_tool real READER REAL        what is for the stand-in's reader reaches the stand-in
      exports_tool unelevated COMMAND ...  the same, without an administrator's rights */
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
+#include "late.h"
 #include "unelevated.h"
+#include "verbs.h"
 
 /* In the A form; the W form and a search in no context must find the same. */
 static int groups(void) {
@@ -38,11 +41,32 @@ static int groups(void) {
   return check_summary();
 }
 
+static int every(const char* reader) {
+  const SCARDCONTEXT context = open_context();
+  load_late();
+  check_cards(context, reader);
+  check_readers(context, reader);
+  check_database(context);
+  ANSWERS(SCARD_S_SUCCESS, SCardReleaseContext, context);
+  ANSWERS(SCARD_E_INVALID_HANDLE, SCardReleaseContext, context);
+  return groups();
+}
+
+static int beside(const char* reader, const char* real) {
+  const SCARDCONTEXT context = open_context();
+  load_late();
+  check_real(context, reader, real);
+  ANSWERS(SCARD_S_SUCCESS, SCardReleaseContext, context);
+  return check_summary();
+}
+
 int main(int argc, char** argv) {
   const char* verb = argc > 1 ? argv[1] : "";
   setvbuf(stdout, NULL, _IONBF, 0);
   if (strcmp(verb, "groups") == 0) return groups();
+  if (argc > 2 && strcmp(verb, "every") == 0) return every(argv[2]);
+  if (argc > 3 && strcmp(verb, "real") == 0) return beside(argv[2], argv[3]);
   if (argc > 2 && strcmp(verb, "unelevated") == 0) return run_unelevated();
-  fprintf(stderr, "exports_tool: groups, or unelevated before it\n");
+  fprintf(stderr, "exports_tool: groups, every READER or real READER REAL, or unelevated before it\n");
   return 2;
 }
