@@ -1,23 +1,26 @@
 """The install script, run by Wine's cmd: what it puts where, and what it refuses. [A2]"""
 
+import re
 import shutil
 
 import pytest
 
 from wine import ROOT, Wine, windows_path
+from workstation import OVERRIDE
 
 SCRIPT = ROOT / "reader-driver" / "packaging" / "windows" / "install.cmd"
+BUILT = {kind: ROOT / "build" / f"windows-{kind}" for kind in ("x64", "x86")}
 RUN_KEY = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
 
 
 @pytest.fixture
 def package(tmp_path):
-    """As scripts/dev windows collects it."""
+    """As scripts/dev windows collects it, of what was built."""
     folder = tmp_path / "package"
     for kind in ("x64", "x86"):
         (folder / kind).mkdir(parents=True)
-        for name in ("cardea-agent.exe", "winscard.dll"):
-            (folder / kind / name).write_text(f"{name} {kind}", encoding="utf-8")
+        for built in (BUILT[kind] / "bin" / "cardea-agent.exe", BUILT[kind] / "dll" / "winscard.dll"):
+            shutil.copy(built, folder / kind)
     shutil.copy(SCRIPT, folder)
     return folder
 
@@ -41,18 +44,33 @@ def autostart():
     return done.stdout if done.returncode == 0 else None
 
 
-def test_installed_and_removed(package, places):
+def answer_beside(program, kind):
+    """What a management system's program finds: ours says that there is no agent, Wine's own would say that all of it failed."""
+    wine = Wine(kind)
+    shutil.copy(wine.bin / "card_tool.exe", program)
+    done = wine.run(program / "card_tool.exe", "list", environment={
+        **OVERRIDE, "CARDEA_PCSC_PIPE": "\\\\.\\pipe\\cardea-nobody", "CARDEA_STATE_DIR": windows_path(program / "nothing")})
+    (program / "card_tool.exe").unlink()
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(("kind", "other"), [("x86", "x64"), ("x64", "x86")])
+def test_installed_and_removed(package, places, kind, other):
+    """Agent and DLL are there and work: the DLL beside a program of its kind."""
     target, program = places
     arguments = ["/target", windows_path(target), "/beside", windows_path(program)]
-    done = install(package, *arguments, "/kind", "x86", "/autostart")
+    done = install(package, *arguments, "/kind", kind, "/autostart")
     assert done.returncode == 0, done
     assert "done; enrol this workstation with:" in done.stdout
-    assert (target / "cardea-agent.exe").read_text(encoding="utf-8") == "cardea-agent.exe x64"
-    assert (program / "winscard.dll").read_text(encoding="utf-8") == "winscard.dll x86"
+    told = Wine("x64").run(target / "cardea-agent.exe", "--version")
+    assert (told.returncode, told.stderr) == (0, "") and re.search(r"\d+\.\d+", told.stdout), told
+    assert (target / "cardea-agent.exe").read_bytes() == (package / "x64" / "cardea-agent.exe").read_bytes()
+    assert (program / "winscard.dll").read_bytes() == (package / kind / "winscard.dll").read_bytes()
+    assert answer_beside(program, kind) == "SCardEstablishContext 8010001D"
     assert autostart().strip().endswith('cardea-agent.exe" run'), "a registrar's agent holds no card that nobody asked for"
 
-    assert install(package, *arguments, "/kind", "x64").returncode == 0, "a second time, as an update"
-    assert (program / "winscard.dll").read_text(encoding="utf-8") == "winscard.dll x64"
+    assert install(package, *arguments, "/kind", other).returncode == 0, "a second time, as an update"
+    assert (program / "winscard.dll").read_bytes() == (package / other / "winscard.dll").read_bytes()
 
     done = install(package, *arguments, "/remove")
     assert done.returncode == 0 and "removed; keys and settings stay" in done.stdout, done
