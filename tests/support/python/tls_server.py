@@ -8,8 +8,13 @@ import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+
+def wine_can_check(certificate):
+    """Wine 8 calls an ECDSA signature wrong when r or s is shorter than the curve's order, as one in 128 is. Windows does not."""
+    return all(number.bit_length() > 31 * 8 for number in utils.decode_dss_signature(certificate.signature))
 
 
 class Authority:
@@ -31,7 +36,9 @@ class Authority:
                                           begin + datetime.timedelta(days=30))
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical)
-        return builder.sign(self.key, hashes.SHA256())
+        while not wine_can_check(certificate := builder.sign(self.key, hashes.SHA256())):
+            pass
+        return certificate
 
     def leaf(self, file_name, dns=(), addresses=(), age_days=0, usage=ExtendedKeyUsageOID.SERVER_AUTH):
         """A file with a certificate for a server, and its key."""
