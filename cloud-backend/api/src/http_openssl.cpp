@@ -115,9 +115,13 @@ Result<ContextPtr> make_context(const ServerAddress& address) {
   if (!trust)
     return fail(Errc::invalid, "cannot read the CA certificate " + address.ca_file + openssl_reason());
   const auto& own = address.client_certificate;
+  const auto& key = address.client_key.empty() ? own : address.client_key;
+  // Nobody is asked for the passphrase of an encrypted key: a daemon has no terminal.
+  SSL_CTX_set_default_passwd_cb(raw, [](char*, int, int, void*) { return 0; });
   if (!own.empty() && (SSL_CTX_use_certificate_chain_file(raw, own.c_str()) != 1 ||
-                       SSL_CTX_use_PrivateKey_file(raw, own.c_str(), SSL_FILETYPE_PEM) != 1)) {
-    return fail(Errc::invalid, "cannot read the client certificate and key " + own + openssl_reason());
+                       SSL_CTX_use_PrivateKey_file(raw, key.c_str(), SSL_FILETYPE_PEM) != 1)) {
+    return fail(Errc::invalid, "cannot read the client certificate and key " + own +
+                                   (key == own ? "" : ", " + key) + openssl_reason());
   }
   return context;
 }
@@ -126,7 +130,8 @@ class Shared {
  public:
   /// Reading a trust store takes long, so it is done once as long as the files stay the same.
   Result<ContextPtr> context(const ServerAddress& address) {
-    const auto key = identity_of(address.ca_file) + '|' + identity_of(address.client_certificate);
+    const auto key = identity_of(address.ca_file) + '|' + identity_of(address.client_certificate) + '|' +
+                     identity_of(address.client_key);
     const std::lock_guard lock{mutex_};
     if (const auto found = contexts_.find(key); found != contexts_.end()) return found->second;
     CARDEA_TRY(auto made, make_context(address));
@@ -352,6 +357,10 @@ std::unique_ptr<HttpConnector> make_openssl_connector() {
 
 std::unique_ptr<HttpConnector> make_system_connector() {
   return make_openssl_connector();
+}
+
+bool system_shows_client_certificates() {
+  return true;
 }
 
 }  // namespace cardea::api

@@ -314,4 +314,8 @@ std::unique_ptr<HttpConnector> make_system_connector() {
   return make_winhttp_connector();
 }
 
+bool system_shows_client_certificates() {
+  return false;
+}
+
 }  // namespace cardea::api

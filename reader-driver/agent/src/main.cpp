@@ -62,6 +62,7 @@ void print_cards(const json& cards, bool with_phase) {
 struct EnrolOptions {
   std::string server;
   std::string ca;
+  agent::ClientCertificate client;
   std::string code_file;
   std::string device_name;
 };
@@ -82,6 +83,7 @@ Result<std::string> read_code(const std::string& file) {
 
 Result<api::Enrolment> enrol(const agent::State& state, const EnrolOptions& options) {
   CARDEA_TRY(const auto code, read_code(options.code_file));
+  if (!options.client.certificate.empty()) CARDEA_CHECK(options.client.read());
   agent::State::Device device;
   CARDEA_TRY(device.server, agent::parse_server_url(options.server));
   CARDEA_CHECK(state.prepare());
@@ -89,12 +91,16 @@ Result<api::Enrolment> enrol(const agent::State& state, const EnrolOptions& opti
     CARDEA_TRY(device.ca_file, state.keep_ca(options.ca));
   }
   CARDEA_TRY(device.key, state.key());
-  api::Client client{api::make_system_connector()->connect(device.address()), device.server.text, device.key};
+  auto address = device.address();
+  address.client_certificate = options.client.certificate;
+  address.client_key = options.client.key;
+  api::Client client{api::make_system_connector()->connect(address), device.server.text, device.key};
   CARDEA_TRY(auto enrolment,
              client.enrol(code, options.device_name.empty() ? agent::host_name() : options.device_name));
   device.device = enrolment.device;
   device.organisation = enrolment.organisation;
   device.person = enrolment.person;
+  CARDEA_TRY(device.client_certificate, state.keep_client_certificate(options.client));
   CARDEA_CHECK(state.save(device));
   return enrolment;
 }
@@ -172,9 +178,19 @@ bool left_alone(const std::shared_ptr<agent::Agent>& daemon) {
 
 struct RunOptions {
   agent::PlaceOptions places;
+  agent::ClientCertificate client;
   std::vector<std::string> wanted;
   std::string level = "info";
 };
+
+/// The enrolled device; a certificate that the command line names takes the place of the one that is kept.
+Result<agent::State::Device> load(const agent::State& state, const agent::ClientCertificate& client) {
+  CARDEA_TRY(auto device, state.load());
+  if (client.certificate.empty()) return device;
+  CARDEA_TRY(device.client_certificate, state.keep_client_certificate(client));
+  CARDEA_CHECK(state.save(device));
+  return device;
+}
 
 int run(const agent::State& state, const RunOptions& options) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("cardea-agent"));
@@ -183,7 +199,7 @@ int run(const agent::State& state, const RunOptions& options) {
   agent::StopSignal stop_signal;  // before there are threads
 
   if (auto prepared = state.prepare(); !prepared) return explain(prepared.error());
-  auto device = state.load();
+  auto device = load(state, options.client);
   if (!device) return explain(device.error());
   auto places = agent::open_places(options.places);
   if (!places) return explain(places.error());
@@ -265,6 +281,7 @@ int main_with(const std::vector<std::string>& arguments) {
       });
   enrol_verb->add_option("--ca", enrolment.ca,
                          "PEM file with the server's certificate authority; default: the system's");
+  enrolment.client.add_to(*enrol_verb, "a copy of both is kept");
   enrol_verb
       ->add_option("--code-file", enrolment.code_file, "file with the one-time code; - for standard input")
       ->required();
@@ -274,6 +291,7 @@ int main_with(const std::vector<std::string>& arguments) {
   RunOptions running;
   auto* run_verb = app.add_subcommand("run", "run the daemon in the foreground");
   agent::add_options(*run_verb, running.places);
+  running.client.add_to(*run_verb, "from now on, in the place of the one that was kept");
   run_verb->add_option("--insert", running.wanted, "cards to insert at once, by id or label, or 'all'");
   run_verb->add_option("--log-level", running.level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))

@@ -55,6 +55,7 @@ class OpenSession {
 struct Place {
   ServerUrl server;
   std::string ca_file;
+  ClientCertificate client;
   std::string token;
 
   [[nodiscard]] std::unique_ptr<api::HttpConnection> connect() const {
@@ -62,12 +63,15 @@ struct Place {
     address.host = server.host;
     address.port = server.port;
     address.ca_file = ca_file;
+    address.client_certificate = client.certificate;
+    address.client_key = client.key;
     return api::make_system_connector()->connect(address);
   }
 };
 
 /// A link is https://HOST:PORT/…#TOKEN, or the token alone for the server of this workstation.
-Result<Place> place_of(const std::string& link, const std::string& ca_file, const State& state) {
+Result<Place> place_of(const std::string& link, const std::string& ca_file, const ClientCertificate& client,
+                       const State& state) {
   Place place;
   const auto hash = link.find('#');
   const auto kept = state.load();
@@ -84,7 +88,11 @@ Result<Place> place_of(const std::string& link, const std::string& ca_file, cons
   }
   if (place.token.empty()) return fail(Errc::invalid, "the link is empty");
   place.ca_file = ca_file;
-  if (ca_file.empty() && kept && kept->server.text == place.server.text) place.ca_file = kept->ca_file;
+  place.client = client;
+  if (!client.certificate.empty()) CARDEA_CHECK(client.read());
+  if (!kept || kept->server.text != place.server.text) return place;
+  if (ca_file.empty()) place.ca_file = kept->ca_file;
+  if (client.certificate.empty()) place.client.certificate = kept->client_certificate;
   return place;
 }
 
@@ -121,6 +129,7 @@ struct RecoveryVerbs::Options {
   std::string link;
   std::string link_file;
   std::string ca_file;
+  ClientCertificate identity;
   std::string code_file;
 
   Result<void> run_setup(const State& state) const;
@@ -176,6 +185,7 @@ RecoveryVerbs::RecoveryVerbs(CLI::App& app) : options_{std::make_unique<Options>
     verb->add_option("--link-file", o.link_file, "the link, one line")->excludes(link);
     verb->add_option("--ca", o.ca_file,
                      "PEM file with the server's certificate authority; default: this workstation's");
+    o.identity.add_to(*verb, "default: this workstation's");
   }
   auto* code = o.use->add_option("--code-file", o.code_file, "a recovery code, one line");
   o.use
@@ -397,7 +407,7 @@ Result<half::LinkClient::Opened> shown_to(half::LinkClient& client, const half::
 
 Result<void> RecoveryVerbs::Options::run_use(const State& state) const {
   CARDEA_TRY(const auto given, the_link());
-  CARDEA_TRY(const auto place, place_of(given, ca_file, state));
+  CARDEA_TRY(const auto place, place_of(given, ca_file, identity, state));
   half::LinkClient client{place.connect(), place.token};
   CARDEA_TRY(const auto view, client.look());
   if (!as_json) {
@@ -469,7 +479,7 @@ Result<void> RecoveryVerbs::Options::run_new_link(const State& state) const {
 
 Result<void> RecoveryVerbs::Options::run_disown(const State& state) const {
   CARDEA_TRY(const auto given, the_link());
-  CARDEA_TRY(const auto place, place_of(given, ca_file, state));
+  CARDEA_TRY(const auto place, place_of(given, ca_file, identity, state));
   half::LinkClient client{place.connect(), place.token};
   CARDEA_CHECK(client.disown());
   if (as_json) {

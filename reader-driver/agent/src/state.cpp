@@ -52,6 +52,7 @@ api::ServerAddress State::Device::address() const {
   out.host = server.host;
   out.port = server.port;
   out.ca_file = ca_file;
+  out.client_certificate = client_certificate;
   out.timeout = kRequestLimit;
   return out;
 }
@@ -93,12 +94,24 @@ Result<std::string> State::keep_ca(const std::filesystem::path& file) const {
   return kept.string();
 }
 
+Result<std::string> State::keep_client_certificate(const ClientCertificate& given) const {
+  const auto kept = directory_ / "client.pem";
+  if (given.certificate.empty()) {
+    std::error_code error;
+    std::filesystem::remove(kept, error);
+    if (error) return fail(Errc::unavailable, kept.string() + ": " + error.message());
+    return std::string{};
+  }
+  CARDEA_TRY(const auto content, given.read());
+  CARDEA_CHECK(replace_file(kept, content.expose()));
+  return kept.string();
+}
+
 Result<void> State::save(const Device& device) const {
-  const nlohmann::json content{{"server", device.server.text},
-                               {"device", device.device},
-                               {"organisation", device.organisation},
-                               {"person", device.person},
-                               {"ca_file", device.ca_file}};
+  const nlohmann::json content{
+      {"server", device.server.text},        {"device", device.device},
+      {"organisation", device.organisation}, {"person", device.person},
+      {"ca_file", device.ca_file},           {"client_certificate", device.client_certificate}};
   return replace_file(directory_ / "device.json", as_bytes(content.dump(2) + "\n"));
 }
 
@@ -126,6 +139,7 @@ Result<State::Device> State::load() const {
   out.organisation = api::text_member(content, "organisation");
   out.person = api::text_member(content, "person");
   out.ca_file = api::text_member(content, "ca_file");
+  out.client_certificate = api::text_member(content, "client_certificate");
   CARDEA_TRY(out.key, key());
   out.proofs = directory_;
   return out;

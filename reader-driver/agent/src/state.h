@@ -7,6 +7,7 @@
 #include "cardea/api/jose.h"
 #include "cardea/result.h"
 #include "cardea/secret.h"
+#include "client_certificate.h"
 
 namespace cardea::agent {
 
@@ -24,6 +25,7 @@ Result<ServerUrl> parse_server_url(const std::string& text);
 ///   device.key   seed of the device key, 32 octets, mode 0600; on Windows sealed for the user
 ///   device.json  server, device, organisation, person
 ///   ca.pem       the certificate authority of the server, if one was given
+///   client.pem   what this workstation shows in TLS, if something was given: certificate and key, mode 0600
 ///   late-proof-… proofs that are on their way (late_proofs.h)
 ///   issuing.json the blank card that was asked for last
 class State {
@@ -44,7 +46,8 @@ class State {
     std::string device;
     std::string organisation;
     std::string person;
-    std::string ca_file;  ///< empty: the system's trust store
+    std::string ca_file;               ///< empty: the system's trust store
+    std::string client_certificate{};  ///< PEM with key, for mutual TLS; empty: none
     api::SigningKey key;
     std::filesystem::path proofs{};  ///< where LateProofs go; empty: nowhere
 
@@ -59,6 +62,11 @@ class State {
 
   /// Copies the certificate authority in; its new place.
   Result<std::string> keep_ca(const std::filesystem::path& file) const;
+
+  /// Copies a certificate and its key in, in one file, in the place of what was there; its new place. Without
+  /// a certificate: what was there goes, and the place is empty. Errors: `unavailable`, `invalid` with a
+  /// sentence.
+  Result<std::string> keep_client_certificate(const ClientCertificate& given) const;
 
   Result<void> save(const Device& device) const;
 

@@ -77,7 +77,9 @@ class Stack:
     """See the module's text. Everything lives below `directory`."""
 
     def __init__(self, directory, server_config="", organisation="Test Trust", environment=None, log_level="debug",
-                 readers="pcscd"):
+                 readers="pcscd", client_pem=None):
+        """`client_pem`: certificate and key of who talks to a server that asks for one, the agent and this stack itself."""
+        self.client_pem = client_pem
         self.directory = Path(directory)
         self.bin = build_directory() / "bin"
         self.lib = build_directory() / "lib"
@@ -160,6 +162,8 @@ class Stack:
 
     def https(self, path):
         context = ssl.create_default_context(cafile=str(self.data / "tls" / "ca.pem"))
+        if self.client_pem:
+            context.load_cert_chain(self.client_pem)
         return urllib.request.urlopen(f"https://127.0.0.1:{self.port}{path}", context=context, timeout=10)
 
     def start_pcscd(self, slots=1, options=()):
@@ -185,6 +189,8 @@ class Stack:
         command = [self.bin / "cardea-agent", "--state-dir", state or self.agent_state, "enrol", "--server",
                    f"https://127.0.0.1:{self.port}", "--ca", self.data / "tls" / "ca.pem", "--code-file", "-", "--name",
                    name]
+        if self.client_pem:
+            command += ["--client-certificate", self.client_pem]
         self._run(command, input_text=code + "\n")
 
     def start_agent(self):
@@ -196,8 +202,11 @@ class Stack:
         agent = Child("cardea-agent", [self.bin / "cardea-agent", "--state-dir", state, "run", "--readers", self.readers,
                                        "--ifd-socket", self.ifd_socket, "--pcsc-socket", self.pcsc_socket, *more],
                       self.directory / f"{Path(state).name}.log", self._environment).start()
-        wait_until(lambda: self.agent_cli("status", check=False, state=state) is not None, 20, "the agent answers")
+        self.wait_for_agent(state)
         return agent
+
+    def wait_for_agent(self, state=None):
+        wait_until(lambda: self.agent_cli("status", check=False, state=state) is not None, 20, "the agent answers")
 
     # -- using ---------------------------------------------------------------------------------------------------
 

@@ -167,3 +167,55 @@ TEST_CASE("state: only a certificate is kept as certificate authority") {
   CHECK(bench.state.keep_ca(bench.folder / "none.pem").error().code == Errc::unavailable);
   CHECK(!std::filesystem::exists(bench.directory + "/ca.pem"));
 }
+
+TEST_CASE("state: the certificate that is shown to the server is kept with its key, for its user alone") {
+  Bench bench;
+  const std::string certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+  const std::string key = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n";
+  const auto given = bench.folder / "given.pem";
+  const auto apart = bench.folder / "key.pem";
+  const auto kept = bench.directory + "/client.pem";
+  test::write_file(given, certificate);
+  test::write_file(apart, key);
+  REQUIRE(bench.state.keep_client_certificate({given, apart}) == kept);
+  CHECK(test::mode_of(kept) == 0600U);
+  CHECK(test::read_file(kept) == certificate + "\n" + key);
+
+  auto device = bench.enrolled();
+  device.client_certificate = kept;
+  REQUIRE(bench.state.save(device));
+  const auto loaded = bench.state.load();
+  REQUIRE(loaded);
+  CHECK(loaded->client_certificate == kept);
+  CHECK(loaded->address().client_certificate == kept);
+
+  REQUIRE(bench.state.keep_client_certificate({}) == "");
+  CHECK_FALSE(std::filesystem::exists(kept));
+  REQUIRE(bench.state.keep_client_certificate({}) == "");
+}
+
+TEST_CASE("client certificate: files that will not do, each with its sentence") {
+  Bench bench;
+  const auto refusal = [&](const std::string& certificate, const std::string& key = {}) {
+    const auto read = agent::ClientCertificate{certificate, key}.read();
+    REQUIRE(!read);
+    return read.error().what;
+  };
+  const auto file = bench.folder / "given.pem";
+  CHECK(refusal(file) == file + ": cannot be read");
+  test::write_file(file, "-----BEGIN PRIVATE KEY-----\n");
+  CHECK(refusal(file) == file + ": holds no PEM certificate");
+  test::write_file(file, "-----BEGIN CERTIFICATE-----\n");
+  CHECK(refusal(file) == file + ": holds no PEM private key; --client-key names its file");
+  const auto key = bench.folder / "key.pem";
+  CHECK(refusal(file, key) == key + ": cannot be read");
+  test::write_file(key, "-----BEGIN CERTIFICATE-----\n");
+  CHECK(refusal(file, key) == key + ": holds no PEM private key");
+  for (const auto* sealed : {"-----BEGIN ENCRYPTED PRIVATE KEY-----\n",
+                             "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"}) {
+    test::write_file(key, sealed);
+    CHECK(refusal(file, key) == key +
+                                    ": the key is encrypted, and nobody is asked for its passphrase; "
+                                    "give a file without one that is its owner's alone");
+  }
+}

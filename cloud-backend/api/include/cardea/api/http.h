@@ -50,7 +50,8 @@ struct ServerAddress {
   std::uint16_t port = 443;
   std::string ca_file;                        ///< PEM; the system's trust store when empty
   std::chrono::milliseconds timeout{30'000};  ///< for each request
-  std::string client_certificate;             ///< PEM with key, for mutual TLS; none when empty
+  std::string client_certificate;             ///< PEM, for mutual TLS; none when empty
+  std::string client_key{};                   ///< PEM, not encrypted; empty: in `client_certificate` too
 };
 
 /// Opens connections; several threads may ask at once.
@@ -73,5 +74,8 @@ std::unique_ptr<HttpConnector> make_winhttp_connector();
 
 /// The one of the system that this runs on. Link with cardea::api_http.
 std::unique_ptr<HttpConnector> make_system_connector();
+
+/// Whether that one can show a client's certificate.
+bool system_shows_client_certificates();
 
 }  // namespace cardea::api
