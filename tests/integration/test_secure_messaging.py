@@ -304,6 +304,12 @@ def part_lost(connection, host):
     return connection.sw(last)
 
 
+def too_long(connection, host):
+    parts = host.wrap("87079A", bytes(16 * 1024).hex())[:65]
+    assert [connection.sw(part) for part in parts[:-1]] == ["9000"] * 64
+    return connection.sw(parts[-1])
+
+
 def plain_command_in_a_chain(connection, host):
     first, last = host.wrap("87079A", tlv("7C", tlv("82", b"") + tlv("81", bytes(256))).hex())
     assert connection.sw(first) == "9000"
@@ -313,7 +319,7 @@ def plain_command_in_a_chain(connection, host):
 
 VIOLATIONS = {changed_mac: "6988", changed_data: "6988", changed_header: "6988", replayed: "6988", reordered: "6988",
               without_mac: "6987", without_anything: "6987", short_mac: "6988", not_to_be_protected: "6882",
-              not_to_be_protected_in_parts: "6882", part_lost: "6988", plain_command_in_a_chain: "6988"}
+              not_to_be_protected_in_parts: "6882", part_lost: "6988", too_long: "6988", plain_command_in_a_chain: "6988"}
 
 
 @pytest.mark.parametrize("violate", VIOLATIONS, ids=lambda violate: violate.__name__)

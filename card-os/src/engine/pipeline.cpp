@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint8_t kManageChannel = 0x70;
 constexpr std::uint8_t kSelect = 0xA4;
 constexpr std::uint8_t kGetResponse = 0xC0;
+constexpr std::string_view kPartOfChain = "(part of a chain)";
 constexpr std::size_t kShortResponse = 256;
 constexpr std::size_t kExtendedResponse = 65536;
 
@@ -85,12 +86,13 @@ Outcome Pipeline::protected_step(Command& command, const apdu::ClassByte& class_
   constexpr std::string_view kName = "(secure channel)";
   const bool cut =
       class_byte.secure_messaging == apdu::SecureMessaging::header_authenticated && !in_channel();
-  auto* const channel = cut && class_byte.chaining ? nullptr : protection_of(command, class_byte);
-  const bool secured = channel != nullptr || in_channel();
-  if (cut && !class_byte.chaining) {
-    if (const auto whole = chain_.finish(command); !whole)
-      return only(whole.error(), kName, Effect::effectful);
+  if (cut) {
+    const auto joined = class_byte.chaining ? chain_.add(command) : chain_.finish(command);
+    if (!joined) return only(selected().protection()->not_joined(), kName, Effect::effectful);
+    if (class_byte.chaining) return only(sw::kOk, kPartOfChain, Effect::effectful);
   }
+  auto* const channel = protection_of(command, class_byte);
+  const bool secured = channel != nullptr || in_channel();
   if (channel != nullptr) {
     auto plain = channel->unwrap(command);
     if (!plain) {
@@ -176,9 +178,9 @@ Outcome Pipeline::get_response(const Command& command) {
 
 // The parts of a chain may carry key material, which no cache should hold: effectful.
 Step Pipeline::collect(const Command& part) {
-  constexpr std::string_view kName = "(part of a chain)";
-  if (const auto added = chain_.add(part); !added) return {refuse(added.error()), Effect::effectful, kName};
-  return {Reply{}, Effect::effectful, kName};
+  if (const auto added = chain_.add(part); !added)
+    return {refuse(added.error()), Effect::effectful, kPartOfChain};
+  return {Reply{}, Effect::effectful, kPartOfChain};
 }
 
 Step Pipeline::complete(Command& command) {

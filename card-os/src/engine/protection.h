@@ -29,6 +29,8 @@ class Protection {
 
   /// The command without its protection. The caller wipes the data. Errors: what goes out as it is.
   virtual CardResult<apdu::Command> unwrap(const apdu::Command& command) = 0;
+  /// A protected command came in parts that cannot be put together: what was open is over. The status word.
+  virtual apdu::StatusWord not_joined() noexcept = 0;
   /// The answer to the command last unwrapped, protected.
   virtual apdu::Response wrap(apdu::Response response) = 0;
 };

@@ -52,6 +52,10 @@ class Domain final : public Protection {
   [[nodiscard]] bool active() const override { return !channel_.closed(); }
   [[nodiscard]] bool opens(const apdu::Command& command) const override;
   CardResult<apdu::Command> unwrap(const apdu::Command& command) override;
+  apdu::StatusWord not_joined() noexcept override {
+    close();
+    return apdu::sw::kSecurityNotSatisfied;
+  }
   apdu::Response wrap(apdu::Response response) override { return channel_.wrap(std::move(response)); }
 
  private:

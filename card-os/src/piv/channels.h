@@ -27,6 +27,8 @@ class Channels final : public Protection {
     if (domain_ == nullptr) return refuse(apdu::sw::kSecureMessagingNotSupported);
     return domain_->unwrap(command);
   }
+  /// Only ISO's secure messaging lets commands be cut after they were protected.
+  apdu::StatusWord not_joined() noexcept override { return messaging_.fail(); }
   apdu::Response wrap(apdu::Response response) override {
     return by_messaging_ ? messaging_.wrap(response) : domain_->wrap(std::move(response));
   }

@@ -162,6 +162,11 @@ Result<SecretBytes> SecureMessaging::initial_value(bool response) const {
   return keys_->encryption.encrypt(block);
 }
 
+apdu::StatusWord SecureMessaging::fail() noexcept {
+  close();
+  return kObjectsIncorrect;
+}
+
 CardResult<apdu::Command> SecureMessaging::unwrap(const apdu::Command& command) {
   if (!keys_) return refuse(sw::kSecureMessagingNotSupported);
   auto plain = open(command);

@@ -51,6 +51,8 @@ class SecureMessaging {
 
   [[nodiscard]] bool active() const { return keys_.has_value(); }
   void close() noexcept { keys_.reset(); }
+  /// What came is no protected command at all: the session is over. 6988.
+  apdu::StatusWord fail() noexcept;
 
   /// The command without its protection; the caller wipes the data. Errors, which end the session: 6987
   /// without a MAC, 6988 for a wrong one or data objects that are not as they should be, 6882 for a command

@@ -325,6 +325,29 @@ TEST_CASE(
   CHECK(change("313233343536FFFF", "393133373533FFFF") == apdu::sw::kOk);
 }
 
+TEST_CASE(
+    "a protected command that is too long to be put together: 6988, and the session is over "
+    "[SP800-73-4/2#4.2]") {
+  const auto& suite = kSuites[0];
+  TestCard card{test::kNist};
+  prepare(card, suite);
+  Client client{card, suite};
+  constexpr int kWithinLimit = 64;  // parts of 255 octets in 16 KiB
+  for (const std::uint8_t last_class : Bytes{0x1C, 0x0C}) {
+    CAPTURE(last_class);
+    REQUIRE(client.establish());
+    const auto part = [&](std::uint8_t cla) {
+      return card.raw(apdu::encode({cla, 0x87, 0x07, 0x9A, Bytes(255, 0x87), std::nullopt, false}))
+          .sw.value();
+    };
+    for (int i = 0; i < kWithinLimit; ++i)
+      REQUIRE(part(0x1C) == 0x9000);
+    CHECK(part(last_class) == 0x6988);
+    CHECK(part(0x0C) == 0x6882);
+    CHECK(ask(card, "00200080") == "63C3");
+  }
+}
+
 TEST_CASE("keys cannot be established under those that they would replace: 6985, and the session stands") {
   const auto& suite = kSuites[0];
   TestCard card{test::kNist};
