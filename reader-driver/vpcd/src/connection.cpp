@@ -122,7 +122,7 @@ Result<std::optional<Message>> Connection::receive_some() {
   return fail(Errc::unavailable, "receiving from the reader: " + reason(error));
 }
 
-Result<void> Connection::send(BytesView payload) {
+Result<void> Connection::send(BytesView payload) const {
   const auto socket = static_cast<native::Socket>(socket_);
   auto octets = encode(payload);
   const WipeOnExit wiped{octets};  // a deciphered key may be in it
@@ -143,11 +143,11 @@ Result<void> Connection::send(BytesView payload) {
   return {};
 }
 
-void Connection::shut_down() noexcept {
+void Connection::shut_down() const noexcept {
   ::shutdown(static_cast<native::Socket>(socket_), native::kBothWays);
 }
 
-void Connection::stop_receiving() noexcept {
+void Connection::stop_receiving() const noexcept {
   ::shutdown(static_cast<native::Socket>(socket_), native::kReceiving);
 }
 

@@ -33,14 +33,14 @@ class Connection {
   Result<std::optional<Message>> receive(std::chrono::milliseconds limit);
 
   /// The answer to a message; at most kMaxPayload octets.
-  Result<void> send(BytesView payload);
+  Result<void> send(BytesView payload) const;
 
   /// Takes the card out.
-  void shut_down() noexcept;
+  void shut_down() const noexcept;
 
   /// Who is in `receive` hears nothing more: at once, on Windows when its limit has passed. What is being
   /// sent is not disturbed. Any thread.
-  void stop_receiving() noexcept;
+  void stop_receiving() const noexcept;
 
  private:
   explicit Connection(std::uintptr_t socket) : socket_{socket} {}
