@@ -125,14 +125,16 @@ def test_signers_killed_while_generating(stack, signing_card, dice):
     victim, outcomes, hits = Signers(stack), {"9000": 0, "6F00": 0}, 0
     with signed_in() as connection:
         piv.authenticate(connection)
-        began = time.monotonic()
         public = piv.generate(connection)[-65:]
-        took = time.monotonic() - began
-        for _ in range(40):
+        took = 0.02
+        for _ in range(200):
             kill = Kill(victim, dice.uniform(0, took)).start()
+            began = time.monotonic()
             data, sw = connection.transmit("0047009A05AC0380011100")
             ended = time.monotonic()
             hits += kill.join() < ended
+            # As long as they take here and now: the next kill is to come in the middle of it.
+            took = (took + ended - began) / 2
             outcomes[sw] += 1
             if sw == "9000":
                 public = bytes.fromhex(data)[-65:]
