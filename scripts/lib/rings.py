@@ -87,13 +87,14 @@ def summary(name, status, text):
     return count
 
 
-def pytest(folder, apart=False, timeout=1500):
+def pytest(folder, apart=False, at_once=1, timeout=1500):
     """A folder of Python tests; each test is one. `apart`: every file in a process, and so a namespace, of its own, where files
-    start pcscds of their own."""
-    if apart:
-        files = sorted((ROOT / "tests" / folder).glob("test_*.py"))
-        return sum((pytest_run(path, f"{folder}-{path.stem}", timeout) for path in files), Count())
-    return pytest_run(ROOT / "tests" / folder, folder, timeout)
+    start pcscds of their own; `at_once` so many of them, which wait most of the time."""
+    if not apart:
+        return pytest_run(ROOT / "tests" / folder, folder, timeout)
+    files = sorted((ROOT / "tests" / folder).glob("test_*.py"))
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        return sum(pool.map(lambda path: pytest_run(path, f"{folder}-{path.stem}", timeout), files), Count())
 
 
 def pytest_run(path, name, timeout):
@@ -232,7 +233,7 @@ RINGS = {
     "vectors": (True, "known answers from others", lambda: native(["vector", "vectors"])),
     "contract": (True, "each port's laws over every implementation", lambda: native(["contract"])),
     "model": (True, "random sequences against a model", lambda: native(["model"])),
-    "integration": (True, "pcscd, driver, agent, server, SoftHSM", lambda: pytest("integration", apart=True)),
+    "integration": (True, "pcscd, driver, agent, server, SoftHSM", lambda: pytest("integration", apart=True, at_once=2)),
     "interop": (True, "unmodified third-party programs", lambda: pytest("interop")),
     "faults": (True, "kills, stops, full disks", lambda: pytest("faults", apart=True)),
     "scripts": (True, "the demonstration and the benchmark, as one calls them", lambda: pytest("scripts", apart=True)),
