@@ -53,21 +53,24 @@ def tail(text, lines=40):
 
 
 def native(labels, build=BUILD, environment=None):
-    """The CTest programs with one of these labels, run one by one so that their own summaries can be read."""
+    """The CTest programs with one of these labels, one for each processor at a time; their own summaries are read."""
     listing = subprocess.run(["ctest", "--test-dir", str(build), "--show-only=json-v1"], capture_output=True, text=True,
                              check=True)
-    total = Count()
-    for test in json.loads(listing.stdout)["tests"]:
+
+    def wanted(test):
         properties = {p["name"]: p["value"] for p in test.get("properties", [])}
-        if not set(properties.get("LABELS", [])) & set(labels):
-            continue
+        return set(properties.get("LABELS", [])) & set(labels)
+
+    def run_one(test):
         if "command" not in test:
             print(f"  {test['name']}: not built")
-            total += Count(failed=1)
-            continue
+            return Count(failed=1)
         status, text = run(test["command"], f"{build.name}-{test['name']}", timeout=600,
                            env={**os.environ, **(environment or {})})
-        total += summary(test["name"], status, text)
+        return summary(test["name"], status, text)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        total = sum(pool.map(run_one, filter(wanted, json.loads(listing.stdout)["tests"])), Count())
     if total.passed + total.failed == 0:
         print("  no test of this ring exists")
         total.failed += 1

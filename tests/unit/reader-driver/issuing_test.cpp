@@ -108,8 +108,11 @@ struct Office : test::CardBench {
                                             std::make_unique<Connector>(desk));
     restart();
   }
-  /// As a new process would be, with the same files.
-  void restart() { issuer = std::make_unique<agent::Issuer>(*daemon, folder / "issuing.json"); }
+  /// As a new process would be, with the same files and an empty reader.
+  void restart() {
+    if (daemon->eject("b1")) settle(false);
+    issuer = std::make_unique<agent::Issuer>(*daemon, folder / "issuing.json");
+  }
 
   Result<json> ask(const char* verb, json request = json::object()) const {
     request["verb"] = verb;
