@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support" / "python"))
 
-import namespace  # noqa: E402
+import private_place  # noqa: E402
 from cardea_stack import READER, Stack, build_directory  # noqa: E402
 from processes import Child, wait_until  # noqa: E402
 
@@ -235,13 +234,7 @@ def main():
         parser.error(f"no such measurement: {', '.join(sorted(only - set(PARTS)))}; there are {', '.join(PARTS)}")
     if options.rounds < 1 or options.seconds < 1:
         parser.error("--rounds and --seconds are at least 1")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    Child.dies_with_parent = True
-    try:
-        namespace.enter()
-    except (OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"scripts/bench: no private place for pcscd can be made: {error}")
+    private_place.enter("scripts/bench")
     directory = Path(tempfile.mkdtemp(prefix="cardea-bench-"))
     flat = {"machine": machine()}
     print(flat["machine"], flush=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support" / "python"))
 
-import namespace  # noqa: E402
+import private_place  # noqa: E402
 from cardea_stack import OPENSC_MODULE, READER, Stack, build_directory, free_port  # noqa: E402
 from processes import Child, wait_until  # noqa: E402
 
@@ -190,14 +190,7 @@ def main():
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
 
-    # So that a demonstration that is terminated, or whose terminal goes away, cleans up too. What is killed takes its children along.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    Child.dies_with_parent = True
-    try:
-        namespace.enter()
-    except (OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"scripts/demo: no private place for pcscd can be made: {error}")
+    private_place.enter("scripts/demo")
     directory = Path(tempfile.mkdtemp(prefix="cardea-demo-"))
     stack = Stack(directory / "s", organisation="Demonstration Trust")
     failed = False

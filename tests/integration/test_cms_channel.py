@@ -2,10 +2,10 @@
 
 import json
 import os
-import subprocess
 
 import pytest
-from cardea_stack import READER, ROOT, Stack
+from card_keys import import_keys
+from cardea_stack import READER, ROOT, Stack, running
 from issuing import Issue
 
 PLANS = ROOT / "cms-connector" / "perso" / "plans"
@@ -15,19 +15,9 @@ PIN, PUK = "471147", "31415926"
 
 @pytest.fixture(scope="module")
 def stack(scratch):
-    running = Stack(scratch / "cmsgp", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")
-    try:
-        running.start()
-        mask = os.urandom(32)
-        typed = f"{mask.hex()}\n{bytes(a ^ b for a, b in zip(MASTER, mask)).hex()}\n"
-        subprocess.run([str(running.bin / "cardea"), "--socket", str(running.data / "admin.sock"), "org", "card-keys", "import", running.organisation,
-                        "--components", "2", "--key-version", "48", "--json"], input=typed, capture_output=True, text=True, timeout=60, check=True)
-        yield running
-    finally:
-        try:
-            running.stop()
-        finally:
-            running.kill()
+    with running(Stack(scratch / "cmsgp", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")) as started:
+        import_keys(started, (MASTER,))
+        yield started
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import time
 import pytest
 from smartcard import scard
 
-from cardea_stack import FACTORY_PIN, OPENSC_MODULE, READER, ROOT, build_directory
+from cardea_stack import FACTORY_PIN, OPENSC_MODULE, READER, ROOT, build_directory, running
 from encodings_of import found_in
 from fake_vpcd import FakeVpcd, hear, say
 from issuing import PIN as ISSUED_PIN
@@ -29,15 +29,8 @@ PIN, WRONG, PUK = "73918462", "84627195", "58209317"
 
 @pytest.fixture(scope="module")
 def workstation(scratch, opensc_conf):
-    running = TappedStack(scratch / "v", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n", readers="vpcd")
-    try:
-        yield running.start()
-    finally:
-        try:
-            running.stop()
-            running.tap.stop()
-        finally:
-            running.kill()
+    with running(TappedStack(scratch / "v", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n", readers="vpcd")) as started:
+        yield started
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ stack.connector_env() in their environment. With readers="both" they have the ch
 vsmartcard's driver instead of ours, under the same name and with two slots.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -71,6 +72,18 @@ class Card:
         self.stack.agent_cli("eject", self.id, check=False)
         self.stack.wait_for_card(present=False)
         self.stack.cli("card", "delete", self.id, "--execute")
+
+
+@contextlib.contextmanager
+def running(stack):
+    """A stack of one's own from its start to its end; what does not stop is killed."""
+    try:
+        yield stack.start()
+    finally:
+        try:
+            stack.stop()
+        finally:
+            stack.kill()
 
 
 class Stack:

@@ -18,3 +18,7 @@ class TappedStack(Stack):
         self._run([self.bin / "cardea-agent", "--state-dir", state or self.agent_state, "enrol", "--server",
                    f"https://127.0.0.1:{self.tap.port}", "--ca", self.tap.certificate, "--code-file", "-", "--name", name],
                   input_text=code + "\n")
+
+    def stop(self):
+        super().stop()
+        self.tap.stop()
