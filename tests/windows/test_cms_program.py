@@ -8,8 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import piv
 from authority import Authority
 from cardea_stack import FACTORY_PIN, CliError
-from wine import Wine
-from workstation import DeskIssue, ManagementSystem, ServerOnly, ToolConnection, Workstation
+from workstation import DeskIssue, ManagementSystem, ServerOnly, ToolConnection
 
 SELECT_PIV = "00A4040009A0000003080000100000"
 OBJECTS = {"9A": "5FC105", "9C": "5FC10A", "9D": "5FC10B", "9E": "5FC101"}
@@ -23,16 +22,6 @@ def server(scratch):
                          '[issuing]\nrequired_slots = ["9A", "9C", "9D", "9E"]\n').start()
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module", params=["x64", "x86"])
-def desk(request, server, scratch):
-    """A registrar's: enrolled, with an agent that runs."""
-    workstation = Workstation(Wine(request.param), server, scratch / f"cms-{request.param}-{uuid.uuid4().hex[:6]}")
-    workstation.enrol()
-    workstation.start_agent()
-    yield workstation
-    workstation.stop()
 
 
 @pytest.fixture
