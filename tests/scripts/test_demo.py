@@ -57,7 +57,9 @@ def test_ended_half_way(place, number):
     """Its children end with it, and but for kill -9 its secrets and data are gone."""
     log = place.parent / f"{place.name}.log"
     with open(log, "w", encoding="utf-8") as out:
-        demo = subprocess.Popen(DEMO, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment(place))
+        # Where the tests themselves run in the background, SIGINT is ignored, and a child inherits that.
+        demo = subprocess.Popen(DEMO, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment(place),
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         wait_until(lambda: "A card management system issues it" in log.read_text(encoding="utf-8"), 60, "the issuance begins")
         assert len(processes_with(f"TMPDIR={place}")) > 3
