@@ -392,18 +392,14 @@ Result<Findings> ChangeLog::protect(Connection& db, const SecretBytes& key, bool
   return scan.findings;
 }
 
-Result<Findings> ChangeLog::verify(Connection& db) const {
+Result<Findings> ChangeLog::verify(Connection& db, std::uint64_t at_least) const {
   if (!on()) return fail(Errc::unavailable, "the database is not protected yet");
   CARDEA_TRY(auto scan, this->scan(db, &*key_));
   if (!scan.findings.broken.empty()) return scan.findings;
   if (const auto foreign = foreign_schema(db)) scan.findings.broken = *foreign;
-  {
-    const std::shared_lock lock{mutex_};
-    if (scan.tree.size() < tree_.size()) {
-      // What was committed since this reader began cannot make it shorter than a moment ago.
-      scan.findings.broken = "table change_log ends before row number=" + std::to_string(scan.tree.size());
-      return scan.findings;
-    }
+  if (scan.tree.size() < at_least) {
+    scan.findings.broken = "table change_log ends before row number=" + std::to_string(scan.tree.size());
+    return scan.findings;
   }
   compare_rows(db, scan, [&scan](const std::string& key, const Touched& change) {
     if (change.before == change.now) return;

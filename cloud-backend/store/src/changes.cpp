@@ -74,9 +74,10 @@ Result<void> SqliteChanges::check_card(const std::string& card, const std::strin
 }
 
 Result<Findings> SqliteChanges::verify() {
-  return database_.read([this](Connection& db) -> Result<Findings> {
+  const auto committed = log_.with_tree([](const audit::Tree& tree) { return tree.size(); });
+  return database_.read([&](Connection& db) -> Result<Findings> {
     const Moment moment{db};
-    return log_.verify(db);
+    return log_.verify(db, committed);
   });
 }
 
