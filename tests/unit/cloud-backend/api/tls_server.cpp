@@ -17,8 +17,12 @@
 #include <string_view>
 #include <system_error>
 
+#include "cardea/test/broken_pipe.h"
+
 namespace cardea::api::test {
 namespace {
+
+const cardea::test::IgnoreBrokenPipe kIgnoreBrokenPipe;
 
 template <class T, class F>
 std::unique_ptr<T, F> own(T* object, F free) {
