@@ -116,8 +116,10 @@ Result<audit::CosignerKey> State::init(const std::filesystem::path& directory, c
     return fail(Errc::invalid, "a witness' name is like a URL without its scheme: no blank, no plus sign");
   }
   std::error_code error;
-  std::filesystem::create_directories(directory / "logs", error);
-  if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+  // One that is there already may be for others, too: /tmp, say. The key's file is its owner's in any case.
+  const bool fresh = !std::filesystem::exists(directory, error);
+  if (!error) std::filesystem::create_directories(directory / "logs", error);
+  if (!error && fresh) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
   if (error) return fail(Errc::unavailable, "cannot make " + directory.string() + ": " + error.message());
   if (std::filesystem::exists(directory / "key.pem", error)) {
     return fail(Errc::conflict, directory.string() + " has a key already");

@@ -96,12 +96,15 @@ class LocalAuthority final : public Authority {
 }  // namespace
 
 Result<void> make_local_authority(const fs::path& directory, const LocalAuthoritySettings& settings) {
+  if (directory.empty()) return fail(Errc::invalid, "name the directory of the authority");
   std::error_code problem;
-  fs::create_directories(directory / "certs", problem);
+  const bool fresh = !fs::exists(directory, problem);
+  if (!problem) fs::create_directories(directory / "certs", problem);
   if (problem) return fail(Errc::unavailable, "cannot make " + directory.string() + ": " + problem.message());
   if (fs::exists(directory / "ca.key"))
     return fail(Errc::conflict, "there is an authority in " + directory.string() + " already");
-  ::chmod(directory.c_str(), 0700);
+  // One that is there already may be for others, too. The key's file is its owner's in any case.
+  if (fresh) ::chmod(directory.c_str(), 0700);
 
   const Key key{EVP_EC_gen("P-256")};
   if (key == nullptr) return tl::unexpected{openssl_error(Errc::unsupported, "cannot make a key")};

@@ -62,6 +62,23 @@ TEST_CASE("a local authority issues certificates for the card's key") {
         Error{Errc::corrupt, "the authority's certificate is for another key than the card's"});
 }
 
+TEST_CASE("a local authority in a folder that is there leaves the folder's mode as it is") {
+  const Folder folder;
+  ::chmod((folder / ".").c_str(), 01777);
+  REQUIRE(ca::make_local_authority(folder / "", {}));
+  struct stat status {};
+  REQUIRE(::stat((folder / ".").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 01777);
+  REQUIRE(::stat((folder / "ca.key").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 0600);
+
+  REQUIRE(ca::make_local_authority(folder / "new", {}));
+  REQUIRE(::stat((folder / "new").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 0700);
+  CHECK(ca::make_local_authority("", {}).error() ==
+        Error{Errc::invalid, "name the directory of the authority"});
+}
+
 TEST_CASE("a local authority is made once, and not used while others can read its key") {
   const Folder folder;
   REQUIRE(ca::make_local_authority(folder / "ca", {}));

@@ -1,6 +1,7 @@
 #include "state.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "cardea/hex.h"
 #include "temp_folder.h"
@@ -89,6 +90,16 @@ TEST_CASE("state: a directory that others could read is closed to them") {
   std::filesystem::permissions(bench.directory, std::filesystem::perms::all);
   REQUIRE(bench.state.prepare());
   CHECK(test::mode_of(bench.directory) == 0700U);
+}
+
+TEST_CASE("state: a directory for everybody stays one, and keeps no state") {
+  Bench bench;
+  REQUIRE(::chmod(bench.directory.c_str(), 01777) == 0);
+  const auto prepared = bench.state.prepare();
+  REQUIRE(!prepared);
+  CHECK(prepared.error() ==
+        cardea::Error{Errc::denied, bench.directory + " is a directory for everybody; name one of this user's own"});
+  CHECK(test::mode_of(bench.directory) == 01777U);
 }
 
 TEST_CASE("state: what a crash left beside a file lends it neither content nor mode") {

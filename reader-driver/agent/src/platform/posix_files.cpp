@@ -33,8 +33,14 @@ std::filesystem::path default_state_directory() {
 
 Result<void> make_private_directory(const std::filesystem::path& directory) {
   std::error_code error;
-  std::filesystem::create_directories(directory, error);
+  const bool fresh = std::filesystem::create_directories(directory, error);
   if (error) return fail(Errc::unavailable, directory.string() + ": " + error.message());
+  // /tmp and its like: made private, it would be closed to everybody else.
+  constexpr mode_t kForEverybody = S_IWOTH | S_ISVTX;
+  struct stat info {};
+  if (!fresh && ::stat(directory.c_str(), &info) == 0 && (info.st_mode & kForEverybody) == kForEverybody)
+    return fail(Errc::denied,
+                directory.string() + " is a directory for everybody; name one of this user's own");
   if (::chmod(directory.c_str(), kOwnersDirectory) != 0) return file_error(directory, errno);
   return {};
 }
