@@ -15,6 +15,9 @@ namespace {
 constexpr int kStopped = 0;
 constexpr int kUsage = 2;
 constexpr int kCannotStart = 3;
+/// As above, but for a reason that only a person puts right: started again and again by a service manager, a
+/// wrong PIN would use up the tries of the HSM.
+constexpr int kRefused = 4;
 /// Seconds from the signal to stop: the grace periods of both servers and a little more.
 constexpr unsigned kLastMoment = 13;
 constexpr const char* kDefaultFile = "/etc/cardea/cardead.toml";
@@ -30,7 +33,9 @@ int check_config(const cardea::config::Settings& settings) {
     return kUsage;
   }
   std::cout << cardea::config::describe(settings) << "\nconfiguration is good\n";
-  return kStopped;
+  if (std::cout.flush()) return kStopped;
+  std::cerr << "cardead: standard output cannot be written\n";
+  return kCannotStart;
 }
 
 int serve(const cardea::config::Settings& settings) {
@@ -48,7 +53,7 @@ int serve(const cardea::config::Settings& settings) {
   auto daemon = cardea::cardead::Daemon::start(settings);
   if (!daemon) {
     std::cerr << "cardead: " << daemon.error().what << '\n';
-    return kCannotStart;
+    return daemon.error().code == cardea::Errc::denied ? kRefused : kCannotStart;
   }
   stop->wait();
   // What outlasts the grace period (making an RSA key may take a minute) is cut off; the store withstands
@@ -64,7 +69,13 @@ int run(int argc, char** argv) {
   app.footer(
       "Exit status: 0 stopped in good order; 2 wrong usage or configuration; 3 cannot start (the sentence on "
       "stderr says\n"
-      "whether it is the port, the data directory, the database or the HSM).");
+      "whether it is the port, the data directory, the database or the HSM); 4 cannot start before somebody "
+      "has "
+      "put it\n"
+      "right: the HSM refuses its PIN, or a file may not be used. Each start with a wrong PIN spends one of "
+      "the "
+      "HSM's tries.");
+  app.set_version_flag("--version", "cardead " CARDEA_VERSION);
   std::string file = kDefaultFile;
   const auto add_file = [&file](CLI::App& to) {
     return to

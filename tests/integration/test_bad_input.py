@@ -124,7 +124,7 @@ def test_module_missing(tmp_path):
 
 
 def test_wrong_hsm_pin(stack, tmp_path):
-    """[B1] The token is there, the PIN is not its PIN."""
+    """[B1] The token is there, the PIN is not its PIN: an exit status of its own, after which no service manager starts it again."""
     (tmp_path / "pin").write_text("000000000\n")
     (tmp_path / "tokens").mkdir()
     conf = tmp_path / "softhsm2.conf"
@@ -134,7 +134,7 @@ def test_wrong_hsm_pin(stack, tmp_path):
     done = cardead("serve", "--config", minimal(
         tmp_path, f'[vault]\nmodule = "/usr/lib/softhsm/libsofthsm2.so"\ntoken_label = "cardea"\npin_file = "{tmp_path}/pin"\n'),
         env={"SOFTHSM2_CONF": str(conf)})
-    assert said(done) == (3, "", "cardead: the vault cannot be opened: the token refuses the PIN of the user\n")
+    assert said(done) == (4, "", "cardead: the vault cannot be opened: the token refuses the PIN of the user\n")
 
 
 def test_data_directory_not_writable(tmp_path):
