@@ -2,6 +2,7 @@
 #include <exception>
 #include <iostream>
 
+#include "cardea/utf8.h"
 #include "src/commands.h"
 
 namespace {
@@ -10,6 +11,7 @@ constexpr int kDone = 0;
 constexpr int kRefused = 1;
 constexpr int kUsage = 2;
 constexpr int kUnreachable = 3;
+constexpr int kUnwritten = 4;
 
 using namespace cardea::cli;
 
@@ -41,7 +43,8 @@ int run(int argc, char** argv) {
   app.footer(
       "Exit status: 0 done; 1 the server refuses (a sentence on stderr says why); 2 wrong usage; 3 the "
       "server does not\n"
-      "answer. Only root and the server's own user may use the socket.\n\n"
+      "answer; 4 it was done, but what is to be printed cannot be written. Only root and the server's own "
+      "user may use the socket.\n\n"
       "Example:\n"
       "  cardea org create 'Example Trust'\n"
       "  cardea user create --org 'Example Trust' --name 'Some Body' --email some@body.example\n"
@@ -51,11 +54,18 @@ int run(int argc, char** argv) {
   app.add_option("--socket", socket, "Socket of the server.")
       ->envname("CARDEA_ADMIN_SOCKET")
       ->capture_default_str();
+  app.set_version_flag("--version", "cardea " CARDEA_VERSION);
   bool json = false;
   app.add_flag("--json", json, "Print one JSON document instead of text.");
   Call call;
   bool execute = false;
   declare_commands(app, call, execute);
+  // Names and reasons travel in JSON and stand in the audit log.
+  for (int i = 1; i < argc; ++i) {
+    if (cardea::is_utf8(argv[i])) continue;
+    std::cerr << "cardea: argument " << i << " is not text in UTF-8\n";
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -94,7 +104,11 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const int status = run(argc, argv);
+    // A code or a key that a full disk swallowed was given to nobody.
+    if (status != kDone || std::cout.flush()) return status;
+    std::cerr << "cardea: standard output cannot be written\n";
+    return kUnwritten;
   } catch (const std::exception& e) {
     std::cerr << "cardea: " << e.what() << '\n';
     return kUnreachable;

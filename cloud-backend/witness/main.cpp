@@ -69,7 +69,8 @@ int trust(const Options& o) {
   std::string text;
   std::ifstream file;
   if (o.key_file != "-") file.open(o.key_file);
-  std::getline(o.key_file == "-" ? std::cin : file, text);
+  if (!std::getline(o.key_file == "-" ? std::cin : file, text))
+    return say(kUsage, o.key_file + ": cannot be read, or is empty");
   const auto key = audit::parse_note_key(text);
   if (!key) return say(kUsage, o.key_file + ": " + key.error().what);
   auto state = witness::State::open(o.state);
@@ -215,6 +216,7 @@ int run(int argc, char** argv) {
       "             cardea-witness serve --address 0.0.0.0 --host witness.example\n"
       "Then, in cardead.toml: [witness] url, ca (STATE/tls/ca.pem) and key (witness.key).\n\n"
       "Exit status: 0 done; 1 refused; 2 wrong usage; 3 cannot start (the sentence on stderr says why).");
+  app.set_version_flag("--version", "cardea-witness " CARDEA_VERSION);
   Options o;
   app.add_option("--state", o.state, "Directory for the key and what is known of each log.")
       ->envname("CARDEA_WITNESS_STATE")
@@ -271,7 +273,9 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const int status = run(argc, argv);
+    if (status != kDone || std::cout.flush()) return status;
+    return say(kRefused, "standard output cannot be written");
   } catch (const std::exception& e) {
     return say(kCannotStart, e.what());
   }

@@ -1,8 +1,10 @@
 // cardea-cms: issues cards through PC/SC. This file is the command line and nothing else.
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 
+#include "cardea/utf8.h"
 #include "command_line.h"
 
 namespace {
@@ -20,7 +22,7 @@ int parse_and_run(int argc, char** argv) {
   int exit = 0;
   CLI::App app{"Issues smart cards through PC/SC: keys made on the card, certificates from your authority."};
   app.footer(kFooter);
-  app.set_version_flag("--version", CARDEA_VERSION);
+  app.set_version_flag("--version", "cardea-cms " CARDEA_VERSION);
   app.require_subcommand(1);
 
   auto* readers = app.add_subcommand("readers", "List readers and cards");
@@ -93,6 +95,11 @@ int parse_and_run(int argc, char** argv) {
   add_channel_option(*rollback, options);
   rollback->callback([&] { exit = run(Verb::roll_back, options); });
 
+  for (int i = 1; i < argc; ++i) {
+    if (cardea::is_utf8(argv[i])) continue;
+    std::cerr << "cardea-cms: argument " << i << " is not text in UTF-8\n";
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -105,7 +112,13 @@ int parse_and_run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return parse_and_run(argc, argv);
+    const int status = parse_and_run(argc, argv);
+    if (status != 0 || std::cout.flush()) return status;
+    std::cerr << "cardea-cms: standard output cannot be written\n";
+    return 5;
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << "cardea-cms: " << error.path1().string() << ": " << error.code().message() << "\n";
+    return 2;
   } catch (const std::exception& error) {
     std::cerr << "cardea-cms: " << error.what() << "\n";
     return 1;

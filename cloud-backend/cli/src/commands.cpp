@@ -107,6 +107,8 @@ void add_list(CLI::App* to, const Shared& o, Call& out, const char* text, const 
 void declare_escrow_policy(CLI::App* org, const Shared& o, Call& out) {
   auto* escrow = verb(org, "escrow", "Who can open, without their holders, the cards made from now on.", out,
                       [o](Call& c) {
+                        if (o->key.empty() && !o->off)
+                          throw CLI::ValidationError("--public-key, --off", "name one of the two");
                         c.method = "PUT";
                         c.path = "/v1/admin/organisations/" + percent_encoded(o->name) + "/escrow-key";
                         c.body = {{"public_key", o->key.empty() ? Json(nullptr) : Json(o->key)}};
@@ -117,7 +119,6 @@ void declare_escrow_policy(CLI::App* org, const Shared& o, Call& out) {
   auto* key = escrow->add_option("--public-key", o->key, "The escrow's X25519 public key, base64url.");
   auto* off = escrow->add_flag("--off", o->off, "Nobody.");
   off->excludes(key);
-  escrow->require_option(2);
 }
 
 void declare_organisations(CLI::App& app, const Shared& o, Call& out) {

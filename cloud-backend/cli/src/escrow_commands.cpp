@@ -82,7 +82,10 @@ Result<api::hpke::KeyPair> key_in(const std::vector<std::string>& files) {
 /// The PIN as it stands in a command.
 Result<SecretBytes> read_pin(const std::string& file) {
   std::ifstream opened;
-  if (file != "-") opened.open(file);
+  if (file != "-") {
+    CARDEA_CHECK(check_readable(file));
+    opened.open(file);
+  }
   std::string line;
   std::getline(file == "-" ? std::cin : opened, line);
   while (!line.empty() && line.back() == '\r')

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "agent.h"
+#include "cardea/utf8.h"
 #include "control.h"
 #include "issue_verbs.h"
 #include "issuing.h"
@@ -264,7 +265,13 @@ int main_with(const std::vector<std::string>& arguments) {
   CLI::App app{"Cardea's agent on a workstation: enrols it at a server and puts cards into the reader.",
                "cardea-agent"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", "cardea-agent 0.1.0");
+  app.set_version_flag("--version", "cardea-agent " CARDEA_VERSION);
+  app.footer(
+      "Exit status: 0 done, or stopped by a signal; 1 refused, by the server or because of what is here (the "
+      "sentence on stderr\n"
+      "says why); 2 wrong usage; 3 the server or the running agent cannot be reached, or something cannot be "
+      "written; 4 issue has\n"
+      "ended, and cards are left half-issued.");
   std::string state_directory = agent::State::default_directory().string();
   app.add_option("--state-dir", state_directory, "where key and settings of this workstation are kept")
       ->capture_default_str();
@@ -313,6 +320,11 @@ int main_with(const std::vector<std::string>& arguments) {
   agent::RecoveryVerbs recovery{app};
   agent::IssueVerbs issue{app};
 
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (is_utf8(arguments[i])) continue;
+    std::cerr << "cardea-agent: argument " << i << " is not text in UTF-8\n";
+    return kUsage;
+  }
   try {
     app.parse(
         std::vector<std::string>{arguments.rbegin(), arguments.rend() - 1});  // it takes them from the back
@@ -365,7 +377,10 @@ int main_with(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   try {
-    return main_with(agent::command_line(argc, argv));
+    const int status = main_with(agent::command_line(argc, argv));
+    if (status != kDone || std::cout.flush()) return status;
+    std::cerr << "cardea-agent: standard output cannot be written\n";
+    return kUnreachable;
   } catch (const std::exception& error) {
     std::cerr << "cardea-agent: " << error.what() << '\n';
     return kUnreachable;
