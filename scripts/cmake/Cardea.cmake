@@ -2,7 +2,7 @@
 #
 #   cardea_library(name SOURCES a.cpp … DEPS cardea::apdu …)      static library cardea::name
 #   cardea_program(name SOURCES main.cpp … DEPS …)                program, installed unless NO_INSTALL is given
-#   cardea_test(name SOURCES a_test.cpp … DEPS … LABEL unit)      doctest program, run by ctest under LABEL
+#   cardea_test(name SOURCES a_test.cpp … DEPS … LABEL unit)      doctest program without a main, run by ctest under LABEL
 #   cardea_fuzzer(name SOURCES a_fuzz.cpp DEPS …)                 libFuzzer program; nothing unless CARDEA_FUZZ
 #
 # Public headers of a library live in its include/ folder; sources in src/ see that folder only.
@@ -78,7 +78,7 @@ endfunction()
 function(cardea_test name)
   cmake_parse_arguments(ARG "" "LABEL" "SOURCES;DEPS;ARGS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE cardea_build_flags ${ARG_DEPS})
+  target_link_libraries(${name} PRIVATE cardea_build_flags cardea_test_main ${ARG_DEPS})
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT 300)
   add_dependencies(cardea_tests ${name})

@@ -1,7 +1,6 @@
 // The card manager of a whole card, driven by the host half of GlobalPlatform: what a card management system
 // does with a card before PIV is used, and what is left of it when something fails.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <functional>

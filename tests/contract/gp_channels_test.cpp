@@ -2,7 +2,6 @@
 // host's (cms-connector/gp), which share no code. What they agree on is what the specifications say, or a
 // mistake that two wrote.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <string>

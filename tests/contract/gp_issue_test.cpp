@@ -2,7 +2,6 @@
 // and by STORE DATA through the card manager. And random sessions, which must find nothing that breaks a
 // card.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <rapidcheck.h>

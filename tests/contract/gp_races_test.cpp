@@ -2,7 +2,6 @@
 // that is deleted, made anew or locked meanwhile, and two that make it at once. Every command is interrupted
 // at every place where it asks its store or its PINs for something.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <algorithm>

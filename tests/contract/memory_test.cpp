@@ -1,6 +1,5 @@
 // The implementations in memory, on which all other card tests stand, keep the laws.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include "cardea/test/memory_pin_vault.h"

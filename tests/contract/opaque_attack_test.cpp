@@ -2,7 +2,6 @@
 // What they lack is the tenant's OPRF seed, which only the HSM can make. Then somebody who has that too turns
 // to what the database keeps of a proof that was lost.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <algorithm>

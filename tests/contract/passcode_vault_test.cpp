@@ -1,7 +1,6 @@
 // Keys behind the card's passcode: the laws of every key vault while the holder lends the secret, and what
 // happens while nobody does.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "cardea/vault/passcode_vault.h"
 
 #include <doctest/doctest.h>

@@ -1,7 +1,6 @@
 // Many guess at once, and somebody pulls the plug: the server's PIN logins over SQLite, attacked from both
 // sides.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/wait.h>

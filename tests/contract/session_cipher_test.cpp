@@ -1,4 +1,3 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "session_cipher_laws.h"
 
 #include "cardea/service/world.h"

@@ -1,6 +1,5 @@
 // What a killed process and a full disk leave behind. Each scenario runs in a child of its own.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sched.h>

@@ -1,7 +1,6 @@
 // The store over SQLite keeps the laws of Store, and PIN logins over it those of PinVault; failures are made
 // in SQLite's file layer.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 #include <stdlib.h>
 

@@ -1,7 +1,6 @@
 // Random conversations against the model, and the laws of purity. RC_PARAMS="seed=… max_success=…" repeats or
 // extends a run; rapidcheck prints the seed and the shortest failing conversation.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <rapidcheck.h>

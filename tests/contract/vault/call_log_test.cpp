@@ -1,7 +1,6 @@
 // Every call of PKCS#11 that makes or destroys a session object, over 10,000 signatures of a module that
 // fails and lies now and then.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <fstream>

@@ -1,6 +1,5 @@
 // The vault over SoftHSM keeps the laws of KeyVault.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include "token_bench.h"

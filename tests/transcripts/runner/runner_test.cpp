@@ -1,6 +1,5 @@
 // The runner notices everything that is not as written, and says where.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include "functions.h"

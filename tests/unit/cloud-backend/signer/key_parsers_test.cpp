@@ -1,6 +1,5 @@
 // What the signer puts in the place of two functions of libcrypto reads what those read, and nothing more.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <dlfcn.h>
 #include <doctest/doctest.h>

@@ -1,6 +1,5 @@
 // The formats of vault/README.md, octet by octet, and what their parsers refuse.
 
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include "cardea/vault/sealed_key.h"
