@@ -72,8 +72,9 @@ build_preset() {
   shift
   local log="$cardea_root/build/$preset-build.log"
   mkdir -p "$cardea_root/build"
-  # Folders of the same tree in several places share compiler results.
-  export CCACHE_BASEDIR=$cardea_root CCACHE_NOHASHDIR=1
+  # Folders of the same tree in several places share compiler results. What a result depends on is taken from the list of headers
+  # that the compiler writes anyway: a file that is not in the cache is not read twice.
+  export CCACHE_BASEDIR=$cardea_root CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
   (cd "$cardea_root" && cmake --preset "$preset" >"$log" 2>&1 && cmake --build "build/$preset" ${1:+--target "$@"} >>"$log" 2>&1) || {
     grep -E -A12 'error|FAILED' "$log" | head -n 80 >&2
     die "build of preset '$preset' failed; the whole log is build/$preset-build.log"
