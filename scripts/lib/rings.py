@@ -129,6 +129,7 @@ def checks():
     for name, command in {
         "check-layers": ["scripts/check-layers"],
         "check-mistakes": ["scripts/check-mistakes"],
+        "check-includes": ["scripts/check-includes"],
         "check-spec": ["scripts/check-spec"],
         "format": ["clang-format-14", "--dry-run", "--Werror", *sources],
     }.items():

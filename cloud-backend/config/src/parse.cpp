@@ -28,6 +28,8 @@ namespace cardea::config {
 #include <charconv>
 #include <fstream>
 #include <limits>
+#include <map>
+#include <optional>
 #include <set>
 #include <system_error>
 
