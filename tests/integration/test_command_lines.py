@@ -1,6 +1,7 @@
 """What every program of Cardea does alike on its command line: help, version, arguments that are none, output that goes nowhere."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 from cardea_stack import ROOT, build_directory
+from processes import wait_until
 
 sys.path.insert(0, str(ROOT / "scripts" / "cmake"))
 
@@ -133,6 +135,27 @@ def test_directories_of_others_keep_their_mode(tmp_path):
         done = run(program(name), *arguments)
         assert (done.returncode, shared.stat().st_mode & 0o7777) == (status, 0o1777), done
     assert done.stderr == f"cardea-agent: {shared} is a directory for everybody; name one of this user's own\n"
+
+
+def test_closed_streams(stack, tmp_path):
+    """[F6] Started without standard streams, a daemon's log goes nowhere: not into the file or connection that it opens first."""
+    state, witness, data = tmp_path / "agent", tmp_path / "witness", tmp_path / "data"
+    stack.enrol(state=state, name="streams")
+    assert run(program("cardea-witness"), "--state", witness, "init", "--name", "w.example/1").returncode == 0
+    config = tmp_path / "cardead.toml"
+    config.write_text(f'[server]\nport = 0\ndata_directory = "{data}"\n[pool]\nrsa2048 = 0\n', encoding="utf-8")
+    for ready, *command in [(data / "admin.sock", "cardead", "serve", "--config", config),
+                            (state / "agent.sock", "cardea-agent", "--state-dir", state, "run", "--readers", "connector",
+                             "--pcsc-socket", tmp_path / "pcsc.sock"),
+                            (witness / "tls/ca.pem", "cardea-witness", "--state", witness, "serve", "--port", "0")]:
+        with subprocess.Popen(["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", str(program(command[0])), *map(str, command[1:])]) as daemon:
+            try:
+                wait_until(lambda: ready.exists() or daemon.poll() is not None, 30, f"{command[0]} is up")
+                streams = [os.readlink(f"/proc/{daemon.pid}/fd/{number}") for number in range(3)]
+            finally:
+                daemon.terminate()
+        assert streams == ["/dev/null"] * 3 and daemon.returncode == 0, command[0]
+    assert (data / "cardea.db.lock").read_text().strip().isdigit(), "the lock holds the number of the process and no log"
 
 
 def test_nobody_answers(tmp_path):

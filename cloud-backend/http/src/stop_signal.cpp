@@ -25,12 +25,22 @@ bool handle(int number, void (*handler)(int)) {
   return ::sigaction(number, &action, nullptr) == 0;
 }
 
+/// The lowest free number is given out first, so the first above the three says that they are taken.
+bool hold_standard_streams() {
+  int lowest = 0;
+  do {
+    lowest = ::open("/dev/null", O_RDWR);  // not O_CLOEXEC: signers get them, too
+  } while (lowest >= 0 && lowest <= STDERR_FILENO);
+  if (lowest >= 0) ::close(lowest);
+  return lowest >= 0;
+}
+
 }  // namespace
 
 Result<StopSignal> StopSignal::arm() {
-  if (::pipe2(stop_pipe.data(), O_CLOEXEC) != 0 || !handle(SIGTERM, on_signal) ||
+  if (!hold_standard_streams() || ::pipe2(stop_pipe.data(), O_CLOEXEC) != 0 || !handle(SIGTERM, on_signal) ||
       !handle(SIGINT, on_signal) || !handle(SIGPIPE, SIG_IGN)) {
-    return fail(Errc::unavailable, "signals cannot be caught");
+    return fail(Errc::unavailable, "signals cannot be caught, or /dev/null cannot be opened");
   }
   return StopSignal{};
 }

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigwait is POSIX
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -37,6 +38,12 @@ void guard_memory() {
 
 /// Before there are threads, so that all of them leave these signals to `wait`.
 StopSignal::StopSignal() {
+  // What is opened next must not get the number of a standard stream that is closed, and with it the log.
+  int lowest = 0;
+  do {
+    lowest = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  } while (lowest >= 0 && lowest <= STDERR_FILENO);
+  if (lowest >= 0) ::close(lowest);
   const auto ending = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
   (void)::signal(SIGPIPE, SIG_IGN);
