@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cardea_stack import build_directory, free_port
-from processes import wait_until
+from processes import Child, wait_until
 
 PROBLEM = "https://cardea.invalid/problems/"
 
@@ -104,6 +104,29 @@ def test_port_in_use(tmp_path):
         done = cardead("serve", "--config", minimal(tmp_path, port=port))
     assert done.returncode == 3
     assert last_line(done) == f"cardead: cannot listen on 127.0.0.1 port {port}: Address already in use"
+
+
+def test_first_hour(tmp_path):
+    """[B8] A fresh server is stopped and started again before anything was made, or did not come as far as its port: it is no other server
+    for that, and its log of changes begins with the first organisation."""
+    def cli(*arguments):
+        return subprocess.run([str(build_directory() / "bin" / "cardea"), "--socket", f"{tmp_path}/data/admin.sock", "--json", *arguments],
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert cardead("serve", "--config", minimal(tmp_path, port=taken.getsockname()[1])).returncode == 3
+    config = minimal(tmp_path, "[pool]\nrsa2048 = 0\n")
+    for made in ((), ("org", "create", "First Trust"), ("card", "create", "--org", "First Trust", "--profile", "piv-nist")):
+        server = Child("cardead", [build_directory() / "bin" / "cardead", "serve", "--config", config], tmp_path / "log").start()
+        try:
+            wait_until(lambda: cli("status").returncode == 0 or not server.running(), 30, "the server is up")
+            done = cli(*made) if made else None
+            assert done is None or done.returncode == 0, done
+            verified = cli("audit", "verify")
+            assert verified.returncode == 0 and json.loads(verified.stdout)["good"], verified
+        finally:
+            assert server.stop() == 0
+        assert "integrity.refused" not in server.text(), server.text()
 
 
 def test_second_server_on_the_same_data(stack):

@@ -66,7 +66,8 @@ Result<void> Integrity::begin() {
   read_cosigned();
   if (!found.broken.empty()) refuse(found.broken);
   if (found.begun) {
-    if (witness_->last()) {
+    // A server that was started before, and had nothing to log, has shown an empty log.
+    if (witness_->last() && witness_->last()->size > 0) {
       refuse("the log of changes is gone: the witness has seen " + std::to_string(witness_->last()->size) +
              " leaves");
     } else {
