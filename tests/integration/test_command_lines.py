@@ -112,12 +112,20 @@ def test_files_that_cannot_be_read(stack, tmp_path):
     """[F6] A directory, a name that is too long, nothing at all: named, with the system's reason."""
     socket = ("--socket", stack.data / "admin.sock")
     long = "x" * 300
+    (tmp_path / "code").write_text("CODE\n", encoding="ascii")
     for status, sentence, *command in [
             (1, f"cardea: cannot read {tmp_path}: Is a directory", "cardea", *socket, "unseal", tmp_path),
             (1, "cardea: cannot read none: No such file or directory", "cardea", *socket, "hsm", "local-share", "none"),
             (1, f"cardea: cannot read {tmp_path}: Is a directory", "cardea", *socket, "escrow", "recover", "x", "--key", tmp_path,
              "--pin-file", "none"),
             (2, "cardea-witness: none: cannot be read, or is empty", "cardea-witness", "--state", tmp_path, "trust", "none", "--origin", "x"),
+            (3, f"cardea-agent: {tmp_path}: cannot be read", "cardea-agent", "--state-dir", tmp_path / "new", "enrol", "--server",
+             "https://127.0.0.1:1", "--ca", tmp_path, "--code-file", tmp_path / "code"),
+            (3, f"cardea-agent: {tmp_path}: cannot be read", "cardea-agent", "--state-dir", tmp_path / "new", "enrol", "--server",
+             "https://127.0.0.1:1", "--client-certificate", tmp_path, "--code-file", tmp_path / "code"),
+            (2, f"cardea-cms: {tmp_path}: cannot read a secret: Is a directory", "cardea-cms", "change-pin", "--pin-file", tmp_path),
+            (2, "cardea-cms: the subject holds a line end or another control character", "cardea-cms", "issue", "--plan",
+             ROOT / "cms-connector/perso/plans/piv-p256.json", "--ca", tmp_path, "--keep-secrets", "--subject", "CN=Ada\nExample"),
             (2, f"cardea-cms: {long}: File name too long", "cardea-cms", "plan", "show", long),
             (2, "cardea-cms: name the directory of the authority", "cardea-cms", "ca", "init", "")]:
         done = run(program(command[0]), *command[1:], cwd=tmp_path)

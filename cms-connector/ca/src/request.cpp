@@ -90,6 +90,10 @@ Result<Bytes> request_der(X509_REQ* request) {
 }  // namespace
 
 Result<void> check_subject(std::string_view subject) {
+  // Who reads such a name from the certificate, on a screen or in a table, is told something else.
+  const bool plain = std::none_of(subject.begin(), subject.end(),
+                                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  if (!plain) return fail(Errc::invalid, "the subject holds a line end or another control character");
   CARDEA_CHECK(parse_name(subject));
   return {};
 }

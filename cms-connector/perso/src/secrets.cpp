@@ -50,6 +50,7 @@ Result<SecretBytes> read_whole(const std::filesystem::path& file) {
   }
   auto out = read_descriptor(fd, false);
   ::close(fd);
+  if (!out) return fail(out.error().code, file.string() + ": " + out.error().what);
   return out;
 }
 

@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string_view>
+#include <system_error>
 
 #include "cardea/api/http.h"
 
@@ -14,7 +16,10 @@ namespace {
 
 Result<Bytes> content_of(const std::string& file) {
   std::ifstream in{file, std::ios::binary};
-  if (!in) return fail(Errc::unavailable, file + ": cannot be read");
+  // A directory opens, and reading it would throw.
+  std::error_code ignored;
+  if (!in || std::filesystem::is_directory(file, ignored))
+    return fail(Errc::unavailable, file + ": cannot be read");
   return Bytes{std::istreambuf_iterator<char>{in}, {}};
 }
 

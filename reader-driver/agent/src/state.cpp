@@ -1,8 +1,10 @@
 #include "state.h"
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "cardea/api/json.h"
 #include "platform/files.h"
@@ -84,7 +86,10 @@ Result<api::SigningKey> State::key() const {
 
 Result<std::string> State::keep_ca(const std::filesystem::path& file) const {
   std::ifstream in{file, std::ios::binary};
-  if (!in) return fail(Errc::unavailable, file.string() + ": cannot be read");
+  // A directory opens, and reading it would throw.
+  std::error_code ignored;
+  if (!in || std::filesystem::is_directory(file, ignored))
+    return fail(Errc::unavailable, file.string() + ": cannot be read");
   const std::string content{std::istreambuf_iterator<char>{in}, {}};
   if (content.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
     return fail(Errc::invalid, file.string() + ": holds no PEM certificate");
