@@ -233,6 +233,42 @@ def test_uninstalled(scratch, prefix):
     assert files_below(target) == []
 
 
+MADE_USERS = {"server": ["systemd-sysusers cardead.conf"], "workstation": ["systemd-sysusers cardea.conf"],
+              "witness": ["systemd-sysusers cardea-witness.conf", "systemd-tmpfiles --create cardea-witness.conf"]}
+
+
+@pytest.mark.parametrize("component, service", [("server", "cardead"), ("witness", "cardea-witness"), ("workstation", None)])
+def test_maintainer_scripts(scratch, component, service):
+    """[F2] What a package does when it is installed, upgraded and removed: users, and the service; no file of the service's goes."""
+    stubs = scratch / f"stubs-{component}"
+    stubs.mkdir()
+    log = stubs / "log"
+    for name in ("systemctl", "systemd-sysusers", "systemd-tmpfiles"):
+        (stubs / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {log}\n')
+        (stubs / name).chmod(0o755)
+
+    def calls(script, *arguments):
+        log.write_text("")
+        subprocess.run([ROOT / "scripts/cmake/debian" / component / script, *arguments], check=True,
+                       env={"PATH": f"{stubs}:{os.environ['PATH']}"})
+        return log.read_text().splitlines()
+
+    users = MADE_USERS[component]
+    assert not Path("/run/systemd/system").exists(), "the namespace has a /run of its own"
+    assert calls("postinst", "configure", "") == users
+    Path("/run/systemd/system").mkdir(parents=True)
+    try:
+        restart = ["systemctl daemon-reload", f"systemctl try-restart {service}.service"] if service else []
+        assert calls("postinst", "configure", "0.0.9") == users + restart
+        assert calls("postinst", "abort-upgrade", "0.0.9") == []
+        if service:
+            assert calls("prerm", "upgrade", "0.2.0") == []
+            assert calls("prerm", "remove") == [f"systemctl disable --now {service}.service"]
+            assert calls("postrm", "purge") == ["systemctl daemon-reload"]
+    finally:
+        Path("/run/systemd/system").rmdir()
+
+
 @pytest.mark.skipif(shutil.which("dpkg-shlibdeps") is None, reason="dpkg-dev is not installed")
 def test_packages(tree, scratch, prefix):
     """[F2] One Debian package a component: the same files, what they need, and scripts that a shell can read."""
