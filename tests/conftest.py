@@ -55,19 +55,10 @@ def opensc_conf(scratch):
 @pytest.fixture(scope="session")
 def stack(scratch, opensc_conf):
     """One running Cardea for all tests of a ring."""
-    from cardea_stack import Stack
+    from cardea_stack import Stack, running
 
-    running = Stack(scratch / "s")
-    try:
-        yield running.start()
-    finally:
-        try:
-            running.stop()
-        finally:
-            running.kill()
-            if os.environ.get("CARDEA_KEEP_LOGS"):
-                shutil.copytree(running.directory, os.environ["CARDEA_KEEP_LOGS"], dirs_exist_ok=True,
-                                ignore=shutil.ignore_patterns("*.sock"))
+    with running(Stack(scratch / "s")) as started:
+        yield started
 
 
 @pytest.fixture

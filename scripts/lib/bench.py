@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support" / "python"))
 
 import private_place  # noqa: E402
 from cardea_stack import READER, Stack, build_directory  # noqa: E402
+from pcscd import Pcscd, Place  # noqa: E402
 from processes import Child, wait_until  # noqa: E402
 
 BIN, LIB = build_directory() / "bin", build_directory() / "lib"
@@ -52,21 +53,19 @@ class Figure:
 
 
 @contextlib.contextmanager
-def pcscd(directory, text, ready):
+def pcscd(directory, text):
     """pcscd with one reader configured by `text`."""
     configuration = directory / "reader.conf.d"
     shutil.rmtree(configuration, ignore_errors=True)
     configuration.mkdir(parents=True)
     (configuration / "reader").write_text(text)
-    for leftover in ("/run/pcscd/pcscd.comm", "/run/pcscd/pcscd.pid"):
-        Path(leftover).unlink(missing_ok=True)
-    Path("/run/pcscd").mkdir(exist_ok=True)
-    daemon = Child("pcscd", ["pcscd", "--foreground", "--config", configuration], directory / "pcscd.log").start()
+    place = Place()
+    daemon = Pcscd(place, configuration, directory / "pcscd.log").start()
     try:
-        wait_until(lambda: Path("/run/pcscd/pcscd.comm").exists() and ready(), 20, "pcscd is up")
         yield
     finally:
         daemon.stop()
+        place.leave()
 
 
 def apdu_round(reader, count, env=None):
@@ -95,13 +94,13 @@ def measure_cardea(stack, rounds):
 
 def measure_floor(directory, rounds):
     text = f'FRIENDLYNAME "Null"\nDEVICENAME /dev/null\nLIBPATH {LIB}/libifdnull.so\nCHANNELID 1\n'
-    with pcscd(directory, text, lambda: True):
+    with pcscd(directory, text):
         return apdu_rounds("Null 00 00", rounds, 20000)
 
 
 def measure_vpcd(directory, rounds):
     text = f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x8C7B\nLIBPATH {VPCD_DRIVER}\nCHANNELID 0x8C7B\n'
-    with pcscd(directory, text, lambda: True):
+    with pcscd(directory, text):
         card = Child("null_vpcd", [BIN / "bench_null_vpcd", "--port", "35963"], directory / "vpcd.log").start()
         try:
             return apdu_rounds("Virtual PCD 00 00", rounds, 60)

@@ -2,22 +2,16 @@
 
 import os
 import random
-import shutil
 
 import pytest
 
-from cardea_stack import Stack
+from cardea_stack import Stack, running
 
 
 @pytest.fixture(scope="module")
 def stack(scratch, request):
-    directory = scratch / request.module.__name__[-12:]
-    running = Stack(directory)
-    try:
-        yield running.start()
-    finally:
-        running.kill()
-        shutil.rmtree(directory, ignore_errors=True)
+    with running(Stack(scratch / request.module.__name__[-12:]), stop=False) as started:
+        yield started
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import shutil
 import socket
 import subprocess
 from hashlib import sha256
@@ -10,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 import piv
-from cardea_stack import FACTORY_PIN, Stack
+from cardea_stack import FACTORY_PIN, Stack, running
 from faultlib import STATUS, connect_patiently, tries_left
 from pcsc import Connection, verify_command
 
@@ -24,16 +23,14 @@ CHANGE_RIGHTLY = "0024008010" + (b"123456\xff\xff" + b"654321\xff\xff").hex()
 @pytest.fixture(scope="module")
 def stack(scratch):
     """A stack whose data directory is a file system of 12 MiB, in this process's own mount namespace."""
-    directory = scratch / "full"
-    running = Stack(directory)
-    running.data.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=0700", "none", str(running.data)], check=True)
+    small = Stack(scratch / "full")
+    small.data.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=0700", "none", str(small.data)], check=True)
     try:
-        yield running.start()
+        with running(small, stop=False) as started:
+            yield started
     finally:
-        running.kill()
-        subprocess.run(["umount", "-l", str(running.data)], check=False)
-        shutil.rmtree(directory, ignore_errors=True)
+        subprocess.run(["umount", "-l", str(small.data)], check=False)
 
 
 def fill(stack):

@@ -1,12 +1,11 @@
 """The agent finds its server or its driver missing, or loses its rights or its session: it waits, says why, and goes on by itself."""
 
-import shutil
 import time
 
 import pytest
 
 import piv
-from cardea_stack import FACTORY_PIN, Stack
+from cardea_stack import FACTORY_PIN, Stack, running
 from faultlib import connect_patiently
 from pcsc import Connection, PcscError, verify_command
 from processes import Child, wait_until
@@ -15,12 +14,8 @@ from processes import Child, wait_until
 @pytest.fixture(scope="module")
 def stack(scratch):
     """A server that ends idle sessions soon."""
-    running = Stack(scratch / "late", server_config='[limits]\nsession_idle = "10s"\n')
-    try:
-        yield running.start()
-    finally:
-        running.kill()
-        shutil.rmtree(running.directory, ignore_errors=True)
+    with running(Stack(scratch / "late", server_config='[limits]\nsession_idle = "10s"\n'), stop=False) as started:
+        yield started
 
 
 def place(stack, card):

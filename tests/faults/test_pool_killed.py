@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 import piv
-from cardea_stack import FACTORY_PIN, Stack
+from cardea_stack import FACTORY_PIN, Stack, running
 from faultlib import connect_patiently
 from pcsc import PcscError, verify_command
 from processes import wait_until
@@ -18,11 +18,8 @@ DIGEST = sha256(b"letter").digest()
 
 @pytest.fixture(scope="module")
 def stack(scratch):
-    running = Stack(scratch / "pool", server_config="[pool]\nrsa2048 = 2\np256 = 8\n")
-    try:
-        yield running.start()
-    finally:
-        running.kill()
+    with running(Stack(scratch / "pool", server_config="[pool]\nrsa2048 = 2\np256 = 8\n"), stop=False) as started:
+        yield started
 
 
 def pool_on_disk(stack):

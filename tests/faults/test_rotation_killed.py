@@ -1,6 +1,5 @@
 """New key-encryption keys while everything is killed; keys that are resident in the HSM, their cap and their end."""
 
-import shutil
 import sqlite3
 import time
 from hashlib import sha256
@@ -8,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 import piv
-from cardea_stack import FACTORY_PIN, CliError, Stack
+from cardea_stack import FACTORY_PIN, CliError, Stack, running
 from faultlib import connect_patiently
 from pcsc import verify_command
 from processes import wait_until
@@ -20,12 +19,9 @@ CARDS = 30
 @pytest.fixture(params=["softhsm", "software"])
 def stack(scratch, request):
     directory = scratch / f"ro-{request.param[:5]}-{request.function.__name__[-5:]}"
-    running = Stack(directory, server_config=f'[vault]\nkind = "{request.param}"\nresident_keys = 2\n[pool]\nrsa2048 = 0\np256 = 2\n')
-    try:
-        yield running.start()
-    finally:
-        running.kill()
-        shutil.rmtree(directory, ignore_errors=True)
+    settings = f'[vault]\nkind = "{request.param}"\nresident_keys = 2\n[pool]\nrsa2048 = 0\np256 = 2\n'
+    with running(Stack(directory, server_config=settings), stop=False) as started:
+        yield started
 
 
 def signs(stack):

@@ -10,7 +10,7 @@ from hashlib import sha256
 import pytest
 
 import piv
-from cardea_stack import FACTORY_PIN, CliError, Stack
+from cardea_stack import FACTORY_PIN, CliError, Stack, running
 from faultlib import connect_patiently
 from pcsc import verify_command
 from processes import Child, wait_until
@@ -21,12 +21,8 @@ DIGEST = sha256(b"letter").digest()
 @pytest.fixture(params=["softhsm", "software"])
 def stack(scratch, request):
     directory = scratch / f"un-{request.param[:5]}-{request.function.__name__[-5:]}"
-    running = Stack(directory, server_config=f'[vault]\nkind = "{request.param}"\nunseal = "file"\n')
-    try:
-        yield running.start()
-    finally:
-        running.kill()
-        shutil.rmtree(directory, ignore_errors=True)
+    with running(Stack(directory, server_config=f'[vault]\nkind = "{request.param}"\nunseal = "file"\n'), stop=False) as started:
+        yield started
 
 
 def secrets_on_disk(stack):

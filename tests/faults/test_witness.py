@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import piv
-from cardea_stack import FACTORY_PIN, CliError, Stack
+from cardea_stack import FACTORY_PIN, CliError, Stack, running
 from faultlib import connect_patiently
 from pcsc import verify_command
 from processes import wait_until
@@ -29,16 +29,10 @@ def witness(scratch):
 
 @pytest.fixture(scope="module")
 def stack(scratch, witness):
-    directory = scratch / "witnessed"
-    running = Stack(directory, server_config=witness.server_config())
-    try:
-        running.start()
-        witness.trust(running)
-        wait_until(lambda: cosigned(running), PATIENCE, "the first cosignature")
-        yield running
-    finally:
-        running.kill()
-        shutil.rmtree(directory, ignore_errors=True)
+    with running(Stack(scratch / "witnessed", server_config=witness.server_config()), stop=False) as started:
+        witness.trust(started)
+        wait_until(lambda: cosigned(started), PATIENCE, "the first cosignature")
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -43,21 +43,25 @@ def started(tmp_path, state, *more):
     return agent
 
 
-def ended_within(agent, seconds):
+# Seconds. The agent takes 3 at the most by its own clock, and its request would hang for 20: between the two, for a machine with other work.
+AT_ONCE = 10
+
+
+def ended_at_once(agent):
     began = time.monotonic()
     agent.signal(signal.SIGTERM)
-    status = agent.wait(20)
-    assert time.monotonic() - began < seconds
+    status = agent.wait(60)
+    assert time.monotonic() - began < AT_ONCE
     return status
 
 
 def test_end_while_the_server_hangs(tmp_path, hung_server, enrolled_at):
-    """[A1] SIGTERM ends the agent within three seconds although a request is under way."""
+    """[A1] SIGTERM ends the agent at once although a request is under way."""
     agent = started(tmp_path, enrolled_at(hung_server.getsockname()[1]), "--insert", "all")
     connection, _ = hung_server.accept()
     with connection:
         assert connection.recv(1) != b""  # the request has begun
-        assert ended_within(agent, 3) == 0
+        assert ended_at_once(agent) == 0
 
 
 def test_end_while_the_server_is_away(tmp_path, enrolled_at):
@@ -66,14 +70,14 @@ def test_end_while_the_server_is_away(tmp_path, enrolled_at):
         unused.bind(("127.0.0.1", 0))  # bound, and nobody listens
         agent = started(tmp_path, enrolled_at(unused.getsockname()[1]), "--insert", "badge")
         wait_until(lambda: agent.text().count("inserting badge") >= 2, 20, "it was tried twice")
-        assert ended_within(agent, 3) == 0
+        assert ended_at_once(agent) == 0
 
 
 def test_not_enrolled(tmp_path):
     """[F6] Neither enrolled nor running: an exit status each, and a sentence that says what to do."""
-    done = subprocess.run([AGENT, "--state-dir", tmp_path / "state", "run"], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([AGENT, "--state-dir", tmp_path / "state", "run"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (1, "cardea-agent: this workstation is not enrolled; run: cardea-agent enrol\n")
-    done = subprocess.run([AGENT, "--state-dir", tmp_path / "state", "status"], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([AGENT, "--state-dir", tmp_path / "state", "status"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (3, f"cardea-agent: no agent is running here ({tmp_path}/state/agent.sock: No such file "
                                                  "or directory); start one with: cardea-agent run\n")
 
@@ -81,7 +85,7 @@ def test_not_enrolled(tmp_path):
 def test_enrol_needs_a_server_url(tmp_path):
     """[F1][F6] Nothing but https, and nothing is written for anything else."""
     done = subprocess.run([AGENT, "--state-dir", tmp_path / "state", "enrol", "--server", "http://h", "--code-file", "-"], input="code\n",
-                          capture_output=True, text=True, timeout=20, check=False)
+                          capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (2, "--server: http://h: the server must be https://HOST or https://HOST:PORT\n"
                                                  "Run with --help for more information.\n")
     assert not (tmp_path / "state").exists()
@@ -104,7 +108,7 @@ def stopped_server(stack):
 
     application = threading.Thread(target=transmit)
     application.start()
-    time.sleep(0.3)  # the command is on its way
+    wait_until(lambda: stack.unread() > 0, 20, "the command has come to the server, which does not read it")
     yield made, application, outcome
     stack.server.signal(signal.SIGCONT)
     application.join(60)
@@ -116,8 +120,8 @@ def test_eject_while_the_server_hangs(stack, stopped_server):
     made, application, outcome = stopped_server
     began = time.monotonic()
     stack.agent_cli("eject", made.id)
-    assert time.monotonic() - began < 2
-    application.join(5)
+    application.join(60)
+    assert time.monotonic() - began < AT_ONCE
     assert isinstance(outcome[0], PcscError)
     stack.wait_for_card(False)
 
@@ -125,8 +129,8 @@ def test_eject_while_the_server_hangs(stack, stopped_server):
 def test_stop_while_the_server_hangs(stack, stopped_server):
     """[A1] The whole workstation can go down."""
     _, application, outcome = stopped_server
-    assert ended_within(stack.agent, 3) == 0
-    application.join(5)
+    assert ended_at_once(stack.agent) == 0
+    application.join(60)
     assert isinstance(outcome[0], PcscError)
     stack.wait_for_card(False)
     stack.server.signal(signal.SIGCONT)

@@ -9,7 +9,7 @@ import termios
 
 import pytest
 
-from cardea_stack import CliError, Stack
+from cardea_stack import CHEAP_PINS, CliError, Stack, running
 from processes import descendants, memory_of, wait_until
 
 MASTER = bytes(range(0x40, 0x60))  # AES-256; its check value is ECDCD8
@@ -18,14 +18,8 @@ MASK = bytes(range(0x80, 0xA0))
 
 @pytest.fixture(scope="module")
 def stack(scratch):
-    running = Stack(scratch / "keys", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")
-    try:
-        yield running.start()
-    finally:
-        try:
-            running.stop()
-        finally:
-            running.kill()
+    with running(Stack(scratch / "keys", server_config=CHEAP_PINS)) as started:
+        yield started
 
 
 @pytest.fixture

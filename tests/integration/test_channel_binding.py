@@ -2,23 +2,17 @@
 
 import pytest
 
-from cardea_stack import FACTORY_PIN, Stack
+from cardea_stack import CHEAP_PINS, FACTORY_PIN, Stack, running
 from pcsc import Connection, verify_command
 from tls_tap import TlsTap
 
-REQUIRE = '[pin]\nksf_memory_kib = 8192\nksf_passes = 1\nchannel_binding = "require"\n'
+REQUIRE = CHEAP_PINS + 'channel_binding = "require"\n'
 
 
 @pytest.fixture(scope="module")
 def bound(scratch, opensc_conf):
-    running = Stack(scratch / "b", server_config=REQUIRE)
-    try:
-        yield running.start()
-    finally:
-        try:
-            running.stop()
-        finally:
-            running.kill()
+    with running(Stack(scratch / "b", server_config=REQUIRE)) as started:
+        yield started
 
 
 def test_agent_and_server_know_their_connection_by_the_same_name(bound):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 from card_keys import import_keys
-from cardea_stack import READER, ROOT, Stack, running
+from cardea_stack import CHEAP_PINS, READER, ROOT, Stack, running
 from issuing import Issue
 
 PLANS = ROOT / "cms-connector" / "perso" / "plans"
@@ -15,7 +15,7 @@ PIN, PUK = "471147", "31415926"
 
 @pytest.fixture(scope="module")
 def stack(scratch):
-    with running(Stack(scratch / "cmsgp", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")) as started:
+    with running(Stack(scratch / "cmsgp", server_config=CHEAP_PINS)) as started:
         import_keys(started, (MASTER,))
         yield started
 

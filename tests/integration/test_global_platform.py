@@ -11,7 +11,7 @@ import time
 import pytest
 
 from card_keys import import_keys
-from cardea_stack import FACTORY_PIN, Stack, running
+from cardea_stack import CHEAP_PINS, FACTORY_PIN, Stack, running
 from pcsc import Connection, PcscError, verify_command
 from processes import memory_of, wait_until
 import scp02
@@ -27,7 +27,7 @@ GET_STATUS_ISD = "80F28002024F0000"
 
 @pytest.fixture(scope="module")
 def stack(scratch):
-    with running(Stack(scratch / "gp", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")) as started:
+    with running(Stack(scratch / "gp", server_config=CHEAP_PINS)) as started:
         import_keys(started, (MASTER,), "--kcv", check_value(MASTER).hex())
         yield started
 

@@ -2,13 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 
 import pytest
 
 import piv
-from cardea_stack import FACTORY_PIN, Stack
+from cardea_stack import FACTORY_PIN, Stack, running
 from pcsc import Connection, verify_command
 
 
@@ -46,13 +45,9 @@ def authority(scratch):
 
 @pytest.fixture(scope="module")
 def stack(scratch, authority):
-    running = Stack(scratch / "mtls", server_config=f'[tls]\nclient_ca = "{authority.certificate}"\n',
-                    client_pem=authority.issue("workstation")[2])
-    try:
-        yield running.start()
-    finally:
-        running.kill()
-        shutil.rmtree(running.directory, ignore_errors=True)
+    with running(Stack(scratch / "mtls", server_config=f'[tls]\nclient_ca = "{authority.certificate}"\n',
+                       client_pem=authority.issue("workstation")[2])) as started:
+        yield started
 
 
 def agent(stack, state, *arguments, text=None):

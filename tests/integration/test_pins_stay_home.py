@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER, running
+from cardea_stack import CHEAP_PINS, FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER, running
 from encodings_of import found_in
 from pcsc import Connection, verify_command
 from processes import descendants, memory_of
@@ -18,7 +18,7 @@ SECRETS = (PIN, WRONG, UNBLOCKED, PUK)
 
 @pytest.fixture(scope="module")
 def tapped(scratch, opensc_conf):
-    with running(TappedStack(scratch / "t", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")) as started:
+    with running(TappedStack(scratch / "t", server_config=CHEAP_PINS)) as started:
         yield started
 
 

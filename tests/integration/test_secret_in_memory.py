@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from cardea_stack import FACTORY_PIN, Stack
+from cardea_stack import CHEAP_PINS, FACTORY_PIN, Stack, running
 from pcsc import Connection, verify_command
 from processes import descendants, memory_of, wait_until
 
@@ -51,14 +51,8 @@ def open_escrow_copy(private, tenant, card, copy):
 
 @pytest.fixture(scope="module")
 def stack(scratch):
-    running = Stack(scratch / "m", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")
-    try:
-        yield running.start()
-    finally:
-        try:
-            running.stop()
-        finally:
-            running.kill()
+    with running(Stack(scratch / "m", server_config=CHEAP_PINS)) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

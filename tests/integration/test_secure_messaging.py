@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, utils
 import pytest
 
 from card_keys import import_keys
-from cardea_stack import FACTORY_PIN, Stack, running
+from cardea_stack import CHEAP_PINS, FACTORY_PIN, Stack, running
 import certified
 import opacity
 from opacity import SUITES, Distrusted, Messaging, Refused, Signer, read_tlv, tlv
@@ -30,7 +30,7 @@ DISCOVERY = ("5C017E", "7E124F0BA0000003080000100001005F2F024000")
 @pytest.fixture(scope="module")
 def stack(scratch):
     # What PIN policy there is is the default: no PINs in plain text.
-    with running(Stack(scratch / "sm", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n")) as started:
+    with running(Stack(scratch / "sm", server_config=CHEAP_PINS)) as started:
         import_keys(started, (MASTER,))
         yield started
 

@@ -9,17 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 import piv
-from cardea_stack import FACTORY_PIN, READER, Stack
+from cardea_stack import FACTORY_PIN, READER, Stack, running
 from pcsc import Connection, verify_command
 
 
 @pytest.fixture(scope="module")
 def software(scratch, opensc_conf):
-    stack = Stack(scratch / "software", server_config='[vault]\nkind = "software"\nkeys = "session"\n')
-    try:
-        yield stack.start()
-    finally:
-        stack.kill()
+    with running(Stack(scratch / "software", server_config='[vault]\nkind = "software"\nkeys = "session"\n')) as started:
+        yield started
 
 
 def answer(connection, command):

@@ -13,7 +13,7 @@ import time
 import pytest
 from smartcard import scard
 
-from cardea_stack import FACTORY_PIN, OPENSC_MODULE, READER, ROOT, build_directory, running
+from cardea_stack import CHEAP_PINS, FACTORY_PIN, OPENSC_MODULE, READER, ROOT, build_directory, running
 from encodings_of import found_in
 from fake_vpcd import FakeVpcd, hear, say
 from issuing import PIN as ISSUED_PIN
@@ -29,7 +29,7 @@ PIN, WRONG, PUK = "73918462", "84627195", "58209317"
 
 @pytest.fixture(scope="module")
 def workstation(scratch, opensc_conf):
-    with running(TappedStack(scratch / "v", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n", readers="vpcd")) as started:
+    with running(TappedStack(scratch / "v", server_config=CHEAP_PINS, readers="vpcd")) as started:
         yield started
 
 
@@ -155,7 +155,7 @@ def test_an_octet_that_is_the_drivers_own(workstation, badge):
     program.join(1)
     assert program.is_alive()
     workstation.agent_cli("eject", badge.id)
-    program.join(10)
+    program.join(60)
     assert not program.is_alive()
     assert outcome[0] == "" or isinstance(outcome[0], PcscError)  # vpcd calls nothing a success
     card.close()
@@ -352,8 +352,8 @@ def test_a_reader_that_takes_no_answer(reader):
     """[A1] Answers that nobody reads do not keep the agent: it lets go, and comes again."""
     with reader.served() as card:
         card.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        card.settimeout(5)
-        with pytest.raises((BrokenPipeError, ConnectionResetError, TimeoutError)):
+        card.settimeout(60)
+        with pytest.raises(ConnectionError):
             while True:
                 say(card, b"\x04")
     with reader.served() as card:
@@ -376,7 +376,7 @@ def test_a_reader_that_takes_no_answer(reader):
 def test_usage(tmp_path, options, sentence):
     """[A1] Refused before anything else, with a sentence that says what to do."""
     done = subprocess.run([build_directory() / "bin" / "cardea-agent", "--state-dir", tmp_path / "state", "run", *options], capture_output=True,
-                          text=True, timeout=20, check=False)
+                          text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert not (tmp_path / "state").exists()
@@ -385,5 +385,5 @@ def test_usage(tmp_path, options, sentence):
 def test_a_reader_elsewhere_if_asked_for(tmp_path):
     """[A1] With --vpcd-allow-remote the host is no reason to refuse."""
     done = subprocess.run([build_directory() / "bin" / "cardea-agent", "--state-dir", tmp_path / "state", "run", "--readers", "vpcd", "--vpcd",
-                           "192.0.2.7:35963", "--vpcd-allow-remote"], capture_output=True, text=True, timeout=20, check=False)
+                           "192.0.2.7:35963", "--vpcd-allow-remote"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (1, "cardea-agent: this workstation is not enrolled; run: cardea-agent enrol\n")

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from cardea_stack import READER, ROOT, CliError, Stack
+from cardea_stack import READER, ROOT, CliError, Stack, running
 from issuing import PIN, PUK, Issue
 from processes import wait_until
 
@@ -16,11 +16,8 @@ PLAN = ROOT / "cms-connector" / "perso" / "plans" / "piv-p256.json"
 @pytest.fixture(scope="module")
 def office(scratch, opensc_conf):
     """A registrar's workstation whose agent is the resource manager."""
-    running = Stack(scratch / "office", readers="connector")
-    try:
-        yield running.start()
-    finally:
-        running.kill()
+    with running(Stack(scratch / "office", readers="connector")) as started:
+        yield started
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, OPENSC_MODULE, READER, Stack
+from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, OPENSC_MODULE, READER, Stack, running
 
 ALONE = ["contexts", "lists", "connects", "sharing", "statuses", "transmits", "controls", "attributes", "resets", "transactions",
          "processes", "death", "changes", "words"]
@@ -38,11 +38,8 @@ def shown(both):
 @pytest.fixture
 def alone(scratch, opensc_conf):
     """An agent without pcscd."""
-    running = Stack(scratch / f"alone{len(os.listdir(scratch))}", readers="connector")
-    try:
-        yield running.start()
-    finally:
-        running.kill()
+    with running(Stack(scratch / f"alone{len(os.listdir(scratch))}", readers="connector"), stop=False) as started:
+        yield started
 
 
 def environment(stack, way):
@@ -54,7 +51,7 @@ def converse(stack, way, scenario, answers=None, reader=READER):
     probe = subprocess.Popen([stack.bin / "pcsc_probe", scenario, reader], env=environment(stack, way), text=True,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     # With its children, which hold the pipe that is read here.
-    guard = threading.Timer(15, os.killpg, (probe.pid, signal.SIGKILL))
+    guard = threading.Timer(60, os.killpg, (probe.pid, signal.SIGKILL))
     guard.start()
     try:
         lines = []

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support" / "python"))
 
+from cardea_stack import CHEAP_PINS, running  # noqa: E402
 from wine import LOADERS, Wine, windows_path  # noqa: E402
 from workstation import ServerOnly, Workstation  # noqa: E402
 
@@ -43,9 +44,8 @@ def wine(request):
 
 @pytest.fixture(scope="module")
 def server(scratch, request):
-    running = ServerOnly(scratch / f"server-{request.module.__name__[-12:]}", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n").start()
-    yield running
-    running.stop()
+    with running(ServerOnly(scratch / f"server-{request.module.__name__[-12:]}", server_config=CHEAP_PINS)) as started:
+        yield started
 
 
 @pytest.fixture(scope="module", params=["x64", "x86"])

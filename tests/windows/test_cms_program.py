@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import piv
 from authority import Authority
-from cardea_stack import FACTORY_PIN, CliError
+from cardea_stack import CHEAP_PINS, FACTORY_PIN, CliError, running
 from workstation import DeskIssue, ManagementSystem, ServerOnly, ToolConnection
 
 SELECT_PIV = "00A4040009A0000003080000100000"
@@ -18,10 +18,8 @@ SHOWN = ("--profile", "piv-yubikey5", "--on-release")
 
 @pytest.fixture(scope="module")
 def server(scratch):
-    running = ServerOnly(scratch / "cms-server", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n"
-                         '[issuing]\nrequired_slots = ["9A", "9C", "9D", "9E"]\n').start()
-    yield running
-    running.stop()
+    with running(ServerOnly(scratch / "cms-server", server_config=CHEAP_PINS + '[issuing]\nrequired_slots = ["9A", "9C", "9D", "9E"]\n')) as started:
+        yield started
 
 
 @pytest.fixture

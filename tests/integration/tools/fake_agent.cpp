@@ -3,9 +3,9 @@
 //   cardea_fake_agent SOCKET [LABEL]
 //
 // INS 20: P1-P2 is how many octets of data come back (0000: 65 536). INS 22: the command's length, four
-// octets. INS 24: never answers. INS 26: goes away instead of answering. INS 28: how many resets there were,
-// one octet. Everything else: 9000. Prints "inserted" or the driver's refusal; ends when the driver goes,
-// with 1 when refused.
+// octets. INS 24: prints "asked" and never answers. INS 26: goes away instead of answering. INS 28: how many
+// resets there were, one octet. Everything else: 9000. Prints "inserted" or the driver's refusal; ends when
+// the driver goes, with 1 when refused.
 #include <unistd.h>
 
 #include <cstdio>
@@ -43,7 +43,11 @@ int serve(link::Channel& channel) {
     if (!frame) return 0;
     if (frame->type == FrameType::power_on || frame->type == FrameType::reset) ++resets;
     if (frame->type != FrameType::transmit) continue;
-    if (frame->payload.at(1) == 0x24) ::pause();
+    if (frame->payload.at(1) == 0x24) {
+      std::printf("asked\n");
+      std::fflush(stdout);
+      ::pause();
+    }
     if (frame->payload.at(1) == 0x26) return 0;
     if (!channel.send(FrameType::response, answer_to(frame->payload, resets), frame->number)) return 0;
   }

@@ -12,9 +12,10 @@ vsmartcard's driver instead of ours, under the same name and with two slots.
 """
 
 import contextlib
+import itertools
 import json
 import os
-import socket
+import shutil
 import ssl
 import subprocess
 import urllib.error
@@ -22,7 +23,8 @@ import urllib.request
 from pathlib import Path
 
 import namespace
-from processes import Child, wait_until
+from pcscd import Pcscd, Place
+from processes import PATIENCE, Child, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 OPENSC_MODULE = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
@@ -33,16 +35,21 @@ _VPCD_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 FACTORY_PIN, FACTORY_PUK = "123456", "12345678"
 FACTORY_MANAGEMENT_KEY = "010203040506070801020304050607080102030405060708"
 
+# For server_config, where PINs are tried often and nobody attacks them.
+CHEAP_PINS = "[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n"
+
 
 def build_directory():
     """Where the programs under test are: CARDEA_BUILD, or the preset 'dev'."""
     return Path(os.environ.get("CARDEA_BUILD", ROOT / "build" / "dev"))
 
 
+_ports = itertools.count(20000)
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody else has or gets: the network is our own, and the kernel takes others for the near end of connections."""
+    return next(_ports)
 
 
 class CliError(AssertionError):
@@ -75,15 +82,22 @@ class Card:
 
 
 @contextlib.contextmanager
-def running(stack):
-    """A stack of one's own from its start to its end; what does not stop is killed."""
+def running(stack, stop=True):
+    """A stack of one's own from its start to its end; what does not stop is killed. `stop=False`: killed at once, where tests leave it in pieces.
+
+    CARDEA_KEEP_LOGS=DIRECTORY keeps what it has written, below the name of its own directory.
+    """
     try:
         yield stack.start()
     finally:
         try:
-            stack.stop()
+            if stop:
+                stack.stop()
         finally:
             stack.kill()
+            if os.environ.get("CARDEA_KEEP_LOGS"):
+                shutil.copytree(stack.directory, Path(os.environ["CARDEA_KEEP_LOGS"]) / stack.directory.name, dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns("*.sock"))
 
 
 class Stack:
@@ -109,7 +123,7 @@ class Stack:
         self._log_level = log_level
         self._cards = 0
         self.server = self.agent = self.pcscd = None
-        self._children = []
+        self._place = Place()
 
     # -- starting and stopping ---------------------------------------------------------------------------------
 
@@ -130,11 +144,13 @@ class Stack:
         for child in (self.agent, self.pcscd, self.server):
             if child is not None:
                 child.stop()
+        self._place.leave()
 
     def kill(self):
         for child in (self.agent, self.pcscd, self.server):
             if child is not None and child.running():
                 child.kill()
+        self._place.leave()
 
     def write_server_config(self):
         self.data.mkdir(parents=True, exist_ok=True)
@@ -173,6 +189,12 @@ class Stack:
 
         wait_until(ready, 60, "cardead is ready")
 
+    def unread(self):
+        """How many octets clients have sent that the server, stopped or busy, has not taken yet; from the kernel's table of this network."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+        established = "01"
+        return sum(int(row[4].split(":")[1], 16) for row in rows if row[3] == established and int(row[1].split(":")[1], 16) == self.port)
+
     def https(self, path):
         context = ssl.create_default_context(cafile=str(self.data / "tls" / "ca.pem"))
         if self.client_pem:
@@ -187,14 +209,8 @@ class Stack:
             device, library, channel = f"/dev/null:0x{VPCD_PORT:X}", _VPCD_DRIVER, f"0x{VPCD_PORT:X}"
         (configuration / "cardea").write_text(f'FRIENDLYNAME "Cardea"\nDEVICENAME {device}\nLIBPATH {library}\n'
                                               f"CHANNELID {channel}\n", encoding="utf-8")
-        # What a killed pcscd leaves behind keeps the next one from starting.
-        for leftover in ("/run/pcscd/pcscd.comm", "/run/pcscd/pcscd.pid"):
-            Path(leftover).unlink(missing_ok=True)
-        Path("/run/pcscd").mkdir(exist_ok=True)
-        self.pcscd = Child("pcscd", ["pcscd", "--foreground", "--config", configuration, *options],
-                           self.directory / "pcscd.log").start()
-        wait_until(lambda: Path("/run/pcscd/pcscd.comm").exists() and (self.readers == "vpcd" or self.ifd_socket.exists()),
-                   20, "pcscd and the driver are up")
+        self.pcscd = Pcscd(self._place, configuration, self.directory / "pcscd.log", options)
+        self.pcscd.start(ready=lambda: self.readers == "vpcd" or self.ifd_socket.exists())
         return self.pcscd
 
     def enrol(self, role="registrar", state=None, name="workstation"):
@@ -256,6 +272,7 @@ class Stack:
 
     def wait_for_card(self, present, timeout=20, reader=READER):
         """By SCardGetStatusChange, as any application would wait; wherever cards are shown."""
+        timeout *= PATIENCE
         if self.readers in ("connector", "both"):
             subprocess.run([self.bin / "pcsc_probe", "wait-present" if present else "wait-empty", reader], check=True,
                            env={**os.environ, **self.connector_env()}, timeout=timeout + 10)

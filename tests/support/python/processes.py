@@ -8,6 +8,10 @@ import time
 from pathlib import Path
 
 
+# Waits and stops are given the time that a machine takes which has nothing else to do; one on which others build meanwhile gets several times that.
+PATIENCE = 4
+
+
 class Child:
     """One background program."""
 
@@ -37,7 +41,7 @@ class Child:
     def wait(self, timeout):
         return self._process.wait(timeout)
 
-    def stop(self, timeout=15):
+    def stop(self, timeout=15 * PATIENCE):
         """SIGTERM, and SIGKILL for one that does not listen; returns its exit status."""
         if self._process is None:
             return None
@@ -53,7 +57,7 @@ class Child:
     def kill(self):
         if self.running():
             self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(10 * PATIENCE)
 
     def signal(self, number):
         self._process.send_signal(number)
@@ -64,13 +68,14 @@ class Child:
 
 def wait_until(condition, timeout, what):
     """Polls where no event is to be had; raises AssertionError naming what did not come about."""
-    end = time.monotonic() + timeout
+    limit = timeout * PATIENCE
+    end = time.monotonic() + limit
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {timeout} s")
+            raise AssertionError(f"{what}: not within {limit} s")
         time.sleep(0.02)
 
 

@@ -11,6 +11,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+from smartcard import scard
+
 from cardea_stack import build_directory
 from processes import Child, wait_until
 
@@ -36,7 +38,7 @@ class VpcdReader:
                                             f"LIBPATH {_DRIVER}\nCHANNELID 0x{_PORT:X}\n", encoding="utf-8")
         self.pcscd = Child("pcscd", self._inside("pcscd", "--foreground", "--config", configuration),
                            self.directory / "pcscd.log").start()
-        wait_until(lambda: self.run("sh", "-c", "test -S /run/pcscd/pcscd.comm", check=False).returncode == 0, 20, "pcscd is up")
+        wait_until(lambda: self.run("test", "-S", "/run/pcscd/pcscd.comm", check=False).returncode == 0, 20, "pcscd is up")
         return self
 
     def __exit__(self, *_):
@@ -67,10 +69,18 @@ class VpcdReader:
         self.card.signal(signal.SIGUSR1)
         wait_until(self._card_is_in, 20, "the card is in the reader")
 
+    def wait_until_free(self):
+        """No program has the card any more: pcscd has noticed that the one which had it is gone."""
+        wait_until(lambda: not self._state() & (scard.SCARD_STATE_INUSE | scard.SCARD_STATE_EXCLUSIVE), 20, "the card is free")
+
     def _card_is_in(self):
+        return bool(self._state() & scard.SCARD_STATE_PRESENT)
+
+    def _state(self):
+        """The reader's state as a program beside it sees it; 0 while there is no such reader."""
         script = ("from smartcard import scard; c = scard.SCardEstablishContext(0)[1]; "
-                  f"print(scard.SCardGetStatusChange(c, 0, [({READER!r}, 0)])[1][0][1] & scard.SCARD_STATE_PRESENT)")
-        return self.run("/usr/bin/python3", "-c", script, check=False).stdout.strip() not in ("", "0")
+                  f"print(scard.SCardGetStatusChange(c, 0, [({READER!r}, 0)])[1][0][1])")
+        return int(self.run("/usr/bin/python3", "-c", script, check=False).stdout or 0)
 
     def _inside(self, *command):
         return ["nsenter", "-t", str(self._holder.pid), "-m", "-n", "--", *map(str, command)]

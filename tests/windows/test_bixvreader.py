@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from cardea_stack import FACTORY_PIN
+from cardea_stack import CHEAP_PINS, FACTORY_PIN, running
 from fake_vpcd import FakeVpcd, hear, say
 from processes import wait_until
 from wine import Wine
@@ -17,9 +17,8 @@ VERIFY = bytes.fromhex("0020008008") + FACTORY_PIN.encode().ljust(8, b"\xff")
 
 @pytest.fixture(scope="module")
 def server(scratch):
-    running = ServerOnly(scratch / "vpcd-server", server_config="[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n").start()
-    yield running
-    running.stop()
+    with running(ServerOnly(scratch / "vpcd-server", server_config=CHEAP_PINS)) as started:
+        yield started
 
 
 @pytest.fixture(scope="module", params=["x64", "x86"])
