@@ -1,5 +1,6 @@
 """What the fault tests share: waiting for the card to come back, PIN counters, the processes below the server."""
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ STATUS = "00200080"
 REMOVED = ("0x80100069", "0x8010000C", "0x80100016", "0x80100068")
 
 
-def connect_patiently(seconds=30):
+def connect_patiently(seconds=120):
     """A connection to the card as soon as the agent has put it back."""
     end = time.monotonic() + seconds
     while True:
@@ -48,6 +49,12 @@ def alive(pid):
     """Running or stopped; a zombie that waits for its parent is gone."""
     status = _status(pid)
     return status is not None and status[1] not in "ZX"
+
+
+def asked(pids):
+    """Whether a message to one of these processes lies unread in a socket of its own: what is asked of one that is stopped."""
+    sockets = subprocess.run(["ss", "-xpnH"], capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    return any(int(line.split()[2]) > 0 for line in sockets if any(f"pid={pid}," in line for pid in pids))
 
 
 def signers(server_pid):

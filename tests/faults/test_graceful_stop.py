@@ -12,7 +12,7 @@ import pytest
 
 import piv
 from cardea_stack import FACTORY_PIN
-from faultlib import alive, connect_patiently, signers
+from faultlib import REMOVED, alive, asked, connect_patiently, signers
 from pcsc import Connection, PcscError, verify_command
 from processes import wait_until
 
@@ -71,13 +71,17 @@ def test_stop_during_signatures(stack, dice):
     made.remove()
 
 
-@pytest.mark.parametrize("algorithm", ["07", "05"])
+# {RSA-2048, RSA-3072: what GENERATE and GET METADATA answer where there is a key; the public key of 265 or 393 octets, in templates of 5 and
+# 14 more, is longer than the 256 that are asked for}
+ANSWERS = {"07": ("610E", "6117"), "05": ("618E", "6197")}
+
+
+@pytest.mark.parametrize("algorithm", ANSWERS)
 def test_stop_during_generation(stack, algorithm):
     """[F6] A key that is being made when the server stops: made and answered, and then it is there, or refused."""
     made = stack.new_card("piv-yubikey5")
     with connect_patiently() as connection:
         piv.authenticate(connection)
-        seen = stack.server.text().count("GENERATE")
         result = []
 
         def generate():
@@ -94,11 +98,15 @@ def test_stop_during_generation(stack, algorithm):
         assert not maker.is_alive(), "the application hangs"
     stack.start_server()
     stack.wait_for_card(present=True, timeout=30)
-    print(f"algorithm {algorithm}: {result[0]}, stopped in {took:.2f} s, {seen} before")
+    print(f"algorithm {algorithm}: {result[0]}, stopped in {took:.2f} s")
+    answered, there = ANSWERS[algorithm]
     with connect_patiently() as connection:
         sw = connection.sw("00F7009A00")  # GET METADATA of the slot
-        if not isinstance(result[0], PcscError) and result[0][:2] in ("90", "61"):
-            assert sw[:2] in ("90", "61"), "a key that was acknowledged is there"
+    if isinstance(result[0], PcscError):
+        # Nobody was told whether the key was made.
+        assert f"0x{result[0].code:08X}" in REMOVED and sw in (there, "6A88"), (result, sw)
+    else:
+        assert (result[0], sw) in ((answered, there), ("6F00", "6A88"))
     made.remove()
 
 
@@ -116,7 +124,8 @@ def test_stop_with_slow_strangers_and_a_key_that_takes_long(stack):
         plain.sendall(b"\x16")
         assert stack.https("/healthz").status == 200  # by now the server has read what was sent before
         piv.authenticate(connection)
-        for worker in signers(stack.server.pid):
+        workers = signers(stack.server.pid)
+        for worker in workers:
             os.kill(worker, signal.SIGSTOP)
         result = []
 
@@ -128,11 +137,12 @@ def test_stop_with_slow_strangers_and_a_key_that_takes_long(stack):
 
         maker = threading.Thread(target=generate)
         maker.start()
-        time.sleep(0.2)  # long enough for the command to reach a signer; the test holds without it too
+        wait_until(lambda: asked(workers), 20, "a signer is asked for the key")
         print(f"stopped in {stop_in_time(stack):.2f} s")
         maker.join(30)
         assert not maker.is_alive(), "the application hangs"
-        assert isinstance(result[0], PcscError) or result[0] == "6F00", result
+        # It is waited for until the last moment, and then there is no server to answer.
+        assert isinstance(result[0], PcscError) and f"0x{result[0].code:08X}" in REMOVED, result
     stack.start_server()
     stack.wait_for_card(present=True, timeout=30)
     made.remove()

@@ -154,9 +154,14 @@ def test_signers_stopped(stack, signing_card):
         victims = signers(stack.server.pid)
         kill_all(victims, signal.SIGSTOP)
         assert sign_or_explain(connection) == "6F00"
-        began = time.monotonic()
-        wait_until(lambda: sign_or_explain(connection) == "9000", 20, "signatures work again")
-        assert time.monotonic() - began < 9, "the second caller found a worker that hangs"
+
+        def signs():
+            began = time.monotonic()
+            answer = sign_or_explain(connection)
+            assert time.monotonic() - began < 9, "the next caller found a worker that hangs"
+            return answer == "9000"
+
+        wait_until(signs, 20, "signatures work again")
         wait_until(lambda: not any(map(alive, victims)), 10, "the stopped ones are ended")
     assert readiness(stack) == 200
 
@@ -231,7 +236,7 @@ def test_server_hangs(stack, signing_card):
     connection = signed_in()
     stack.server.signal(signal.SIGSTOP)
     try:
-        assert sign_or_explain(connection).startswith("0x8010")
+        assert sign_or_explain(connection) in REMOVED
     finally:
         stack.server.signal(signal.SIGCONT)
     connection.close()
@@ -245,7 +250,7 @@ def test_server_stays_away(stack, signing_card):
     connection = signed_in()
     stack.server.kill()
     began = time.monotonic()
-    assert sign_or_explain(connection).startswith("0x8010")
+    assert sign_or_explain(connection) in REMOVED
     assert time.monotonic() - began < 10, "a refused connection is no reason to wait for the full deadline"
     connection.close()
     stack.wait_for_card(present=False)

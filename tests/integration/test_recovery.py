@@ -2,30 +2,23 @@
 
 import os
 import subprocess
-import time
+import threading
 
 import pytest
 
-from cardea_stack import FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER, Stack
+from cardea_stack import CHEAP_PINS, FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER, Stack, running
 from pcsc import Connection, verify_command
 from processes import wait_until
 from tls_tap import TlsTap
 
 PIN, PUK = "7391846", "58209317"
 QUESTIONS = ("First pet?", "Rover", "First school?", "St. Mary's", "Which year?", "1984")
-CHEAP_PINS = "[pin]\nksf_memory_kib = 8192\nksf_passes = 1\n"
 
 
 @pytest.fixture(scope="module")
 def recovering(scratch, opensc_conf):
-    running = Stack(scratch / "r", server_config=CHEAP_PINS + "[recovery]\nlinks_a_day = 20\n")
-    try:
-        yield running.start()
-    finally:
-        try:
-            running.stop()
-        finally:
-            running.kill()
+    with running(Stack(scratch / "r", server_config=CHEAP_PINS + "[recovery]\nlinks_a_day = 20\n")) as started:
+        yield started
 
 
 class Holder:
@@ -349,27 +342,31 @@ def test_links_expire(scratch, tmp_path):
 
 
 class DeadlyTap(TlsTap):
-    """Kills the server `delay` seconds after it has let the completion of a recovery through; None: instead of that."""
+    """Kills the server at a moment of the completion of a recovery: "asked", instead of letting it through; "answered", instead of letting the
+    answer through; or so many seconds after it was let through."""
 
-    def __init__(self, stack, delay):
+    def __init__(self, stack, moment):
         super().__init__(stack.directory, stack.port)
-        self._stack, self._delay, self.killed = stack, delay, False
+        self._stack, self._moment, self._asked, self.told = stack, moment, False, False
 
     def _pump(self, source, target):
         outer = self
 
         class Watching:
             def sendall(self, octets):
-                mine = b"/v1/recovery/completion" in octets and not outer.killed
-                if mine:
-                    outer.killed = True
-                    if outer._delay is None:
+                if outer._asked:
+                    if outer._moment == "answered":
                         outer._stack.server.kill()
                         raise OSError("killed")
+                    outer.told = True
+                elif b"/v1/recovery/completion" in octets:
+                    outer._asked = True
+                    if outer._moment == "asked":
+                        outer._stack.server.kill()
+                        raise OSError("killed")
+                    if outer._moment != "answered":
+                        threading.Timer(outer._moment, outer._stack.server.kill).start()
                 target.sendall(octets)
-                if mine:
-                    time.sleep(outer._delay)
-                    outer._stack.server.kill()
 
             def shutdown(self, how):
                 target.shutdown(how)
@@ -377,13 +374,13 @@ class DeadlyTap(TlsTap):
         super()._pump(source, Watching())
 
 
-@pytest.mark.parametrize("delay", [None, 0, 0.002, 0.02])
-def test_a_server_that_dies_in_the_middle_leaves_no_half(recovering, tmp_path, delay):
+@pytest.mark.parametrize("moment", ["asked", 0, 0.002, 0.02, "answered"])
+def test_a_server_that_dies_in_the_middle_leaves_no_half(recovering, tmp_path, moment):
     """[D5] Killed while it sets the new PIN: afterwards either the old one opens the keys, and link and code are good, or the new one."""
     holder = card_with_pin(recovering, tmp_path)
     code, = holder.codes(1, pin=FACTORY_PIN)
     token = holder.link()
-    tap = DeadlyTap(recovering, delay).start()
+    tap = DeadlyTap(recovering, moment).start()
     try:
         arguments, more = holder.use(code, "471147", link=f"https://127.0.0.1:{tap.port}/#{token}")
         done = subprocess.run([str(part) for part in (recovering.bin / "cardea-agent", "--state-dir", recovering.agent_state, "recovery",
@@ -391,18 +388,22 @@ def test_a_server_that_dies_in_the_middle_leaves_no_half(recovering, tmp_path, d
                               input="".join(f"{line}\n" for line in more["lines"]), capture_output=True, text=True, timeout=120, check=False)
     finally:
         tap.stop()
-    assert tap.killed
     recovering.server.wait(60)
     recovering.start_server()
-    told = done.returncode == 0
-    if not told:
-        assert done.returncode == 3, done
-        assert "The new PIN may have been set" in done.stderr
+    assert done.returncode == (0 if tap.told else 3), done
+    assert ("The new PIN may have been set" in done.stderr) == (not tap.told)
 
-    opens = [pin for pin in (FACTORY_PIN, "471147") if opened_by(holder, pin)]
-    assert len(opens) == 1, opens
-    if told or opens == ["471147"]:
-        assert opens == ["471147"]
+    completed = opened_by(holder, "471147")
+    assert opened_by(holder, FACTORY_PIN) == (not completed)
+    if moment == "asked":
+        assert (completed, tap.told) == (False, False)
+    elif moment == "answered":
+        assert (completed, tap.told) == (True, False)
+    else:  # whichever was first
+        assert completed or not tap.told
+    # What was answered is on record.
+    assert [line["success"] for line in holder.audited("recovery.complete")] == [True] or not (tap.told or moment == "answered")
+    if completed:
         arguments, more = holder.use(code, "471148", link=token)
         assert holder.refused(*arguments, **more) == "the recovery link is unknown or was used already"
     else:
@@ -417,5 +418,7 @@ def opened_by(holder, pin):
                                                   "setup", holder.card.id, "--questions-file", "-", "--pin-file", "-")],
                           input="".join(f"{line}\n" for line in (*QUESTIONS, pin)), capture_output=True, text=True, timeout=120,
                           check=False, env=os.environ)
-    assert done.returncode in (0, 1), done
-    return done.returncode == 0
+    if done.returncode == 0:
+        return True
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "cardea-agent: the PIN is wrong; tries left: 2"), done
+    return False

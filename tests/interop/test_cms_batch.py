@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from cardea_stack import READER, ROOT, Card
@@ -240,20 +241,22 @@ def test_killed_again_and_again(office):
     """[A2] kill -9 of cardea-cms at random moments: in the end everybody has one whole card, and no other card was touched."""
     dice = random.Random(4711)
     office.prepare(CARDS, spare=2)
-    resume, kills = False, 0
-    while True:
-        process = subprocess.Popen(office.words(resume=resume), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        try:
-            _, errors = process.communicate(timeout=dice.uniform(0.5, 6) if kills < KILLS else 600)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills += 1
-            resume = (office.out / "batch.json").exists()
-            continue
-        assert process.returncode == 0, errors
-        break
-    assert kills == KILLS or office.record()[-1]["stage"] == "done"
+
+    def has_begun():
+        return (office.out / "batch.json").exists()
+
+    def done():
+        return sum(person["stage"] == "done" for person in office.record()) if has_begun() else 0
+
+    for kill in range(KILLS):
+        with open(office.directory / "log", "w", encoding="utf-8") as out:
+            process = subprocess.Popen(office.words(resume=has_begun()), stdout=out, stderr=out)
+        # Spread over the batch, and anywhere in the work on one card.
+        wait_until(lambda so_many=kill * CARDS // KILLS: process.poll() is not None or done() >= so_many, 60, "cards are done")
+        time.sleep(dice.uniform(0, 1))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, (office.directory / "log").read_text(encoding="utf-8")
+    office.run(resume=has_begun())
     office.check_everybody_has_one()
 
 

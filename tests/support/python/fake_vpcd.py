@@ -6,6 +6,7 @@
         assert hear(card) == b"\\x90\\x00"
 """
 
+import contextlib
 import socket
 import struct
 
@@ -26,6 +27,15 @@ class FakeVpcd:
         say(card, b"\x04")
         assert hear(card)[:1] == b"\x3b"
         return card
+
+    @contextlib.contextmanager
+    def with_little_room(self):
+        """Connections that are made meanwhile hold next to nothing that is not read. (Taken away later, room that was promised already loses
+        what is sent into it, acknowledgements included.)"""
+        usual = self._listener.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        yield
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, usual // 2)  # the kernel doubles it
 
     def turn_away(self):
         """Whoever is on the way."""
