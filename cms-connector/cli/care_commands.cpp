@@ -8,6 +8,7 @@
 #include "interrupt.h"
 #include "progress.h"
 #include "secret_options.h"
+#include "summary.h"
 
 namespace cardea::cms::cli {
 
@@ -20,17 +21,7 @@ constexpr perso::PinPlan kPinRules{true, 6, false};
 /// Ends a verb: a JSON document or a sentence, and the exit code.
 int finish(const Options& options, const Outcome<std::vector<std::string>>& outcome, const std::string& word,
            const std::string& sentence) {
-  if (!outcome) {
-    complain(outcome.error().what);
-    if (options.json) {
-      std::cout << Json{{"result", "failed"},
-                        {"exit", static_cast<int>(outcome.error().exit)},
-                        {"error", outcome.error().what}}
-                       .dump(2, ' ', false, Json::error_handler_t::replace)
-                << "\n";
-    }
-    return static_cast<int>(outcome.error().exit);
-  }
+  if (!outcome) return end_with(outcome.error(), options.json);
   if (options.json) {
     std::cout << Json{{"result", options.execute ? word : "dry-run"}, {"left", *outcome}}.dump(
                      2, ' ', false, Json::error_handler_t::replace)
@@ -41,10 +32,6 @@ int finish(const Options& options, const Outcome<std::vector<std::string>>& outc
     std::cerr << "note: " << remark << "\n";
   std::cout << (options.execute ? sentence : "Nothing was done. Add --execute to do it.") << "\n";
   return 0;
-}
-
-Failure failure(const Error& error) {
-  return {error.code == Errc::unavailable ? Exit::interrupted : Exit::refused, error.what};
 }
 
 std::ostream& rehearsal(const Options& options) {
@@ -79,7 +66,7 @@ Outcome<std::vector<std::string>> with_card(const Options& options, Act act) {
     done = facts ? act(*card) : Result<void>{tl::unexpected{facts.error()}};
   }
   card->end();
-  if (!done) return tl::unexpected{failure(done.error())};
+  if (!done) return tl::unexpected{perso::to_failure(done.error())};
   return std::vector<std::string>{};
 }
 
@@ -101,15 +88,6 @@ void add_reader_options(CLI::App& command, Options& options) {
 
 void add_execute(CLI::App& command, Options& options) {
   command.add_flag("--execute", options.execute, "Do it; without it, only say what would be done");
-}
-
-void add_current_secrets(CLI::App& command, Options& options) {
-  command.add_option("--current-pin-file", options.current_pin_file,
-                     "File with the card's PIN; default: the factory's");
-  command.add_option("--current-puk-file", options.current_puk_file,
-                     "File with the card's PUK; default: the factory's");
-  command.add_option("--current-management-key-file", options.current_management_key_file,
-                     "File with the card's management key; default: the factory's");
 }
 
 Outcome<std::vector<std::string>> recycle(const Options& options) {

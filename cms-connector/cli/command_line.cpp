@@ -11,6 +11,15 @@ void add_card_options(CLI::App& command, Options& options) {
   command.add_flag("--json", options.json, "Summary as JSON on standard output");
 }
 
+void add_current_secrets(CLI::App& command, Options& options) {
+  command.add_option("--current-pin-file", options.current_pin_file,
+                     "File with the card's PIN; default: the factory's");
+  command.add_option("--current-puk-file", options.current_puk_file,
+                     "File with the card's PUK; default: the factory's");
+  command.add_option("--current-management-key-file", options.current_management_key_file,
+                     "File with the card's management key; default: the factory's");
+}
+
 void add_secret_options(CLI::App& command, Options& options) {
   command.add_option("--pin-file", options.pin_file, "File with the new PIN");
   command.add_option("--puk-file", options.puk_file, "File with the new PUK");
@@ -19,12 +28,7 @@ void add_secret_options(CLI::App& command, Options& options) {
   command.add_option("--secrets", options.secrets_file,
                      "File with all three, as --generate-secrets writes it");
   command.add_flag("--pin-prompt", options.pin_prompt, "Ask for new PIN and PUK on the terminal");
-  command.add_option("--current-pin-file", options.current_pin_file,
-                     "File with the card's PIN; default: the factory's");
-  command.add_option("--current-puk-file", options.current_puk_file,
-                     "File with the card's PUK; default: the factory's");
-  command.add_option("--current-management-key-file", options.current_management_key_file,
-                     "File with the card's management key; default: the factory's");
+  add_current_secrets(command, options);
 }
 
 void add_channel_option(CLI::App& command, Options& options) {

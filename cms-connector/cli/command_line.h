@@ -8,6 +8,9 @@
 namespace cardea::cms::cli {
 
 void add_card_options(CLI::App& command, Options& options);
+/// Files with what the card opens with now.
+void add_current_secrets(CLI::App& command, Options& options);
+/// These, and files with what it is to open with.
 void add_secret_options(CLI::App& command, Options& options);
 void add_channel_option(CLI::App& command, Options& options);
 /// What an authority on the network needs.

@@ -7,6 +7,7 @@
 #include "command_line.h"
 #include "gp_session.h"
 #include "interrupt.h"
+#include "summary.h"
 
 namespace cardea::cms::cli {
 
@@ -16,16 +17,7 @@ using Json = nlohmann::json;
 
 /// Ends a verb with its document or its sentence, and the exit code.
 int finish(const Options& options, const Outcome<Json>& outcome, const std::string& sentence) {
-  if (!outcome) {
-    complain(outcome.error().what);
-    if (options.json)
-      std::cout << Json{{"result", "failed"},
-                        {"exit", static_cast<int>(outcome.error().exit)},
-                        {"error", outcome.error().what}}
-                       .dump(2)
-                << "\n";
-    return static_cast<int>(outcome.error().exit);
-  }
+  if (!outcome) return end_with(outcome.error(), options.json);
   if (options.json) {
     std::cout << outcome->dump(2) << "\n";
   } else if (!sentence.empty()) {
@@ -44,9 +36,7 @@ Outcome<Json> info(const Options& options) {
   CARDEA_TRY(const auto aid, aid_option(options));
   CARDEA_TRY(const auto connected, connect(options, options.reader));
   const auto facts = scp::read_domain(*connected.channel, aid);
-  if (!facts)
-    return tl::unexpected{Failure{facts.error().code == Errc::unavailable ? Exit::interrupted : Exit::refused,
-                                  facts.error().what}};
+  if (!facts) return tl::unexpected{perso::to_failure(facts.error())};
   Json out = {{"aid", to_hex(facts->aid)},    {"protocols", Json::array()},
               {"keys", Json::array()},        {"cplc", to_hex(facts->production)},
               {"iin", to_hex(facts->issuer)}, {"cin", to_hex(facts->image)}};

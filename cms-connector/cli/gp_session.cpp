@@ -8,10 +8,6 @@ namespace cardea::cms::cli {
 
 namespace {
 
-Failure failure(const Error& error) {
-  return {error.code == Errc::unavailable ? Exit::interrupted : Exit::refused, error.what};
-}
-
 Outcome<std::uint8_t> protocol_option(const std::string& text) {
   if (text == "scp02") return std::uint8_t{2};
   if (text == "scp03") return std::uint8_t{3};
@@ -60,7 +56,7 @@ Outcome<void> in_domain(const Options& options, const std::function<Result<void>
   terms.level = static_cast<gp::SecurityLevel>(*terms.protocol == 2 && level == 0x33 ? 0x03 : level);
   CARDEA_TRY(const auto connected, connect(options, options.reader));
   auto& channel = *connected.channel;
-  if (const auto begun = channel.begin(); !begun) return tl::unexpected{failure(begun.error())};
+  if (const auto begun = channel.begin(); !begun) return tl::unexpected{perso::to_failure(begun.error())};
   const auto whole = [&]() -> Result<void> {
     CARDEA_CHECK(scp::select_domain(channel, aid));
     CARDEA_TRY(auto secure, scp::open_domain(channel, keys, terms));
@@ -68,7 +64,7 @@ Outcome<void> in_domain(const Options& options, const std::function<Result<void>
   };
   const auto done = whole();
   channel.end();
-  if (!done) return tl::unexpected{failure(done.error())};
+  if (!done) return tl::unexpected{perso::to_failure(done.error())};
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "cardea/cms/perso/inspect.h"
 #include "cardea/cms/perso/state.h"
 #include "interrupt.h"
+#include "summary.h"
 
 namespace cardea::cms::cli {
 
@@ -69,10 +70,7 @@ Outcome<int> look(const Options& options) {
   CARDEA_TRY(const auto connected, connect(options, options.reader));
   const auto card = piv::make_piv_card(*connected.channel);
   const auto report = perso::inspect(*card, plan ? &*plan : nullptr);
-  if (!report) {
-    return tl::unexpected{Failure{
-        report.error().code == Errc::unavailable ? Exit::interrupted : Exit::refused, report.error().what}};
-  }
+  if (!report) return tl::unexpected{perso::to_failure(report.error())};
   if (options.json) {
     print_json(*report, connected.reader);
   } else {
@@ -86,15 +84,7 @@ Outcome<int> look(const Options& options) {
 int inspect_card(const Options& options) {
   listen_for_signals();
   const auto outcome = look(options);
-  if (outcome) return *outcome;
-  complain(outcome.error().what);
-  if (options.json)
-    std::cout << Json{{"result", "failed"},
-                      {"exit", static_cast<int>(outcome.error().exit)},
-                      {"error", outcome.error().what}}
-                     .dump(2)
-              << "\n";
-  return static_cast<int>(outcome.error().exit);
+  return outcome ? *outcome : end_with(outcome.error(), options.json);
 }
 
 }  // namespace cardea::cms::cli

@@ -9,6 +9,7 @@
 #include "cardea/cms/perso/state.h"
 #include "interrupt.h"
 #include "key_options.h"
+#include "summary.h"
 
 namespace cardea::cms::cli {
 
@@ -32,15 +33,11 @@ struct Revoked {
   std::string guid;                    ///< of the card to wipe
 };
 
-Failure card_failure(const Error& error) {
-  return {error.code == Errc::unavailable ? Exit::interrupted : Exit::refused, error.what};
-}
-
 Outcome<Collection> from_card(const Options& options, const std::set<std::uint8_t>& slots) {
   CARDEA_TRY(const auto connected, connect(options, options.reader));
   const auto card = piv::make_piv_card(*connected.channel);
   const auto report = perso::inspect(*card, nullptr);
-  if (!report) return tl::unexpected{card_failure(report.error())};
+  if (!report) return tl::unexpected{perso::to_failure(report.error())};
   Collection out{{}, report->guid};
   for (const auto& slot : report->slots) {
     if (slot.certificate && (slots.empty() || slots.contains(slot.slot.reference)))
@@ -92,7 +89,7 @@ Outcome<void> check_wipe(const Options& options, const std::optional<piv::Guid>&
   CARDEA_TRY(const auto connected, connect(options, options.reader));
   const auto card = piv::make_piv_card(*connected.channel);
   const auto report = perso::inspect(*card, nullptr);
-  if (!report) return tl::unexpected{card_failure(report.error())};
+  if (!report) return tl::unexpected{perso::to_failure(report.error())};
   if (report->guid == guid) return {};
   return tl::unexpected{
       Failure{Exit::refused, "the card in the reader is not " + perso::guid_text(*guid) +
@@ -133,17 +130,7 @@ Outcome<Revoked> revoke(const Options& options) {
 int revoke_certificates(const Options& options) {
   listen_for_signals();
   const auto revoked = revoke(options);
-  if (!revoked) {
-    complain(revoked.error().what);
-    if (options.json) {
-      std::cout << Json{{"result", "failed"},
-                        {"exit", static_cast<int>(revoked.error().exit)},
-                        {"error", revoked.error().what}}
-                       .dump(2, ' ', false, Json::error_handler_t::replace)
-                << "\n";
-    }
-    return static_cast<int>(revoked.error().exit);
-  }
+  if (!revoked) return end_with(revoked.error(), options.json);
   // With --wipe the recycling says how it ended.
   if (options.care.wipe) {
     Options same_card = options;

@@ -31,6 +31,13 @@ Json slots_json(const perso::State& state, const perso::Plan& plan) {
   return out;
 }
 
+/// On standard output, for programs.
+void print_failed(const perso::Failure& failure, const std::string& state_file) {
+  Json out = {{"result", "failed"}, {"exit", static_cast<int>(failure.exit)}, {"error", failure.what}};
+  if (!state_file.empty()) out["state"] = state_file;
+  std::cout << out.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
 }  // namespace
 
 void print_summary(const Summary& summary, const perso::State& state, const perso::Plan& plan, bool json) {
@@ -76,10 +83,13 @@ void print_failure(const Summary& summary, const perso::Failure& failure, bool j
               << ". Go on with \"cardea-cms resume --state " << summary.state_file
               << "\",\nor undo it with \"cardea-cms rollback --state " << summary.state_file << "\".\n";
   }
-  if (!json) return;
-  Json out = {{"result", "failed"}, {"exit", static_cast<int>(failure.exit)}, {"error", failure.what}};
-  if (resumable) out["state"] = summary.state_file;
-  std::cout << out.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  if (json) print_failed(failure, resumable ? summary.state_file : "");
+}
+
+int end_with(const perso::Failure& failure, bool json) {
+  complain(failure.what);
+  if (json) print_failed(failure, "");
+  return static_cast<int>(failure.exit);
 }
 
 }  // namespace cardea::cms::cli

@@ -21,4 +21,8 @@ struct Summary {
 void print_summary(const Summary& summary, const perso::State& state, const perso::Plan& plan, bool json);
 void print_failure(const Summary& summary, const perso::Failure& failure, bool json, bool resumable);
 
+/// The end of a verb that keeps no state: says why it failed, also as a document where that is wanted; the
+/// exit code.
+int end_with(const perso::Failure& failure, bool json);
+
 }  // namespace cardea::cms::cli

@@ -28,9 +28,7 @@ class Run {
       note_.clear();
       if (const auto taken = take(steps[i]); !taken) {
         desk_.progress.failed();
-        // A card that goes before anything was done to it was never really there.
-        const bool never_there = steps[i].kind == StepKind::open && taken.error().exit == Exit::interrupted;
-        return tl::unexpected{never_there ? Failure{Exit::no_card, taken.error().what} : taken.error()};
+        return tl::unexpected{taken.error()};
       }
       desk_.progress.done(note_);
     }
@@ -43,7 +41,11 @@ class Run {
  private:
   /// One step within one transaction, and then the state that says so.
   Outcome<void> take(const Step& step) {
-    if (const auto begun = desk_.card.begin(); !begun) return as_outcome(begun);
+    if (const auto begun = desk_.card.begin(); !begun) {
+      auto failure = to_failure(begun.error());
+      return step.kind == StepKind::open ? never_there(std::move(failure))
+                                         : tl::unexpected{std::move(failure)};
+    }
     auto result = perform(step);
     desk_.card.end();
     if (!result) return result;
@@ -51,6 +53,12 @@ class Run {
     const bool kept = step.kind == StepKind::management_key && !state_.changes.management_key;
     if (!kept) state_.done.insert(step.id);
     return as_outcome(desk_.states.save(state_));
+  }
+
+  /// A card that goes before anything was done to it.
+  static tl::unexpected<Failure> never_there(Failure failure) {
+    if (failure.exit == Exit::interrupted) failure.exit = Exit::no_card;
+    return tl::unexpected{std::move(failure)};
   }
 
   Outcome<void> perform(const Step& step) {
@@ -85,7 +93,7 @@ class Run {
 
   Outcome<void> open() {
     const auto facts = open_card(state_, desk_, !resumed_ && !state_.renewal, job_.replace, job_.plan);
-    if (!facts) return tl::unexpected{facts.error()};
+    if (!facts) return never_there(facts.error());
     const bool policies =
         std::any_of(job_.plan.slots.begin(), job_.plan.slots.end(), [](const SlotPlan& slot) {
           return slot.pin_policy != piv::PinPolicy::standard ||
@@ -294,6 +302,10 @@ class Run {
 };
 
 }  // namespace
+
+Failure to_failure(const Error& error) {
+  return {error.code == Errc::unavailable ? Exit::interrupted : Exit::refused, error.what};
+}
 
 Outcome<std::vector<std::string>> issue(const Job& job, State& state, Desk& desk) {
   if (state.rolled_back)

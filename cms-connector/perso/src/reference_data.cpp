@@ -49,10 +49,6 @@ bool carries_certificates(piv::Card& card, const Plan& plan, Result<void>& probl
 
 }  // namespace
 
-Failure to_failure(const Error& error) {
-  return {error.code == Errc::unavailable ? Exit::interrupted : Exit::refused, error.what};
-}
-
 Outcome<piv::CardFacts> open_card(State& state, Desk& desk, bool fresh, bool replace, const Plan& plan) {
   const auto facts = desk.card.open();
   if (!facts) return tl::unexpected{to_failure(facts.error())};

@@ -6,9 +6,6 @@
 
 namespace cardea::cms::perso {
 
-/// Errors of card and disk as the end of a run: what is gone can be resumed, what is refused was refused.
-Failure to_failure(const Error& error);
-
 /// Checks that the card in the reader is the one of `state`, and that its PIN is not blocked.
 Outcome<piv::CardFacts> open_card(State& state, Desk& desk, bool fresh, bool replace, const Plan& plan);
 

@@ -61,6 +61,11 @@ struct Bench {
     return back ? roll_back(job, state, desk) : issue(job, state, desk);
   }
 
+  /// Before anything was done to the card it was never really there.
+  [[nodiscard]] Exit exit_of_a_lost_card() const {
+    return progress.titles.back() == "select PIV" ? Exit::no_card : Exit::interrupted;
+  }
+
   void check_issued() {
     CHECK(card.pin == "343731313437FFFF");
     CHECK(card.puk == "3331343135393236");
@@ -116,7 +121,7 @@ TEST_CASE("lost at any call, before or after its effect: resuming completes the 
       bench.card.lose_at(call, when);
       const auto first = bench.go();
       REQUIRE_FALSE(first);
-      CHECK((first.error().exit == Exit::interrupted || first.error().exit == Exit::no_card));
+      CHECK(first.error().exit == bench.exit_of_a_lost_card());
       bench.card.presented.clear();
       REQUIRE(bench.go());
       bench.check_issued();
@@ -171,8 +176,7 @@ TEST_CASE("a disk that refuses at any save: what was done can be resumed [A2]") 
     CAPTURE(save);
     Bench bench;
     bench.states.fail_at = save;
-    if (const auto first = bench.go(); !first)
-      CHECK((first.error().exit == Exit::interrupted || first.error().exit == Exit::no_card));
+    if (const auto first = bench.go(); !first) CHECK(first.error().exit == Exit::interrupted);
     REQUIRE(bench.go());
     bench.check_issued();
   }

@@ -32,6 +32,9 @@ struct Failure {
   friend bool operator==(const Failure&, const Failure&) = default;
 };
 
+/// Errors of card and disk as the end of a run: what is gone can be resumed, what is refused was refused.
+Failure to_failure(const Error& error);
+
 template <class T>
 using Outcome = tl::expected<T, Failure>;
 
