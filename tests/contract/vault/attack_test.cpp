@@ -103,22 +103,23 @@ TEST_CASE("a tenant's signing keys never leave the HSM and do nothing but sign [
     CK_ULONG length = out.size();
     CHECK(module->C_WrapKey(rogue.session.handle(), &mechanism, rogue.kek, key, out.data(), &length) ==
           CKR_KEY_UNEXTRACTABLE);
-    CHECK(module->C_DestroyObject(rogue.session.handle(), key) != CKR_OK);
+    CHECK(module->C_DestroyObject(rogue.session.handle(), key) == CKR_ACTION_PROHIBITED);
     auto change = attribute(CKA_EXTRACTABLE, kYes);
-    CHECK(module->C_SetAttributeValue(rogue.session.handle(), key, &change, 1) != CKR_OK);
+    CHECK(module->C_SetAttributeValue(rogue.session.handle(), key, &change, 1) == CKR_ACTION_PROHIBITED);
   }
 }
 
 TEST_CASE("a user key cannot be unwrapped as a readable one [B3]") {
   auto rogue = break_in();
   CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
-  CHECK(rogue.unwrap({attribute(CKA_SENSITIVE, kNo), attribute(CKA_EXTRACTABLE, kYes)}, key) != CKR_OK);
+  CHECK(rogue.unwrap({attribute(CKA_SENSITIVE, kNo), attribute(CKA_EXTRACTABLE, kYes)}, key) ==
+        CKR_TEMPLATE_INCONSISTENT);
   CHECK(rogue.unwrap({attribute(CKA_SENSITIVE, kYes), attribute(CKA_EXTRACTABLE, kYes),
                       attribute(CKA_WRAP_WITH_TRUSTED, kNo)},
-                     key) != CKR_OK);
+                     key) == CKR_TEMPLATE_INCONSISTENT);
   CHECK(rogue.unwrap({attribute(CKA_SENSITIVE, kYes), attribute(CKA_TOKEN, kYes),
                       attribute(CKA_WRAP_WITH_TRUSTED, kYes)},
-                     key) != CKR_OK);
+                     key) == CKR_TEMPLATE_INCONSISTENT);
 }
 
 TEST_CASE("a user key cannot be wrapped with a key of the rogue's own [B3]") {
@@ -134,7 +135,8 @@ TEST_CASE("a user key cannot be wrapped with a key of the rogue's own [B3]") {
   REQUIRE(module->C_GenerateKey(rogue.session.handle(), &generation, own.data(), own.size(), &wrapping) ==
           CKR_OK);
   auto trusted = attribute(CKA_TRUSTED, kYes);
-  CHECK(module->C_SetAttributeValue(rogue.session.handle(), wrapping, &trusted, 1) != CKR_OK);
+  CHECK(module->C_SetAttributeValue(rogue.session.handle(), wrapping, &trusted, 1) ==
+        CKR_ATTRIBUTE_READ_ONLY);
 
   CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
   REQUIRE(rogue.unwrap({attribute(CKA_SENSITIVE, kYes), attribute(CKA_EXTRACTABLE, kYes),
@@ -153,21 +155,22 @@ TEST_CASE("the key-encryption key cannot be changed, destroyed, or copied into s
   auto rogue = break_in();
   const auto& module = rogue.session.module();
   const auto handle = rogue.session.handle();
-  CHECK(module->C_DestroyObject(handle, rogue.kek) != CKR_OK);
+  CHECK(module->C_DestroyObject(handle, rogue.kek) == CKR_ACTION_PROHIBITED);
   for (auto change : {attribute(CKA_DECRYPT, kYes), attribute(CKA_EXTRACTABLE, kYes),
                       attribute(CKA_SENSITIVE, kNo), attribute(CKA_MODIFIABLE, kYes)}) {
     CAPTURE(change.type);
-    CHECK(module->C_SetAttributeValue(handle, rogue.kek, &change, 1) != CKR_OK);
+    CHECK(module->C_SetAttributeValue(handle, rogue.kek, &change, 1) == CKR_ACTION_PROHIBITED);
     std::array copy{attribute(CKA_TOKEN, kNo), change};
     CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
-    CHECK(module->C_CopyObject(handle, rogue.kek, copy.data(), copy.size(), &made) != CKR_OK);
+    CHECK(module->C_CopyObject(handle, rogue.kek, copy.data(), copy.size(), &made) ==
+          CKR_ATTRIBUTE_READ_ONLY);
   }
   std::array<CK_ATTRIBUTE, 1> loose{attribute(CKA_SENSITIVE, kNo)};
   CK_ATTRIBUTE weaker{CKA_UNWRAP_TEMPLATE, loose.data(), sizeof loose};
   CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
-  CHECK(module->C_CopyObject(handle, rogue.kek, &weaker, 1, &made) != CKR_OK);
+  CHECK(module->C_CopyObject(handle, rogue.kek, &weaker, 1, &made) == CKR_ATTRIBUTE_READ_ONLY);
   CK_MECHANISM ecb{CKM_AES_ECB, nullptr, 0};
-  CHECK(module->C_DecryptInit(handle, &ecb, rogue.kek) != CKR_OK);
+  CHECK(module->C_DecryptInit(handle, &ecb, rogue.kek) == CKR_KEY_FUNCTION_NOT_PERMITTED);
 }
 
 }  // namespace cardea::test

@@ -141,6 +141,7 @@ TEST_CASE("killed workers: every answer is a right signature or `unavailable`, a
   const auto vault = vault::Vault::open(shared_token().options()).value();
   const auto keys = vault->keys_of("acme", "card-1");
   const auto key = keys->generate({0x9A, 1}, card::Algorithm::p256).value();
+  const auto whole = vault->stats().alive;
   std::atomic<int> left{400};
   std::atomic<int> wrong{0};
   std::vector<std::thread> callers;
@@ -165,7 +166,10 @@ TEST_CASE("killed workers: every answer is a right signature or `unavailable`, a
   for (auto& caller : callers)
     caller.join();
   CHECK(wrong == 0);
-  CHECK(keys->ecdsa_sign(key, kDigest).has_value());
+  while (vault->stats().alive < whole)
+    ::sched_yield();
+  const auto after = keys->ecdsa_sign(key, kDigest);
+  CHECK((after ? "" : after.error().what) == "");
   CHECK(vault->stats().restarts > 0);
 }
 
@@ -186,7 +190,7 @@ TEST_CASE("one killed worker costs nobody a signature") {
 TEST_CASE("a stopped worker is given up after the time limit and replaced [B12]") {
   auto options = shared_token().options();
   options.workers = 1;
-  options.timeout = std::chrono::milliseconds{500};
+  options.timeout = std::chrono::seconds{4};  // more than a worker that is well takes on a busy machine
   const auto vault = vault::Vault::open(std::move(options)).value();
   const auto keys = vault->keys_of("acme", "card-1");
   const auto key = keys->import_ec({0x9A, 1}, card::Algorithm::p256, SecretBytes{BytesView{kDigest}}).value();

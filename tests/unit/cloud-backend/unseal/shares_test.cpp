@@ -152,9 +152,11 @@ TEST_CASE("a mistyped share is refused with the line that is wrong [B6]") {
     const auto share = unseal::parse_share(wrong);
     CAPTURE(i);
     REQUIRE_FALSE(share.has_value());
-    const bool by_line = share.error().what == "line " + std::to_string(line) + " of the share is mistyped";
-    const bool by_check = share.error().what == "the share is mistyped: its check does not match";
-    CHECK((by_line || by_check));
+    // 0 and Z are 31 apart, which is what a line counts by: that confusion is left to the check of the whole.
+    const bool is_line_check = text[i + 1] == '\n';
+    CHECK(share.error().what == (text[i] == '0' && !is_line_check
+                                     ? "the share is mistyped: its check does not match"
+                                     : "line " + std::to_string(line) + " of the share is mistyped"));
   }
   const auto what = [](const std::string& typed) { return unseal::parse_share(typed).error().what; };
   CHECK(what("") == "this is not a share: the line CARDEA-SHARE-1 is not there");

@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <thread>
 
 #include "../temp_folder.h"
 #include "cardea/pcsc_link/messages.h"
@@ -24,6 +26,45 @@ namespace {
 
 const std::string kFirst = "Cardea 00 00";
 constexpr auto kEither = protocol::kT0 | protocol::kT1;
+
+/// A session that counts the waits that have begun in it.
+class Counting final : public Session {
+ public:
+  Counting(std::unique_ptr<Session> inner, std::atomic<int>& waits)
+      : inner_{std::move(inner)}, waits_{waits} {}
+  Code connect(const std::string& reader, std::uint32_t share, std::uint32_t protocols,
+               Connected& out) override {
+    return inner_->connect(reader, share, protocols, out);
+  }
+  Code reconnect(CardId card, std::uint32_t share, std::uint32_t protocols, std::uint32_t initialization,
+                 Connected& out) override {
+    return inner_->reconnect(card, share, protocols, initialization, out);
+  }
+  Code disconnect(CardId card, std::uint32_t disposition) override {
+    return inner_->disconnect(card, disposition);
+  }
+  Code begin(CardId card) override { return inner_->begin(card); }
+  Code end(CardId card, std::uint32_t disposition) override { return inner_->end(card, disposition); }
+  Code status(CardId card, bool wait, ReaderRecord& out) override { return inner_->status(card, wait, out); }
+  Code transmit(CardId card, std::uint32_t protocol, BytesView command, Transmitted& out) override {
+    return inner_->transmit(card, protocol, command, out);
+  }
+  Code control(CardId card, std::uint32_t control_code, BytesView input, Bytes& out) override {
+    return inner_->control(card, control_code, input, out);
+  }
+  Code readers(ReaderList& out) override { return inner_->readers(out); }
+  Code wait(std::uint32_t call, std::uint64_t known, std::uint32_t limit, ReaderList& out) override {
+    ++waits_;
+    return inner_->wait(call, known, limit, out);
+  }
+  void cancel(std::uint32_t call) noexcept override { inner_->cancel(call); }
+  Code release() override { return inner_->release(); }
+  void abandon() noexcept override { inner_->abandon(); }
+
+ private:
+  std::unique_ptr<Session> inner_;
+  std::atomic<int>& waits_;
+};
 
 /// Both ends, over a real socket.
 struct Bench {
@@ -205,7 +246,12 @@ TEST_CASE("The socket and its directory are their owner's alone [A2]") {
 
 TEST_CASE("The core over a socket: handles, waits, cancel [A2]") {
   const Bench bench;
-  winscard::Core core{bench.opener()};
+  std::atomic<int> waits{0};
+  winscard::Core core{[&, open = bench.opener()](std::uint32_t scope, std::unique_ptr<Session>& out) {
+    const auto outcome = open(scope, out);
+    if (outcome == code::kSuccess) out = std::make_unique<Counting>(std::move(out), waits);
+    return outcome;
+  }};
   winscard::Handle context = 0;
   winscard::Handle card = 0;
   std::uint32_t active = 0;
@@ -235,17 +281,22 @@ TEST_CASE("The core over a socket: handles, waits, cancel [A2]") {
   CHECK(wait(0) == code::kTimeout);
   CHECK(core.cancel(context) == code::kSuccess);  // nobody waits
   CHECK(wait(5) == code::kTimeout);
-  auto outcome = std::async(std::launch::async, [&] { return wait(kInfinite); });
-  while (outcome.wait_for(std::chrono::milliseconds{1}) == std::future_status::timeout)
-    CHECK(core.cancel(context) == code::kSuccess);
+  const auto waiting = [&] {
+    const int before = waits;
+    auto outcome = std::async(std::launch::async, [&] { return wait(kInfinite); });
+    while (waits == before)
+      std::this_thread::yield();
+    return outcome;
+  };
+  auto outcome = waiting();
+  CHECK(core.cancel(context) == code::kSuccess);
   CHECK(outcome.get() == code::kCancelled);
 
   // Releasing ends a wait in another thread.
-  outcome = std::async(std::launch::async, [&] { return wait(kInfinite); });
-  std::this_thread::yield();
+  outcome = waiting();
   CHECK(core.release(context) == code::kSuccess);
-  const auto ended = outcome.get();
-  CHECK((ended == code::kCancelled || ended == code::kInvalidHandle));
+  CHECK(outcome.get() == code::kCancelled);
+  CHECK(wait(kInfinite) == code::kInvalidHandle);
   CHECK(core.release(context) == code::kInvalidHandle);
   CHECK(core.status(card, status) == code::kInvalidHandle);
 }
