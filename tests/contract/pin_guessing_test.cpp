@@ -18,6 +18,7 @@
 #include "cardea/service/pins.h"
 #include "cardea/service/world.h"
 #include "cardea/store/database.h"
+#include "cardea/test/must.h"
 #include "cardea/test/temp_dir.h"
 
 namespace cardea::test {
@@ -29,12 +30,6 @@ using store::Database;
 
 // Stretched as little as may be: it is the client's work, and nothing here depends on it.
 const opaque::Ksf kQuick{opaque::Ksf::Function::argon2id, 8 * 1024, 1};
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) FAIL(result.error().what);
-  return *std::move(result);
-}
 
 unsigned from_environment(const char* name, unsigned usual) {
   const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread

@@ -2,12 +2,12 @@
 
 #include <sodium.h>
 
-#include <exception>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "cardea/api/json.h"
 #include "cardea/hex.h"
+#include "guarded.h"
 #include "problem.h"
 #include "token_cache.h"
 
@@ -161,20 +161,6 @@ class Client::Impl {
   Now now_;
   std::string owner_;  // of the token
 };
-
-namespace {
-
-/// No exception leaves the client; what can throw here is memory and JSON.
-template <class Call>
-auto guarded(Call call) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::exception& e) {
-    return fail(Errc::unavailable, std::string{"the request failed: "} + e.what());
-  }
-}
-
-}  // namespace
 
 Client::Client(std::unique_ptr<HttpConnection> connection, std::string base_url, const SigningKey& key,
                Now now)

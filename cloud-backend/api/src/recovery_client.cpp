@@ -1,7 +1,6 @@
 #include "cardea/api/recovery_client.h"
 
 #include <algorithm>
-#include <exception>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "cardea/api/jose.h"
 #include "cardea/api/json.h"
 #include "cardea/api/kdf.h"
+#include "guarded.h"
 #include "octets_member.h"
 #include "problem.h"
 
@@ -32,16 +32,6 @@ CardSecret copy_of(const CardSecret& secret) {
   CardSecret copy;
   std::ranges::copy(secret.expose(), copy.expose().begin());
   return copy;
-}
-
-/// No exception leaves here; what can throw is memory and JSON.
-template <class Call>
-auto guarded(Call call) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::exception& e) {
-    return fail(Errc::unavailable, std::string{"the request failed: "} + e.what());
-  }
 }
 
 }  // namespace

@@ -10,23 +10,13 @@
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 
-#include <memory>
+#include "openssl_free.h"
 
 namespace cardea::signer {
 
 namespace {
 
 using card::Algorithm;
-
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, Deleter<Free>>;
 
 using Number = Owned<BIGNUM, BN_clear_free>;
 using Context = Owned<BN_CTX, BN_CTX_free>;

@@ -18,28 +18,22 @@
 #include <openssl/x509.h>
 
 #include <array>
-#include <memory>
 #include <optional>
 
 #include "cardea/bytes.h"
 #include "curves.h"
+#include "openssl_free.h"
 
 namespace {
 
 using cardea::BytesView;
 namespace der = cardea::signer::der;
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
-using EcKey = std::unique_ptr<EC_KEY, Deleter<EC_KEY_free>>;
-using Rsa = std::unique_ptr<RSA, Deleter<RSA_free>>;
-using Pkey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Number = std::unique_ptr<BIGNUM, Deleter<BN_clear_free>>;
+using cardea::signer::Owned;
+using EcKey = Owned<EC_KEY, EC_KEY_free>;
+using Rsa = Owned<RSA, RSA_free>;
+using Pkey = Owned<EVP_PKEY, EVP_PKEY_free>;
+using Number = Owned<BIGNUM, BN_clear_free>;
 
 /// Made once; who needs one gets a copy, which takes a tenth of the time.
 const EC_GROUP* group_of(int curve) {

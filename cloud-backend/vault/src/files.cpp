@@ -62,6 +62,15 @@ Result<void> write_private_file(const std::filesystem::path& path, BytesView con
   return {};
 }
 
+Result<std::filesystem::path> private_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  auto root = std::filesystem::absolute(path, error);
+  std::filesystem::create_directories(root, error);
+  if (error) return fail(Errc::unavailable, "the directory " + root.string() + " cannot be made");
+  std::filesystem::permissions(root, std::filesystem::perms::owner_all, error);
+  return root;
+}
+
 Result<void> sync_directory(const std::filesystem::path& path) {
   const Descriptor directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!directory.good() || ::fsync(directory.get()) != 0) {

@@ -14,6 +14,10 @@ Result<SecretBytes> read_secret_file(const std::filesystem::path& path);
 /// Makes a file of mode 0600 whose content is on the disk when this returns.
 Result<void> write_private_file(const std::filesystem::path& path, BytesView content);
 
+/// Makes a directory that its owner alone may enter, where there is none; its absolute path. Errors:
+/// `unavailable`.
+Result<std::filesystem::path> private_directory(const std::filesystem::path& path);
+
 /// Makes the entries of a directory durable.
 Result<void> sync_directory(const std::filesystem::path& path);
 

@@ -120,13 +120,10 @@ fs::path default_signer() {
 
 Result<SoftHsm> init_softhsm(const fs::path& directory, const fs::path& signer, bool owned) {
   CARDEA_TRY(const auto module, find_module());
-  std::error_code error;
-  const auto root = fs::absolute(directory, error);
-  fs::create_directories(root, error);
-  if (error) return fail(Errc::unavailable, "the directory " + root.string() + " cannot be made");
-  fs::permissions(root, fs::perms::owner_all, error);
+  CARDEA_TRY(const auto root, private_directory(directory));
   CARDEA_TRY(const auto lock, FileLock::take(root / "lock"));
 
+  std::error_code error;
   const auto token = root / "token";
   if (!fs::exists(token, error) && !owned) {
     const auto draft = root / "token.new";

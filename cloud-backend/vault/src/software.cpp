@@ -58,13 +58,10 @@ Result<void> build(const fs::path& draft, const fs::path& signer, const SecretBy
 }  // namespace
 
 Result<SoftwareToken> init_software(const fs::path& directory, const fs::path& signer) {
-  std::error_code error;
-  const auto root = fs::absolute(directory, error);
-  fs::create_directories(root, error);
-  if (error) return fail(Errc::unavailable, "the directory " + root.string() + " cannot be made");
-  fs::permissions(root, fs::perms::owner_all, error);
+  CARDEA_TRY(const auto root, private_directory(directory));
   CARDEA_TRY(const auto lock, FileLock::take(root / "lock"));
 
+  std::error_code error;
   const auto token = root / "token";
   const auto key_file = root / "root.key";
   if (!fs::exists(token, error)) {

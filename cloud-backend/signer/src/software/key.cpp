@@ -20,14 +20,14 @@ namespace cardea::signer::software {
 namespace {
 
 using card::Algorithm;
-using Number = std::unique_ptr<BIGNUM, Deleter<BN_clear_free>>;
-using Context = std::unique_ptr<BN_CTX, Deleter<BN_CTX_free>>;
-using EcKey = std::unique_ptr<EC_KEY, Deleter<EC_KEY_free>>;
-using Point = std::unique_ptr<EC_POINT, Deleter<EC_POINT_clear_free>>;
-using Pkey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using PkeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
-using Signature = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
+using Number = Owned<BIGNUM, BN_clear_free>;
+using Context = Owned<BN_CTX, BN_CTX_free>;
+using EcKey = Owned<EC_KEY, EC_KEY_free>;
+using Point = Owned<EC_POINT, EC_POINT_clear_free>;
+using Pkey = Owned<EVP_PKEY, EVP_PKEY_free>;
+using PkeyContext = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
+using DigestContext = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using Signature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 
 constexpr std::size_t kMaxRsa = 4096;
 

@@ -7,24 +7,18 @@
 #include <memory>
 #include <optional>
 
+#include "../openssl_free.h"
 #include "cardea/bytes.h"
 #include "cardea/card/algorithm.h"
 #include "cardea/secret.h"
 
 namespace cardea::signer::software {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
 struct FreeRsa {
   void operator()(RSA* rsa) const;
 };
 using Rsa = std::unique_ptr<RSA, FreeRsa>;
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Deleter<EVP_CIPHER_CTX_free>>;
+using CipherContext = Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 
 /// RSA key in the parts that PKCS#11 calls by name.
 struct RsaParts {

@@ -8,14 +8,11 @@
 #include <string_view>
 
 #include "cardea/api/jose.h"
+#include "cardea/test/must.h"
 
 namespace cardea::api::test {
 
-template <class T>
-T must(Result<T> result) {
-  if (!result) FAIL(result.error().what);
-  return std::move(*result);
-}
+using cardea::test::must;
 
 /// The key of RFC 8037, appendix A.1 (and of RFC 8032, 7.1, test 1).
 inline SigningKey rfc8037_key() {
@@ -33,12 +30,3 @@ inline std::string raw_jws(std::string_view header, std::string_view payload, co
 }
 
 }  // namespace cardea::api::test
-
-/// The call fails with this code and this sentence.
-#define CHECK_FAILS(call, errc, sentence)      \
-  do {                                         \
-    const auto outcome = (call);               \
-    REQUIRE_FALSE(outcome.has_value());        \
-    CHECK(outcome.error().code == (errc));     \
-    CHECK(outcome.error().what == (sentence)); \
-  } while (false)

@@ -16,19 +16,12 @@
 #include "cardea/card/ports/clock.h"
 #include "cardea/identity/authenticator.h"
 #include "cardea/identity/enrolment.h"
+#include "cardea/test/must.h"
 #include "cardea/test/temp_dir.h"
 
 namespace cardea::identity::test {
 
-template <class T>
-T must(Result<T> result) {
-  if (!result) FAIL(result.error().what);
-  return std::move(*result);
-}
-inline void must(const Result<void>& result) {
-  if (!result) FAIL(result.error().what);
-}
-
+using cardea::test::must;
 using cardea::test::TempDir;
 
 /// Moves when it is told to.
@@ -115,12 +108,3 @@ struct World {
 };
 
 }  // namespace cardea::identity::test
-
-/// The call fails with this code and this sentence.
-#define CHECK_FAILS(call, errc, sentence)      \
-  do {                                         \
-    const auto outcome = (call);               \
-    REQUIRE_FALSE(outcome.has_value());        \
-    CHECK(outcome.error().code == (errc));     \
-    CHECK(outcome.error().what == (sentence)); \
-  } while (false)

@@ -4,25 +4,13 @@
 
 #include "cardea/keyring/layered.h"
 #include "cardea/vault/passcode_key.h"
+#include "passcode_holder.h"
 #include "ring_bench.h"
 
 namespace cardea::test {
 namespace {
 
 using card::Algorithm;
-
-class Holder final : public vault::PasscodeHolder {
- public:
-  Result<api::hpke::PublicKey> card_key() override { return pair.public_key; }
-  Result<api::hpke::KeyPair> lend() override {
-    if (!logged_in) return fail(Errc::denied, "nobody has logged in");
-    api::hpke::KeyPair copy{{}, pair.public_key};
-    std::ranges::copy(pair.private_key.expose(), copy.private_key.expose().begin());
-    return copy;
-  }
-  api::hpke::KeyPair pair = api::hpke::generate_key_pair();
-  bool logged_in = true;
-};
 
 std::uint32_t version_of(const card::KeyHandle& key) {
   return vault::PasscodeKey::parse(key.sealed).value().kek_version;

@@ -10,27 +10,21 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
-#include <memory>
 #include <string>
 
 #include "cardea/bytes.h"
+#include "openssl_free.h"
 
 namespace cardea::test {
 
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
-using Pkey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Info = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Deleter<PKCS8_PRIV_KEY_INFO_free>>;
-using Group = std::unique_ptr<EC_GROUP, Deleter<EC_GROUP_free>>;
-using EcKey = std::unique_ptr<EC_KEY, Deleter<EC_KEY_free>>;
-using Rsa = std::unique_ptr<RSA, Deleter<RSA_free>>;
+using signer::Owned;
+using Pkey = Owned<EVP_PKEY, EVP_PKEY_free>;
+using Info = Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
+using Group = Owned<EC_GROUP, EC_GROUP_free>;
+using EcKey = Owned<EC_KEY, EC_KEY_free>;
+using Rsa = Owned<RSA, RSA_free>;
 
 Info parse(BytesView octets) {
   const auto* at = octets.data();

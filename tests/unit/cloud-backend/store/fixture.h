@@ -10,24 +10,17 @@
 #include <utility>
 
 #include "cardea/store/database.h"
+#include "cardea/test/must.h"
 #include "cardea/test/record_pins.h"
 #include "cardea/test/temp_dir.h"
 
 namespace cardea::store::test {
 
+using cardea::test::must;
 using cardea::test::TempDir;
 
 inline Time at(std::int64_t milliseconds) {
   return Time{std::chrono::milliseconds{milliseconds}};
-}
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) FAIL(result.error().what);
-  return std::move(*result);
-}
-inline void must(const Result<void>& result) {
-  if (!result) FAIL(result.error().what);
 }
 
 inline std::unique_ptr<Database> open(const std::filesystem::path& file) {
@@ -60,12 +53,3 @@ struct Furnished {
 };
 
 }  // namespace cardea::store::test
-
-/// The call fails with this code and this sentence.
-#define CHECK_FAILS(call, errc, sentence)      \
-  do {                                         \
-    const auto outcome = (call);               \
-    REQUIRE_FALSE(outcome.has_value());        \
-    CHECK(outcome.error().code == (errc));     \
-    CHECK(outcome.error().what == (sentence)); \
-  } while (false)
