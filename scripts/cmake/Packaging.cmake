@@ -47,7 +47,7 @@ set(CPACK_COMPONENT_WITNESS_DESCRIPTION "Witness of a server's log\n For another
 set(CPACK_COMPONENT_WORKSTATION_DESCRIPTION "Virtual smart cards on a workstation\n cardea-agent, the reader for pcscd, and a library in the place of libpcsclite.")
 set(CPACK_COMPONENT_CMS_DESCRIPTION "Card management client\n cardea-cms issues cards through PC/SC.")
 set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS systemd)
-set(CPACK_DEBIAN_SERVER_PACKAGE_RECOMMENDS libsofthsm2)
+set(CPACK_DEBIAN_SERVER_PACKAGE_RECOMMENDS "libsofthsm2, libtss2-tcti-device0")
 set(CPACK_DEBIAN_WITNESS_PACKAGE_DEPENDS systemd)
 set(CPACK_DEBIAN_WORKSTATION_PACKAGE_DEPENDS systemd)
 set(CPACK_DEBIAN_WORKSTATION_PACKAGE_RECOMMENDS pcscd)

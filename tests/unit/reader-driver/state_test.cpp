@@ -98,7 +98,8 @@ TEST_CASE("state: a directory for everybody stays one, and keeps no state") {
   const auto prepared = bench.state.prepare();
   REQUIRE(!prepared);
   CHECK(prepared.error() ==
-        cardea::Error{Errc::denied, bench.directory + " is a directory for everybody; name one of this user's own"});
+        cardea::Error{Errc::denied,
+                      bench.directory + " is a directory for everybody; name one of this user's own"});
   CHECK(test::mode_of(bench.directory) == 01777U);
 }
 
