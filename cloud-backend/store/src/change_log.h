@@ -56,8 +56,8 @@ class ChangeLog {
   /// that are named by table and key.
   Comparison compare(Connection& db, const std::string& card,
                      const std::vector<std::pair<std::string, std::string>>& others) const;
-  /// The whole file, inside a transaction of a reader. `at_least` leaves were committed before it began; it may
-  /// show more of them, and fewer only where somebody cut the log.
+  /// The whole file, inside a transaction of a reader. `at_least` leaves were committed before it began; it
+  /// may show more of them, and fewer only where somebody cut the log.
   Result<Findings> verify(Connection& db, std::uint64_t at_least) const;
 
   [[nodiscard]] bool on() const;
