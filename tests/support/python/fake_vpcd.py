@@ -34,8 +34,10 @@ class FakeVpcd:
         what is sent into it, acknowledgements included.)"""
         usual = self._listener.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        yield
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, usual // 2)  # the kernel doubles it
+        try:
+            yield
+        finally:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, usual // 2)  # the kernel doubles it
 
     def turn_away(self):
         """Whoever is on the way."""
