@@ -9,6 +9,8 @@ namespace {
 
 /// How long `insert` waits for the card to be in the reader before it reports where it stands.
 constexpr std::chrono::seconds kSettleLimit{10};
+/// How often `stop` looks whether all threads have let go.
+constexpr std::chrono::milliseconds kLookAround{10};
 
 bool named(const api::CardSummary& card, const std::string& id_or_label) {
   return card.id == id_or_label || card.label == id_or_label;
@@ -143,7 +145,16 @@ bool Agent::stop() {
     for (const auto& one : card)
       over = one->wait_until_over(end) && over;
   }
-  return over;
+  return over && let_go_by(end);
+}
+
+/// Those that were refused or ejected before are in no list any more; each thread has the device while it has
+/// a way to the server.
+bool Agent::let_go_by(std::chrono::steady_clock::time_point end) const {
+  std::unique_lock lock{mutex_};
+  while (device_.use_count() > 1 && std::chrono::steady_clock::now() < end)
+    stopping_.wait_for(lock, kLookAround, [] { return false; });
+  return device_.use_count() == 1;
 }
 
 std::vector<InsertedCard::Status> Agent::status() const {

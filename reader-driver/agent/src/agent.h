@@ -53,7 +53,7 @@ class Agent {
   Result<void> eject(const std::string& id_or_label);
 
   /// Ejects all cards and inserts none from now on. Returns within `kFarewell`; false when the server has not
-  /// answered by then and threads are still waiting for it.
+  /// answered by then and threads are still waiting for it, also those of cards that were ejected before.
   [[nodiscard]] bool stop();
   /// Waits for `stop`, at most `limit`; whether it was called.
   [[nodiscard]] bool stopped_within(std::chrono::milliseconds limit) const;
@@ -71,8 +71,9 @@ class Agent {
 
   void put_everywhere(const api::CardSummary& card, Everywhere& place) const;
   void forget(const std::string& id, const Everywhere& card);
+  [[nodiscard]] bool let_go_by(std::chrono::steady_clock::time_point end) const;
 
-  const std::shared_ptr<const State::Device> device_;
+  const std::shared_ptr<const State::Device> device_;  // shared with the cards' threads, and nobody else
   const Readers readers_;
   const std::unique_ptr<api::HttpConnector> connector_;
   mutable std::mutex mutex_;

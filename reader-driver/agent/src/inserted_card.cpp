@@ -83,11 +83,12 @@ class InsertedCard::Worker {
   void begin_command();
   void end_command();
   void count_release();
+  void let_go();
   void pause();
   [[nodiscard]] bool stopping() const;
 
   const api::CardSummary card_;
-  const std::shared_ptr<const void> client_needs_;  // before the client: outlives it
+  std::shared_ptr<const void> client_needs_;  // before the client: outlives it
   api::Client client_;
   const std::shared_ptr<ReaderPort> reader_;
 
@@ -233,11 +234,20 @@ void InsertedCard::Worker::run() noexcept {
   } catch (const std::exception& error) {
     enter(Phase::refused, error.what());
   }
+  let_go();
   {
     const std::lock_guard lock{mutex_};
     over_ = true;
   }
   changed_.notify_all();
+}
+
+/// The way to the server ends here and not with the Worker: who waits for the end of this thread may end the
+/// process next, and a connection that is taken apart meanwhile would meet an OpenSSL that has been, too.
+void InsertedCard::Worker::let_go() {
+  remote_.reset();
+  { const auto last = std::move(client_); }
+  client_needs_.reset();
 }
 
 void InsertedCard::Worker::insert_again_and_again() {

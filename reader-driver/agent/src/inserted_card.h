@@ -64,8 +64,9 @@ class InsertedCard {
   /// Takes the card out now and for good; a command under way is cut off for the application.
   void eject();
 
-  /// After `eject`: waits until the session at the server is closed and the thread at its end, at most until
-  /// `end`. False when it is still busy then, with a server that does not answer.
+  /// After `eject`: waits until session and connection are closed and the thread is at its end, at most until
+  /// `end`. False when it is still busy then, with a server that does not answer. After true the process may
+  /// end.
   [[nodiscard]] bool wait_until_over(std::chrono::steady_clock::time_point end) const;
 
  private:

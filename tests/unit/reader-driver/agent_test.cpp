@@ -126,6 +126,20 @@ TEST_CASE("agent: neither ejecting nor stopping waits for a server that hangs") 
   bench.settle(false);
 }
 
+TEST_CASE("agent: stopping knows of a card that was ejected before and is not over yet") {
+  const AgentBench bench;
+  REQUIRE(bench.daemon->insert("badge"));
+  bench.settle(true);
+  bench.server->next_exchanges({Mishap::hangs});
+  std::thread application{[&] { (void)bench.reader->transmit(0, Bytes{0x00, 0xA4, 0x04, 0x00}); }};
+  bench.server->wait_for_hanging(1);
+  CHECK(bench.daemon->eject("badge"));
+  application.join();
+  CHECK(!bench.daemon->stop());
+  bench.server->release();
+  CHECK(bench.daemon->stop());
+}
+
 TEST_CASE("agent: a card can be ejected while its insertion is still waited for") {
   const AgentBench bench;
   bench.server->next_opens({Mishap::hangs});

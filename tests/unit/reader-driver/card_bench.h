@@ -28,9 +28,13 @@ struct CardBench {
   [[nodiscard]] std::string socket() const { return folder / "ifd.sock"; }
 
   [[nodiscard]] std::unique_ptr<agent::InsertedCard> insert(const std::string& label = "badge") const {
+    return insert(label, std::make_unique<FakeConnection>(server));
+  }
+  [[nodiscard]] std::unique_ptr<agent::InsertedCard> insert(
+      const std::string& label, std::unique_ptr<api::HttpConnection> connection) const {
     return std::make_unique<agent::InsertedCard>(
         api::CardSummary{"c", label, "piv-nist", "active", ""},
-        api::Client{std::make_unique<FakeConnection>(server), "https://cards.example", *key}, key,
+        api::Client{std::move(connection), "https://cards.example", *key}, key,
         agent::make_driver_port(socket()), std::make_unique<agent::LateProofs>(folder.path(), "c"));
   }
   /// As pcscd does: wait, look, until the slot is as wanted.

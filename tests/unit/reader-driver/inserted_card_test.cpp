@@ -2,7 +2,9 @@
 #include "inserted_card.h"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 
+#include <atomic>
 #include <thread>
 
 #include "card_bench.h"
@@ -35,6 +37,25 @@ bool answered(const CardBench& bench) {
 bool over(const agent::InsertedCard& card) {
   return card.wait_until_over(std::chrono::steady_clock::now() + CardBench::kLong);
 }
+
+/// Takes a moment to say goodbye, as a TLS connection may.
+class SlowToClose final : public api::HttpConnection {
+ public:
+  SlowToClose(std::shared_ptr<test::FakeServer> server, std::shared_ptr<std::atomic<bool>> closed)
+      : server_{std::move(server)}, closed_{std::move(closed)} {}
+  SlowToClose(const SlowToClose&) = delete;
+  SlowToClose& operator=(const SlowToClose&) = delete;
+  ~SlowToClose() override {
+    constexpr int kMoment = 100;  // milliseconds
+    ::poll(nullptr, 0, kMoment);
+    *closed_ = true;
+  }
+  Result<api::HttpReply> send(const api::HttpRequest& request) override { return server_->send(request); }
+
+ private:
+  const std::shared_ptr<test::FakeServer> server_;
+  const std::shared_ptr<std::atomic<bool>> closed_;
+};
 
 }  // namespace
 
@@ -195,6 +216,17 @@ TEST_CASE("[A1] ejection takes the card out and closes its session") {
   CHECK(over(*card));
   CHECK(card->status().phase == Phase::ejected);
   CHECK(bench.server->closed() == std::vector<std::string>{"s1"});
+}
+
+TEST_CASE("a card that is over has nothing any more that the end of the process could take from it") {
+  const CardBench bench;
+  const auto closed = std::make_shared<std::atomic<bool>>(false);
+  const auto card = bench.insert("badge", std::make_unique<SlowToClose>(bench.server, closed));
+  bench.settle(true);
+  card->eject();
+  REQUIRE(over(*card));
+  CHECK(*closed);
+  CHECK(bench.key.use_count() == 1);
 }
 
 TEST_CASE("[A1] ejection does not wait for a server that hangs, and neither does the application") {
