@@ -9,6 +9,12 @@
 
 namespace cardea::keyring {
 
+namespace {
+
+constexpr std::chrono::milliseconds kInsist{20};
+
+}  // namespace
+
 Keyring::Keyring(store::Database& database, card::Clock& clock, card::Rng& rng, Options options)
     : database_{database},
       ledger_{database.key_ledger()},
@@ -16,13 +22,28 @@ Keyring::Keyring(store::Database& database, card::Clock& clock, card::Rng& rng, 
       rng_{rng},
       options_{std::move(options)},
       reason_{"the server is sealed"} {
-  worker_ = std::jthread{[this](const std::stop_token& stop) { work(stop); }};
+  worker_ = std::jthread{[this](const std::stop_token& stop) {
+    work(stop);
+    {
+      const std::lock_guard lock{mutex_};
+      worked_ = true;
+    }
+    wake_.notify_all();
+  }};
 }
 
+/// A large RSA key in the making would hold up the end of the server. Said until the thread has ended: where
+/// the signer for it was just about to be started, there was nothing to end yet.
 Keyring::~Keyring() {
   worker_.request_stop();
-  // A large RSA key in the making would hold up the end of the server.
-  if (auto* vault = open_vault_.load()) vault->rest();
+  std::unique_lock lock{mutex_};
+  while (!worked_) {
+    lock.unlock();
+    if (auto* vault = open_vault_.load()) vault->rest();
+    lock.lock();
+    wake_.wait_for(lock, kInsist, [this] { return worked_; });
+  }
+  lock.unlock();
   worker_.join();
 }
 

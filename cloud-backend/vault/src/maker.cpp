@@ -20,14 +20,17 @@ Result<wire::Reply> Maker::exchange(const wire::Request& request, const wire::Re
   const std::lock_guard lock{in_use_};
   if (process_ && !process_->waiting()) drop();
   if (!process_) {
-    CARDEA_TRY(auto process, Process::spawn(start_));
-    CARDEA_TRY(auto welcome, process.exchange(hello));
-    if (welcome.error) return tl::unexpected{std::move(*welcome.error)};
+    CARDEA_TRY(process_, Process::spawn(start_));
+    {
+      const std::lock_guard for_rest{pid_mutex_};
+      pid_ = process_->pid();
+    }
+    auto welcome = process_->exchange(hello);
+    if (!welcome || welcome->error) drop();
+    if (!welcome) return welcome;
+    if (welcome->error) return tl::unexpected{std::move(*welcome->error)};
     // Only now: others wait for the end of a login.
-    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(process.pid()), kLowestPriority);
-    process_ = std::move(process);
-    const std::lock_guard for_rest{pid_mutex_};
-    pid_ = process_->pid();
+    (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(process_->pid()), kLowestPriority);
   }
   auto reply = process_->exchange(request, generation_);
   if (!reply || reply->leaving) drop();

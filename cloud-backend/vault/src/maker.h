@@ -17,7 +17,8 @@ class Maker {
   /// Starts the signer where it does not run; `hello` is said to it then. Errors: `unavailable`, that of the
   /// hello, those in the reply.
   Result<wire::Reply> exchange(const wire::Request& request, const wire::Request& hello);
-  /// Ends the signer; from any thread, and also while it makes a key.
+  /// Ends the signer; from any thread, and also while it logs in or makes a key. One that is started a moment
+  /// later runs.
   void rest();
 
  private:

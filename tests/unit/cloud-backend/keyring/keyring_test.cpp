@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -15,6 +18,40 @@ namespace {
 using card::Algorithm;
 
 constexpr card::KeySlot kSlot{0x9A, 1};
+
+/// Its signer for spare keys is about to start when it is first told to rest, and needs long from there on.
+class AboutToBegin final : public vault::Vault {
+ public:
+  AboutToBegin(std::atomic<bool>& begun, std::atomic<bool>& ended) : begun_{begun}, ended_{ended} {}
+
+  Result<vault::SpareKey> make_spare(const std::string&, Algorithm) override {
+    constexpr std::chrono::seconds kLong{10};
+    std::unique_lock lock{mutex_};
+    begun_ = true;
+    begun_.notify_all();
+    told_.wait(lock, [this] { return rests_ > 0; });
+    const auto before = rests_;
+    ended_ = told_.wait_for(lock, kLong, [&] { return rests_ > before; });
+    return fail(Errc::unavailable, "the signer has ended");
+  }
+  void rest() override {
+    const std::lock_guard lock{mutex_};
+    ++rests_;
+    told_.notify_all();
+  }
+
+  Result<void> ensure_tenant(const std::string&) override { return {}; }
+  std::unique_ptr<card::KeyVault> keys_of(const std::string&, const std::string&) override { return nullptr; }
+  Result<void> check() override { return {}; }
+  [[nodiscard]] vault::Stats stats() const override { return {}; }
+
+ private:
+  std::atomic<bool>& begun_;
+  std::atomic<bool>& ended_;
+  std::mutex mutex_;
+  std::condition_variable told_;
+  unsigned rests_ = 0;
+};
 
 }  // namespace
 
@@ -98,6 +135,21 @@ TEST_CASE("the pool survives a restart; what stands in the database is no handle
   damaged.back() ^= 1U;
   CHECK(bench.database->key_ledger().replace_spare(left.number, damaged).value());
   CHECK(signs(bench.vault(), bench.vault().generate({0x9A, 2}, Algorithm::p256).value()));
+}
+
+TEST_CASE("the end of the server does not wait for a key whose making was just about to begin [B11]") {
+  RingBench bench;
+  std::atomic<bool> begun{false};
+  std::atomic<bool> ended{false};
+  {
+    keyring::Options options;
+    options.pool = {{Algorithm::rsa4096, 1}};
+    options.pool_key = SecretBytes{32};
+    keyring::Keyring ring{*bench.database, bench.clock, bench.rng, std::move(options)};
+    REQUIRE(ring.open(std::make_unique<AboutToBegin>(begun, ended)));
+    begun.wait(false);
+  }
+  CHECK(ended);
 }
 
 TEST_CASE("while the server is sealed every key operation says why") {

@@ -156,6 +156,7 @@ class Keyring final : public vault::Vault {
   std::string reason_;
   std::mutex rotating_;
   bool work_waits_ = false;
+  bool worked_ = false;  ///< the thread in the background has ended
   std::chrono::steady_clock::time_point taken_at_{};
   bool held_back_ = false;  ///< there is something to make, but not yet; of the thread in the background
   mutable std::condition_variable_any wake_;
