@@ -84,7 +84,7 @@ class EpollServer final : public Server {
     (void)::eventfd_write(wake_, 1);
     for (auto& worker : workers_)
       worker.join();
-    keeper_.join();
+    if (keeper_.joinable()) keeper_.join();  // `run` may have got no further than to some workers
     workers_.clear();
     connections_.clear();
   }
@@ -101,6 +101,12 @@ class EpollServer final : public Server {
     return ::epoll_ctl(epoll_, operation, fd, &event) == 0;
   }
 
+  /// Hands the connection over to whichever thread its next event comes to. tests/support/tsan.supp knows
+  /// this function by its name.
+  bool rearm(int fd, std::uint32_t events, Connection& connection) const {
+    return watch(fd, EPOLL_CTL_MOD, events | EPOLLRDHUP | EPOLLONESHOT, &connection);
+  }
+
   void work() {
     while (!finished_) {
       epoll_event event{};
@@ -110,16 +116,15 @@ class EpollServer final : public Server {
         accept_all();
         continue;
       }
-      serve(*static_cast<Connection*>(event.data.ptr), EPOLL_CTL_MOD);
+      serve(*static_cast<Connection*>(event.data.ptr));
     }
   }
 
-  void serve(Connection& connection, int operation) {
+  void serve(Connection& connection) {
     const int fd = connection.fd();  // asked before the hand-over: then another thread may be at work already
     const auto wants = connection.advance();
     if (wants != Connection::Wants::close) {
-      const std::uint32_t events = wants == Connection::Wants::read ? EPOLLIN : EPOLLOUT;
-      if (watch(fd, operation, events | EPOLLRDHUP | EPOLLONESHOT, &connection)) return;
+      if (rearm(fd, wants == Connection::Wants::read ? EPOLLIN : EPOLLOUT, connection)) return;
     }
     if (!connection.shook_hands()) ++handshake_failures_;
     forget(connection);

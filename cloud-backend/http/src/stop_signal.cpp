@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 
 namespace cardea::http {
@@ -12,9 +13,12 @@ namespace {
 
 std::array<int, 2> stop_pipe{-1, -1};
 
+/// In whichever thread the signal has met: its errno stays as it was, and a full pipe stops nobody.
 void on_signal(int) {
+  const int before = errno;
   const char octet = 0;
   (void)!::write(stop_pipe[1], &octet, 1);
+  errno = before;
 }
 
 bool handle(int number, void (*handler)(int)) {
@@ -38,7 +42,8 @@ bool hold_standard_streams() {
 }  // namespace
 
 Result<StopSignal> StopSignal::arm() {
-  if (!hold_standard_streams() || ::pipe2(stop_pipe.data(), O_CLOEXEC) != 0 || !handle(SIGTERM, on_signal) ||
+  if (!hold_standard_streams() || ::pipe2(stop_pipe.data(), O_CLOEXEC) != 0 ||
+      ::fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK) != 0 || !handle(SIGTERM, on_signal) ||
       !handle(SIGINT, on_signal) || !handle(SIGPIPE, SIG_IGN)) {
     return fail(Errc::unavailable, "signals cannot be caught, or /dev/null cannot be opened");
   }
