@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cardea_stack import build_directory, free_port
+from device_key import DeviceKey
 from processes import Child, wait_until
 
 PROBLEM = "https://cardea.invalid/problems/"
@@ -270,10 +271,11 @@ def test_unknown_and_unauthorised(stack, method, path, media_type, expected):
 
 
 def enrolment(stack, code):
-    """(status, type, detail) of an enrolment with this code; its key is the example of RFC 8037, appendix A.2."""
-    body = json.dumps({"code": code, "public_key": {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
-                       "name": "x", "platform": "linux"}).encode()
-    status, problem = request(stack, "POST", "/v1/enrolments", body, {"Content-Type": "application/json"})
+    """(status, type, detail) of an enrolment with this code, of a device that proves its key."""
+    key = DeviceKey()
+    body = json.dumps({"code": code, "public_key": key.jwk, "name": "x", "platform": "linux"}).encode()
+    proof = key.proof("POST", f"https://127.0.0.1:{stack.port}/v1/enrolments", code)
+    status, problem = request(stack, "POST", "/v1/enrolments", body, {"Content-Type": "application/json", "DPoP": proof})
     return status, problem["type"], problem["detail"]
 
 

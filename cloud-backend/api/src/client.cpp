@@ -129,6 +129,10 @@ class Client::Impl {
     return reply;
   }
 
+  /// Possession of the key, for an enrolment with this code: it stands where an access token does otherwise.
+  [[nodiscard]] std::pair<std::string, std::string> enrolment_proof(const std::string& code) const {
+    return {"DPoP", make_dpop_proof(key_, "POST", base_url_ + kEnrolmentsPath, code, now_())};
+  }
   [[nodiscard]] json public_key() const { return to_jwk(key_.public_key); }
   [[nodiscard]] std::string device() const { return thumbprint(key_.public_key); }
 
@@ -173,7 +177,8 @@ Result<Enrolment> Client::enrol(const std::string& code, const std::string& devi
   return guarded([&]() -> Result<Enrolment> {
     const json body{
         {"code", code}, {"public_key", impl_->public_key()}, {"name", device_name}, {"platform", kPlatform}};
-    CARDEA_TRY(const auto reply, impl_->send({"POST", kEnrolmentsPath, {}, kJson, dump(body)}));
+    CARDEA_TRY(const auto reply,
+               impl_->send({"POST", kEnrolmentsPath, {impl_->enrolment_proof(code)}, kJson, dump(body)}));
     CARDEA_TRY(const auto document, object_in(reply));
     Enrolment enrolment{text_member(document, "device"), text_member(document, "organisation"),
                         text_member(document, "person")};

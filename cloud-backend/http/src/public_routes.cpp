@@ -116,26 +116,50 @@ Response list_cards(const Application& app, Request& request) {
   return json_response(200, {{"cards", std::move(list)}});
 }
 
+Result<Json> enrolled(const Application& app, const identity::ProvenKey& key, const std::string& name,
+                      std::string_view host) {
+  CARDEA_TRY(const auto device, app.directory.enrol(key, name));
+  std::string person;
+  if (device.person) {
+    CARDEA_TRY(const auto row, app.database.person(device.organisation, *device.person));
+    person = row.name;
+  }
+  return Json{{"device", device.id},
+              {"organisation", device.organisation},
+              {"person", person},
+              {"token_endpoint", "https://" + std::string{host} + "/v1/token"}};
+}
+
+/// The body of an enrolment.
+struct Enrolling {
+  std::string code;
+  std::string name;
+  api::VerifyKey key{};
+};
+
+Result<Enrolling> read_enrolling(const Request& request) {
+  Enrolling out;
+  CARDEA_TRY(const auto body, json_object(request));
+  CARDEA_TRY(out.code, text_member(body, "code"));
+  CARDEA_TRY(out.name, text_member(body, "name"));
+  const auto jwk = body.find("public_key");
+  if (jwk == body.end()) return fail(Errc::invalid, "the member \"public_key\" must be a JWK");
+  CARDEA_TRY(out.key, api::from_jwk(*jwk));
+  return out;
+}
+
 Response enrol(const Application& app, Request& request) {
-  const auto enrolled = [&]() -> Result<Json> {
-    CARDEA_TRY(const auto body, json_object(request));
-    CARDEA_TRY(const auto code, text_member(body, "code"));
-    CARDEA_TRY(const auto name, text_member(body, "name"));
-    const auto jwk = body.find("public_key");
-    if (jwk == body.end()) return fail(Errc::invalid, "the member \"public_key\" must be a JWK");
-    CARDEA_TRY(const auto key, api::from_jwk(*jwk));
-    CARDEA_TRY(const auto device, app.directory.enrol(code, key, name));
-    std::string person;
-    if (device.person) {
-      CARDEA_TRY(const auto row, app.database.person(device.organisation, *device.person));
-      person = row.name;
-    }
-    return Json{{"device", device.id},
-                {"organisation", device.organisation},
-                {"person", person},
-                {"token_endpoint", "https://" + std::string{request.header("Host")} + "/v1/token"}};
-  }();
-  return enrolled ? json_response(201, *enrolled) : problem(enrolled.error());
+  const auto asked = read_enrolling(request);
+  if (!asked) return problem(asked.error());
+  const auto host = request.header("Host");
+  const auto proven = app.directory.prove(
+      {asked->code, asked->key, request.header("DPoP"), {request.method, request.path, host}});
+  if (!proven) {
+    const auto& why = proven.error();
+    return why.code == Errc::denied ? unauthorised(why.what) : problem(why);
+  }
+  const auto made = enrolled(app, *proven, asked->name, host);
+  return made ? json_response(201, *made) : problem(made.error());
 }
 
 Response token(const Application& app, Request& request) {

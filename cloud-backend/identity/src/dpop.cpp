@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "claims.h"
 
@@ -44,8 +45,14 @@ Result<api::VerifyKey> key_in(std::string_view proof) {
   return key;
 }
 
+/// What the request shows besides the proof, and "ath" has to be about.
+struct Credential {
+  std::string_view value;
+  const char* kind;
+};
+
 Result<void> check_claims(const nlohmann::json& claims, const RequestTarget& target,
-                          std::string_view access_token, store::Time now) {
+                          const std::optional<Credential>& shown, store::Time now) {
   if (api::text_member(claims, "htm") != target.method) return denied("the DPoP proof is for another method");
   if (!same_target(api::text_member(claims, "htu"), target.host, target.path))
     return denied("the DPoP proof is for another address");
@@ -54,10 +61,23 @@ Result<void> check_claims(const nlohmann::json& claims, const RequestTarget& tar
   if (*made + DpopVerifier::kWindow < now) return denied("the DPoP proof is too old: compare the clocks");
   if (*made > now + DpopVerifier::kWindow)
     return denied("the DPoP proof is from the future: compare the clocks");
-  if (!access_token.empty() && api::text_member(claims, "ath") != hash_of(access_token))
-    return denied("the DPoP proof is for another access token");
+  if (shown && api::text_member(claims, "ath") != hash_of(shown->value))
+    return denied(std::string{"the DPoP proof is for another "} + shown->kind);
   if (!usable_id(api::text_member(claims, "jti"))) return denied("the DPoP proof has no identifier");
   return {};
+}
+
+/// The claims of a proof to which there is nothing to say, unless it was seen before.
+Result<nlohmann::json> claims_of(std::string_view proof, const RequestTarget& target,
+                                 const std::optional<Credential>& shown, std::string_view thumbprint,
+                                 store::Time now) {
+  if (proof.empty()) return denied("a DPoP proof is needed");
+  CARDEA_TRY(const auto key, key_in(proof));
+  CARDEA_TRY(const auto jws, api::verify_jws(proof, key));
+  CARDEA_TRY(auto claims, read_object(jws.payload_json));
+  CARDEA_CHECK(check_claims(claims, target, shown, now));
+  if (api::thumbprint(key) != thumbprint) return denied("the DPoP proof is made with another key");
+  return claims;
 }
 
 }  // namespace
@@ -80,14 +100,17 @@ bool same_target(std::string_view url, std::string_view host, std::string_view p
 Result<void> DpopVerifier::verify(std::string_view proof, const RequestTarget& target,
                                   std::string_view access_token, std::string_view thumbprint,
                                   store::Time now) {
-  if (proof.empty()) return denied("a DPoP proof is needed");
-  CARDEA_TRY(const auto key, key_in(proof));
-  CARDEA_TRY(const auto jws, api::verify_jws(proof, key));
-  CARDEA_TRY(const auto claims, read_object(jws.payload_json));
-  CARDEA_CHECK(check_claims(claims, target, access_token, now));
-  if (api::thumbprint(key) != thumbprint) return denied("the DPoP proof is made with another key");
+  std::optional<Credential> shown;
+  if (!access_token.empty()) shown = Credential{access_token, "access token"};
+  CARDEA_TRY(const auto claims, claims_of(proof, target, shown, thumbprint, now));
   // Last, so that a refused proof costs no memory.
   return seen_.use(thumbprint, api::text_member(claims, "jti"), *time_member(claims, "iat") + kWindow, now);
+}
+
+Result<void> check_enrolment_proof(std::string_view proof, const RequestTarget& target, std::string_view code,
+                                   std::string_view thumbprint, store::Time now) {
+  CARDEA_CHECK(claims_of(proof, target, Credential{code, "enrolment code"}, thumbprint, now));
+  return {};
 }
 
 }  // namespace cardea::identity

@@ -64,23 +64,36 @@ Result<IssuedCode> Enrolment::create(const EnrolmentOffer& offer) {
   return IssuedCode{grouped(digits), now + offer.valid};
 }
 
-Result<store::Device> Enrolment::redeem(std::string_view code, const api::VerifyKey& key,
-                                        std::string_view name) {
+Result<ProvenKey> Enrolment::prove(const EnrolmentRequest& request) const {
+  CARDEA_CHECK(check_enrolment_proof(request.dpop, request.target, request.code, api::thumbprint(request.key),
+                                     clock_.now()));
+  return ProvenKey{request.key, digits_of(request.code)};
+}
+
+Result<store::Device> Enrolment::redeem(const ProvenKey& key, std::string_view name) {
   if (name.empty() || name.size() > kMaxName || std::any_of(name.begin(), name.end(), is_control))
     return fail(Errc::invalid, "a device's name has 1 to 100 octets and no control characters");
   constexpr auto kUnknown = "the enrolment code is unknown or was used already";
-  const auto digits = digits_of(code);
-  if (digits.empty()) return fail(Errc::denied, kUnknown);
+  if (key.digits_.empty()) return fail(Errc::denied, kUnknown);
 
   const auto now = clock_.now();
   store::Device device;
-  device.id = api::thumbprint(key);
+  device.id = api::thumbprint(key.key());
   device.name = name;
-  device.public_key = to_bytes(key);
+  device.public_key = to_bytes(key.key());
   device.created_at = now;
-  auto added = database_.redeem(hash_of(digits), std::move(device), now);
+  auto added = database_.redeem(hash_of(key.digits_), std::move(device), now);
   if (!added && added.error().code == Errc::not_found) return fail(Errc::denied, kUnknown);
   return added;
+}
+
+Result<std::optional<std::string>> Enrolment::organisation_of(std::string_view code) {
+  const auto digits = digits_of(code);
+  if (digits.empty()) return std::nullopt;
+  auto offered = database_.enrolment_code(hash_of(digits));
+  if (!offered && offered.error().code != Errc::not_found) return tl::unexpected{offered.error()};
+  if (!offered || offered->expires_at <= clock_.now()) return std::nullopt;
+  return std::move(offered->organisation);
 }
 
 }  // namespace cardea::identity

@@ -88,9 +88,26 @@ Result<identity::IssuedCode> Directory::new_code(const NewCode& code, const std:
   return issued;
 }
 
-Result<store::Device> Directory::enrol(std::string_view code, const api::VerifyKey& key,
-                                       std::string_view device_name) {
-  CARDEA_TRY(auto device, enrolment_.redeem(code, key, device_name));
+Result<identity::ProvenKey> Directory::prove(const identity::EnrolmentRequest& request) {
+  auto proven = enrolment_.prove(request);
+  if (proven || proven.error().code != Errc::denied) return proven;
+  // Without a good code it is nobody's: strangers write nothing into the log.
+  CARDEA_TRY(const auto organisation, enrolment_.organisation_of(request.code));
+  if (!organisation) return proven;
+  const auto device = api::thumbprint(request.key);
+  store::AuditRow line;
+  line.at = world_.clock.now();
+  line.organisation = *organisation;
+  line.actor = "device:" + device;
+  line.action = "device.enrol";
+  line.success = false;
+  line.detail = fmt::format(R"({{"device":"{}","reason":"key-not-proven"}})", device);
+  CARDEA_CHECK(noted(world_, line, device));
+  return proven;
+}
+
+Result<store::Device> Directory::enrol(const identity::ProvenKey& key, std::string_view device_name) {
+  CARDEA_TRY(auto device, enrolment_.redeem(key, device_name));
   CARDEA_CHECK(note(device.organisation, "device:" + device.id, "device.enrol", device.id));
   CARDEA_CHECK(take_cards_into_use(device));
   return device;

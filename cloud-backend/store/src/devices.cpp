@@ -114,6 +114,18 @@ Result<void> SqliteDatabase::add(const EnrolmentCode& row) {
   });
 }
 
+Result<EnrolmentCode> SqliteDatabase::enrolment_code(const Bytes& hash) {
+  return read([&hash](Connection& db) -> Result<EnrolmentCode> {
+    auto row = db.query(
+        "SELECT organisation, person, role, created_at, expires_at FROM enrolment_codes WHERE hash = ?",
+        BytesView{hash});
+    if (!row.step()) return fail(Errc::not_found, "there is no such enrolment code");
+    return EnrolmentCode{
+        hash,        row.text(0), row.optional_text(1), static_cast<DeviceRole>(row.integer(2)),
+        row.time(3), row.time(4)};
+  });
+}
+
 Result<Device> SqliteDatabase::redeem(const Bytes& code_hash, Device device, Time now) {
   CARDEA_CHECK(valid_identity(device));
   bool expired = false;

@@ -69,6 +69,7 @@ class SqliteDatabase final : public Database {
   Result<void> revoke_device(const std::string& id, Time at) override;
 
   Result<void> add(const EnrolmentCode& row) override;
+  Result<EnrolmentCode> enrolment_code(const Bytes& hash) override;
   Result<Device> redeem(const Bytes& code_hash, Device device, Time now) override;
 
   Result<void> set(const std::string& card, const RecoveryAnswers& row) override;

@@ -190,7 +190,12 @@ TEST_CASE("client: enrolment [C1]") {
   const auto& request = device.wire.requests.at(0);
   CHECK(request.method == "POST");
   CHECK(request.path == "/v1/enrolments");
-  CHECK(request.headers.empty());
+  REQUIRE(request.headers.size() == 1);
+  const auto proof = device.claims(header(request, "DPoP"));
+  CHECK(proof.at("htm") == "POST");
+  CHECK(proof.at("htu") == "https://127.0.0.1:8443/v1/enrolments");
+  // SHA-256 of "ABCDE", base64url (sha256sum).
+  CHECK(proof.at("ath") == "8Dk_6-i6qlXjL3vip8wYC_NOUhN9meBWyBepwHuPI5o");
   CHECK(json::parse(request.body) == json{{"code", "ABCDE"},
                                           {"public_key", to_jwk(device.key.public_key)},
                                           {"name", "laptop"},

@@ -46,6 +46,8 @@ inline std::string sha256_base64url(std::string_view text) {
 constexpr auto kHost = "127.0.0.1:8443";
 constexpr auto kTokenUrl = "https://127.0.0.1:8443/v1/token";
 constexpr auto kCardsUrl = "https://127.0.0.1:8443/v1/cards";
+constexpr auto kEnrolmentsUrl = "https://127.0.0.1:8443/v1/enrolments";
+constexpr RequestTarget kEnrolments{"POST", "/v1/enrolments", kHost};
 constexpr RequestTarget kToken{"POST", "/v1/token", kHost};
 constexpr RequestTarget kCards{"GET", "/v1/cards", kHost};
 
@@ -98,6 +100,22 @@ struct World {
   Result<AccessToken> grant(const std::string& client_assertion, const std::string& proof) {
     return doorman.grant({"client_credentials", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
                           client_assertion, proof, kToken});
+  }
+  [[nodiscard]] std::string enrolment_proof(const api::SigningKey& key, const std::string& code) const {
+    // By hand: what api::make_dpop_proof makes for an empty text is the token endpoint's.
+    return api::sign_jws({{"typ", "dpop+jwt"}, {"jwk", api::to_jwk(key.public_key)}},
+                         {{"jti", "one"},
+                          {"htm", "POST"},
+                          {"htu", kEnrolmentsUrl},
+                          {"iat", clock.seconds().count()},
+                          {"ath", sha256_base64url(code)}},
+                         key);
+  }
+  /// As a device does it that has the private key.
+  Result<store::Device> enrol(const std::string& code, const api::SigningKey& key, const std::string& name) {
+    CARDEA_TRY(const auto proven,
+               enrolment.prove({code, key.public_key, enrolment_proof(key, code), kEnrolments}));
+    return enrolment.redeem(proven, name);
   }
   std::string token(const api::SigningKey& key) {
     return must(grant(assertion(key), token_proof(key))).token;

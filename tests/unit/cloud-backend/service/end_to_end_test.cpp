@@ -275,6 +275,11 @@ TEST_CASE("end to end: what is not right is a problem of the right type") {
         "unauthorised");
   CHECK(problem_type(server.raw("POST", "/v1/enrolments", "application/json", "[1")) == "invalid");
   CHECK(problem_type(server.raw("POST", "/v1/enrolments", "application/json", R"({"code":1})")) == "invalid");
+  const auto enrolling = json{
+      {"code", "A"}, {"name", "pc"}, {"public_key", api::to_jwk(api::generate_signing_key().public_key)}};
+  const auto unproven = server.raw("POST", "/v1/enrolments", "application/json", enrolling.dump());
+  CHECK(unproven.status == 401);
+  CHECK(problem_type(unproven) == "unauthorised");
   CHECK(problem_type(server.raw("POST", "/v1/token", "application/x-www-form-urlencoded",
                                 "grant_type=password")) == "invalid");
   CHECK(problem_type(server.raw("POST", exchange, api::kExchangeMediaType,

@@ -60,7 +60,13 @@ TEST_CASE("issuing: before it is in use, a card is the registration authority's 
     service::Directory directory{f.world, f.sessions, enrolment};
     const auto enrol = [&](std::optional<std::string> person, store::DeviceRole role) {
       const auto code = directory.new_code({"org", std::move(person), role, 15min}, "administrator").value();
-      REQUIRE(directory.enrol(code.code, api::generate_signing_key().public_key, "pc"));
+      const auto key = api::generate_signing_key();
+      const auto seconds = std::chrono::floor<std::chrono::seconds>(f.clock.now()).time_since_epoch();
+      const auto proof =
+          api::make_dpop_proof(key, "POST", "https://server.example/v1/enrolments", code.code, seconds);
+      const auto proven =
+          directory.prove({code.code, key.public_key, proof, {"POST", "/v1/enrolments", "server.example"}});
+      REQUIRE(directory.enrol(proven.value(), "pc"));
     };
     enrol("bob", store::DeviceRole::user);
     enrol("ann", store::DeviceRole::registrar);

@@ -54,6 +54,20 @@ TEST_CASE("an enrolment code is redeemed once and decides organisation, person a
               "the enrolment code is unknown or was used already");
 }
 
+TEST_CASE("an enrolment code is looked at without being used up") {
+  Furnished it;
+  must(it.db->add(a_code(1, at(1000))));
+  const auto code = must(it.db->enrolment_code(Bytes(32, 1)));
+  CHECK(code.organisation == "org");
+  CHECK(code.person == "ann");
+  CHECK(code.role == DeviceRole::registrar);
+  CHECK(code.created_at == at(1));
+  CHECK(code.expires_at == at(1000));
+  CHECK_FAILS(it.db->enrolment_code(Bytes(32, 2)), Errc::not_found, "there is no such enrolment code");
+  CHECK(it.db->redeem(Bytes(32, 1), a_device("d1"), at(5)).has_value());
+  CHECK_FAILS(it.db->enrolment_code(Bytes(32, 1)), Errc::not_found, "there is no such enrolment code");
+}
+
 TEST_CASE("an expired code is refused and removed") {
   Furnished it;
   must(it.db->add(a_code(1, at(1000))));

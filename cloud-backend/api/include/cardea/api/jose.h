@@ -52,7 +52,8 @@ Result<Jws> verify_jws(std::string_view compact, const VerifyKey& key);
 /// signature.
 Result<std::string> peek_jws_header(std::string_view compact);
 
-/// DPoP proof (RFC 9449, section 4.2) for one request. `access_token` is empty at the token endpoint.
+/// DPoP proof (RFC 9449, section 4.2) for one request. `access_token` is empty at the token endpoint, and the
+/// one-time code where a device enrols.
 std::string make_dpop_proof(const SigningKey& key, std::string_view method, std::string_view url,
                             std::string_view access_token, std::chrono::seconds now);
 

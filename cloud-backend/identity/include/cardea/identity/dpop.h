@@ -37,6 +37,12 @@ class DpopVerifier {
   ReplayCache seen_{200'000, 2'000};
 };
 
+/// The same for a request that a one-time code allows: "ath" is about the code, as it stands in the request,
+/// so that the proof is of no use with another one. Nothing is remembered: the code is good for once, and
+/// whoever has none must not be able to fill memory. Errors: `denied` with a sentence.
+Result<void> check_enrolment_proof(std::string_view proof, const RequestTarget& target, std::string_view code,
+                                   std::string_view thumbprint, store::Time now);
+
 /// Whether `url` is https, and names `host` and `path` (RFC 9449, section 4.3, "htu"; RFC 3986, section 6.2).
 [[nodiscard]] bool same_target(std::string_view url, std::string_view host, std::string_view path);
 

@@ -43,9 +43,13 @@ class Directory {
   /// A one-time code for one device. Errors: `not_found`, `invalid` (a user's device without a person, a
   /// validity that is not positive or above a week).
   Result<identity::IssuedCode> new_code(const NewCode& code, const std::string& actor);
+  /// That a device which wants to be enrolled holds its private key. A refusal is in the audit log where the
+  /// code is a good one: it stays so, and whoever gave it out can see that somebody else has it. Errors:
+  /// those of identity::Enrolment::prove; those of the database.
+  Result<identity::ProvenKey> prove(const identity::EnrolmentRequest& request);
   /// Uses up a code. Cards that were issued to the device's person are in use from then on. Errors: those of
   /// identity::Enrolment::redeem.
-  Result<store::Device> enrol(std::string_view code, const api::VerifyKey& key, std::string_view device_name);
+  Result<store::Device> enrol(const identity::ProvenKey& key, std::string_view device_name);
   /// The device's sessions end at once.
   Result<void> revoke_device(const std::string& device, const std::string& actor);
 

@@ -117,6 +117,8 @@ class Database {
 
   /// Removes, in the same transaction, all codes that had expired when this one was made.
   virtual Result<void> add(const EnrolmentCode& row) = 0;
+  /// As it was added, also when it has expired meanwhile. Errors: `not_found`.
+  virtual Result<EnrolmentCode> enrolment_code(const Bytes& hash) = 0;
   /// Redeems a code and adds the device in one transaction. `not_found` for an unknown or used code, `denied`
   /// for an expired one (which is removed); organisation, person and role of `device` are taken from the
   /// code.
