@@ -1,19 +1,24 @@
 """What a proxy that ends TLS sees, and what the server's memory holds, of PINs that real programs were given."""
 
 import hashlib
+import os
 import subprocess
 
 import pytest
 
+from card_keys import import_keys
 from cardea_stack import CHEAP_PINS, FACTORY_MANAGEMENT_KEY, FACTORY_PIN, FACTORY_PUK, OPENSC_MODULE, READER, running
 from encodings_of import found_in
 from pcsc import Connection, verify_command
 from processes import descendants, memory_of
+from scp03 import Scp03, diversified
 from tapped_stack import TappedStack
 
 # Of seven and eight digits, so that packed decimal has four octets: shorter ones turn up in ciphertext by chance.
 PIN, WRONG, UNBLOCKED, PUK = "7391846", "8462719", "2946173", "58209317"
 SECRETS = (PIN, WRONG, UNBLOCKED, PUK)
+# Never anybody's PIN, so that it is the commands' and nothing else's.
+BARE, NEW = "5093718", "6627304"
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +127,61 @@ def test_nothing_on_the_servers_disk_holds_a_pin(tapped, holder):
     assert any(path.name == "cardea.db" for path in files)
     for pin in SECRETS:
         assert found_in(pin, [path.read_bytes() for path in files], leave_out=("bcd",)) == [], pin
+
+
+def field(*pins):
+    return "".join(pin.encode().hex() + "FF" for pin in pins)
+
+
+def bare_commands(cla):
+    """PIN commands as somebody sends them who has put another class byte in front, and has no channel."""
+    return (f"{cla}20008008{field(BARE)}", f"{cla}200080000008{field(BARE)}0000", f"{cla}24008010{field(BARE, NEW)}",
+            f"{cla}2C008010{field(BARE, NEW)}", f"{cla}24FF8008{field(BARE)}")
+
+
+# ISO/IEC 7816-4, 5.4.1, and the card's order: nobody's class, secure messaging, the channel, the instruction.
+BARE_CLASSES = {"04": "6882", "08": "6882", "0C": "6882", "0F": "6882", "14": "6882", "1C": "6882", "60": "6882", "84": "6882",
+                "8C": "6882", "94": "6882", "80": "6D00", "A0": "6E00"}
+
+
+@pytest.mark.parametrize("cla, word", BARE_CLASSES.items())
+def test_a_class_byte_that_speaks_of_a_channel_there_is_not(tapped, holder, cla, word):
+    """[C2][C3] A PIN that is not wrapped stays home whatever the class byte says. The answer is the card's, and no try is spent."""
+    # A session of its own: after a login the tap would see records alone.
+    holder.eject()
+    holder.insert()
+    with Connection() as connection:
+        assert connection.sw("00A4040005A000000308") == "9000"
+        before = connection.sw("00200080")
+        assert [connection.sw(command) for command in bare_commands(cla)] == [word] * 5
+        assert connection.sw("00200080") == before == "63C3"
+    for pin in (BARE, NEW):
+        assert found_in(pin, tapped.tap.streams()) == [], pin
+
+
+def test_a_pin_beside_an_open_channel(tapped, holder):
+    """[A6][C2] With card keys there is a channel, and its commands go through, encrypted PINs too. One that was not wrapped does not:
+    the card closes the channel for it (6982), and no try is spent."""
+    master = os.urandom(32)
+    import_keys(tapped, (master,))
+    holder.eject()
+    card = tapped.new_card("piv-nist")
+    try:
+        with Connection() as connection:
+            for bare in bare_commands("84") + bare_commands("80"):
+                assert connection.sw("00A4040005A000000308") == "9000"
+                host = Scp03(connection.transmit, lambda kdd: diversified(master, kdd), aid="A000000308000010000100").open(0x33)
+                assert host.send("0020008000") == ("", "63C3")
+                assert connection.sw(bare) == "6982"
+                assert connection.sw(host.wrap("0020008000")) == "6882"
+            assert connection.sw("00A4040005A000000308") == "9000"
+            host = Scp03(connection.transmit, lambda kdd: diversified(master, kdd), aid="A000000308000010000100").open(0x33)
+            assert host.send("0020008000") == ("", "63C3")
+            assert host.send(f"8024FF8008{field(BARE)}") == ("", "9000")
+            assert host.send(verify_command(BARE)) == ("", "9000")
+            assert host.send("0020008000") == ("", "9000")
+        for pin in (BARE, NEW):
+            assert found_in(pin, tapped.tap.streams()) == [], pin
+    finally:
+        card.remove()
+        holder.insert()

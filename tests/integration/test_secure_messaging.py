@@ -276,6 +276,10 @@ def without_anything(connection, _):
     return connection.sw("0CCB3FFF035C017E00")
 
 
+def a_pin_as_it_is(connection, _):
+    return connection.sw("0C20008008" + b"849173\xff\xff".hex())
+
+
 def short_mac(connection, host):
     field = host.protect(GET_DATA, DISCOVERY[0])
     return connection.sw(opacity.in_parts(GET_DATA, field[:-10] + tlv("8E", field[-8:-1]))[0])
@@ -311,7 +315,7 @@ def plain_command_in_a_chain(connection, host):
 
 
 VIOLATIONS = {changed_mac: "6988", changed_data: "6988", changed_header: "6988", replayed: "6988", reordered: "6988",
-              without_mac: "6987", without_anything: "6987", short_mac: "6988", not_to_be_protected: "6882",
+              without_mac: "6987", without_anything: "6987", a_pin_as_it_is: "6987", short_mac: "6988", not_to_be_protected: "6882",
               not_to_be_protected_in_parts: "6882", part_lost: "6988", too_long: "6988", plain_command_in_a_chain: "6988"}
 
 

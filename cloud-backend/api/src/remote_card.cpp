@@ -68,12 +68,13 @@ Result<void> RemoteCard::confirm() {
 }
 
 Result<Bytes> RemoteCard::transmit(Bytes apdu) {
-  if (reset_owed_) stripper_.reset();
   auto command = stripper_.strip(std::move(apdu));
+  if (command.answer) return *std::move(command.answer);
   if (command.shown) return log_in(std::move(command));
   auto steps = take_owed();
   steps.emplace_back(CommandStep{std::move(command.apdu)});
   CARDEA_TRY(auto reply, exchange(std::move(steps)));
+  stripper_.answered(reply.results.back().response);
   return std::move(reply.results.back().response);
 }
 

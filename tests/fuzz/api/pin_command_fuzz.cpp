@@ -20,6 +20,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     sent.begin())) {
       std::abort();
     }
+    // No channel was opened: nothing here answers. So of these commands no class lets an octet through.
+    const bool takes_a_pin =
+        n > 4 && ((sent[1] & 0xFEU) == 0x20 || (sent[1] & 0xFEU) == 0x24 || (sent[1] & 0xFEU) == 0x2C);
+    const bool is_short = n > 5 && sent[4] != 0 && n >= 5U + sent[4];
+    if (takes_a_pin && is_short &&
+        std::any_of(out.apdu.begin() + 5, out.apdu.begin() + 5 + sent[4], [](auto o) { return o != 0; }))
+      std::abort();
+    if (out.answer) std::abort();
     if (!out.shown) continue;
     const auto field = out.shown->field.expose();
     if (field.empty() || field.size() > 255) std::abort();

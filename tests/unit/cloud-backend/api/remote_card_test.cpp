@@ -68,6 +68,7 @@ class PlayedServer {
   api::PinForm form = api::PinForm::decimal;
   Bytes exporter{};
   Bytes exporter_seen_by_client{};
+  Bytes command_answer{0x90, 0x00};
   Bytes proof_answer{0x90, 0x00};
   Bytes late_answer{0x90, 0x00};
   int broken = 0;  // requests that do not arrive
@@ -135,7 +136,7 @@ class PlayedServer {
     }
     if (const auto* command = std::get_if<api::CommandStep>(&step)) {
       heard.push_back("01 " + to_hex(command->apdu));
-      result.response = {0x90, 0x00};
+      result.response = command_answer;
     }
     if (const auto* opening = std::get_if<api::PinOpeningStep>(&step)) open(*opening, result);
     if (const auto* proof = std::get_if<api::PinProofStep>(&step)) {
@@ -312,6 +313,33 @@ TEST_CASE("[C2] RESET RETRY COUNTER shows the PUK and sets the PIN") {
   CHECK(it.send("002C0080103132333435363738343832393133FFFF") == "9000");
   it.server.adopt(kPin);
   CHECK(it.send("0020008008343832393133FFFF") == "9000");
+}
+
+TEST_CASE("[C2] a PIN under a class of secure messaging: zeroes go, and the answer is the card's") {
+  Bench it;
+  it.server.command_answer = {0x68, 0x82};
+  CHECK(it.send("0C20008008313233343536FFFF") == "6882");
+  CHECK(it.send("0424008010313233343536FFFF343832393133FFFF") == "6882");
+  CHECK(it.server.heard ==
+        Heard{"01 0C200080080000000000000000", "01 042400801000000000000000000000000000000000"});
+  CHECK(it.server.openings == 0);
+}
+
+TEST_CASE(
+    "[A6][C2] an agreement on keys is noticed when the card has answered it, and forgotten with a reset") {
+  Bench it;
+  const std::string wrapped = "0C2000801D87110100112233445566778899AABBCCDDEEFF8E08A1B2C3D4E5F60718";
+  const std::string withheld = "0C2000801D" + std::string(58, '0');
+  CHECK(it.send("00872704047C028200") == "9000");
+  CHECK(it.send(wrapped) == "9000");
+  CHECK(it.server.heard.back() == "01 " + wrapped);
+  it.card.owe_reset();
+  SUBCASE("in front of the next command") {}
+  SUBCASE("that went by itself") {
+    REQUIRE(it.card.settle());
+  }
+  CHECK(it.send(wrapped) == "9000");
+  CHECK(it.server.heard.back() == "01 " + withheld);
 }
 
 TEST_CASE("[C2] what is sent contains no octet of a value") {

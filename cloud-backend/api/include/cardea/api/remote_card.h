@@ -46,7 +46,10 @@ class RemoteCard {
   Result<Bytes> transmit(Bytes apdu);
 
   /// The card is to be reset before the next command.
-  void owe_reset() { reset_owed_ = true; }
+  void owe_reset() {
+    reset_owed_ = true;
+    stripper_.reset();
+  }
   [[nodiscard]] bool owes_reset() const { return reset_owed_; }
   [[nodiscard]] bool owes_proof() const { return proof_.has_value() || unconfirmed_.has_value(); }
 
