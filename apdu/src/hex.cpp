@@ -30,6 +30,7 @@ std::string to_hex(BytesView bytes) {
 
 std::optional<Bytes> from_hex(std::string_view text) {
   Bytes out;
+  out.reserve(text.size() / 2);  // it may be a key: nothing is left behind by growing
   int high = -1;
   for (const char c : text) {
     if (is_separator(c)) {

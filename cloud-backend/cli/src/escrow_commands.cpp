@@ -2,13 +2,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <memory>
 
 #include "cardea/api/card_secret.h"
 #include "cardea/api/jose.h"
 #include "cardea/api/recovery_client.h"
+#include "secret_input.h"
 #include "share_files.h"
 #include "verbs.h"
 
@@ -81,22 +81,12 @@ Result<api::hpke::KeyPair> key_in(const std::vector<std::string>& files) {
 
 /// The PIN as it stands in a command.
 Result<SecretBytes> read_pin(const std::string& file) {
-  std::ifstream opened;
-  if (file != "-") {
-    CARDEA_CHECK(check_readable(file));
-    opened.open(file);
-  }
-  std::string line;
-  std::getline(file == "-" ? std::cin : opened, line);
-  while (!line.empty() && line.back() == '\r')
-    line.pop_back();
+  CARDEA_TRY(const auto line, secret_line_of(file));
   SecretBytes field{api::kPaddedPinSize};
   std::ranges::fill(field.expose(), std::uint8_t{0xFF});
-  const bool fits = !line.empty() && line.size() <= field.size();
-  if (fits) std::ranges::copy(as_bytes(line), field.expose().begin());
-  wipe({reinterpret_cast<std::uint8_t*>(line.data()),  // NOLINT(*-reinterpret-cast): characters as octets
-        line.size()});
-  if (!fits) return fail(Errc::invalid, "the new PIN must have six to eight characters");
+  if (line.empty() || line.size() > field.size())
+    return fail(Errc::invalid, "the new PIN must have six to eight characters");
+  std::ranges::copy(line.expose(), field.expose().begin());
   return field;
 }
 

@@ -15,11 +15,10 @@
 #include <system_error>
 
 #include "cardea/hex.h"
+#include "secret_input.h"
 
 namespace cardea::cli {
 namespace {
-
-constexpr std::size_t kLongestLine = 256;
 
 bool is_des(const KeyForm& form) {
   return form.algorithm.starts_with("tdes");
@@ -28,12 +27,6 @@ bool is_des(const KeyForm& form) {
 const char* name_of(const KeyForm& form, std::size_t index) {
   constexpr std::array<const char*, 3> kNames{"ENC", "MAC", "DEK"};
   return form.three ? kNames[index] : "master key";
-}
-
-/// Characters as octets.
-std::span<std::uint8_t> octets_of(std::string& text) {
-  return {reinterpret_cast<std::uint8_t*>(text.data()),  // NOLINT(*-reinterpret-cast): as said
-          text.size()};
 }
 
 /// What is typed is not shown while this lives.
@@ -57,23 +50,8 @@ class Hidden {
   bool changed_ = false;
 };
 
-/// One line, read octet by octet into memory that is wiped: streams would keep what they have read. Nothing
-/// at the end.
-std::optional<std::string> line_from(int descriptor) {
-  std::string line;
-  line.reserve(kLongestLine);
-  for (char c = 0;;) {
-    const auto n = ::read(descriptor, &c, 1);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0 && line.empty()) return std::nullopt;
-    if (n <= 0 || c == '\n') return line;
-    if (c != '\r' && line.size() < kLongestLine) line += c;
-  }
-}
-
-Result<SecretBytes> key_in(const KeyForm& form, std::string& line) {
-  auto octets = from_hex(line);
-  wipe(octets_of(line));
+Result<SecretBytes> key_in(const KeyForm& form, const SecretBytes& line) {
+  auto octets = from_hex(characters_of(line));
   if (!octets || octets->size() != key_size(form)) {
     if (octets) wipe(*octets);
     return fail(Errc::invalid, "this is no key of the kind " + form.algorithm + ": it has " +
@@ -84,18 +62,22 @@ Result<SecretBytes> key_in(const KeyForm& form, std::string& line) {
   return out;
 }
 
+bool says_nothing(const SecretBytes& line) {
+  return line.empty() || line.expose().front() == '#';
+}
+
 /// The next component; where a person types, until it is one.
 Result<SecretBytes> component(const KeyForm& form, const std::string& prompt) {
   const bool person = ::isatty(STDIN_FILENO) != 0;
   for (;;) {
-    std::optional<std::string> line;
+    std::optional<SecretBytes> line;
     {
       const Hidden hidden;  // before anybody is asked to type
       if (person) std::cerr << prompt << " (not shown): " << std::flush;
-      line = line_from(STDIN_FILENO);
+      line = secret_line(STDIN_FILENO);
     }
     if (!line) return fail(Errc::invalid, prompt + " is missing");
-    if (line->empty() || line->front() == '#') continue;
+    if (says_nothing(*line)) continue;
     auto key = key_in(form, *line);
     if (key || !person) return key;
     std::cerr << "cardea: " << key.error().what << '\n';
@@ -112,8 +94,8 @@ void add(SecretBytes& sum, const SecretBytes& part) {
 Result<void> agreed() {
   if (::isatty(STDIN_FILENO) == 0) return {};
   std::cerr << "Are these the check values of your keys? Type yes: " << std::flush;
-  const auto line = line_from(STDIN_FILENO);
-  if (line && *line == "yes") return {};
+  const auto line = secret_line(STDIN_FILENO);
+  if (line && characters_of(*line) == "yes") return {};
   return fail(Errc::denied, "the keys were not agreed to; nothing was sent");
 }
 
@@ -155,9 +137,9 @@ Result<std::vector<SecretBytes>> keys_in_file(const KeyForm& form, const std::st
   std::vector<SecretBytes> out;
   Result<void> good;
   while (closed_to_others && good) {
-    auto line = line_from(in);
+    const auto line = secret_line(in);
     if (!line) break;
-    if (line->empty() || line->front() == '#') continue;
+    if (says_nothing(*line)) continue;
     auto key = key_in(form, *line);
     if (!key) {
       good = fail(Errc::invalid, file + ": " + key.error().what);

@@ -3,29 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <fstream>
-#include <iterator>
-#include <system_error>
+#include "secret_input.h"
 
 namespace cardea::cli {
 
-Result<void> check_readable(const std::string& file) {
-  std::error_code ignored;
-  const bool directory = std::filesystem::is_directory(file, ignored);
-  if (!directory && ::access(file.c_str(), R_OK) == 0) return {};
-  const std::error_code why{directory ? EISDIR : errno, std::generic_category()};
-  return fail(Errc::not_found, "cannot read " + file + ": " + why.message());
-}
-
 Result<unseal::Share> share_in(const std::string& file) {
-  CARDEA_CHECK(check_readable(file));
-  std::ifstream in{file};
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
-  auto share = unseal::parse_share(text);
-  wipe(std::span{
-      reinterpret_cast<std::uint8_t*>(text.data()),  // NOLINT(*-reinterpret-cast): characters as octets
-      text.size()});
+  CARDEA_TRY(const auto text, secret_file(file));
+  auto share = unseal::parse_share(characters_of(text));
   if (!share) return fail(share.error().code, file + ": " + share.error().what);
   return share;
 }

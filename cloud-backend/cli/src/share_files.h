@@ -9,9 +9,6 @@
 
 namespace cardea::cli {
 
-/// Errors: `not_found` with the system's reason. A directory opens, and only reading would say what it is.
-Result<void> check_readable(const std::string& file);
-
 /// Errors: those of the file and of the share in it.
 Result<unseal::Share> share_in(const std::string& file);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -10,6 +11,7 @@
 
 #include "cardea/hex.h"
 #include "cardea/unseal/shares.h"
+#include "secret_input.h"
 #include "share_files.h"
 #include "verbs.h"
 
@@ -82,34 +84,69 @@ Outcome give(Client& client, const unseal::Share& share, bool json) {
   return {kDone, !answer->body["sealed"].get<bool>(), answer->body};
 }
 
+/// The lines of one share, in memory that does not grow.
+class TypedShare {
+ public:
+  enum class Line { nothing, part, last, stray };
+
+  Line take(const SecretBytes& line) {
+    const auto octets = line.expose();
+    if (octets.empty() || octets.front() == '#') return Line::nothing;
+    if (is_title(octets)) {
+      size_ = 0;
+      lines_ = 0;
+    } else if (lines_ >= 0) {
+      ++lines_;
+    } else {
+      return Line::stray;
+    }
+    append(octets);
+    if (lines_ < kLines) return Line::part;
+    lines_ = -1;
+    return Line::last;
+  }
+
+  [[nodiscard]] bool begun() const { return lines_ >= 0; }
+  [[nodiscard]] Result<unseal::Share> read() const {
+    return unseal::parse_share(characters_of(text_).substr(0, size_));
+  }
+
+ private:
+  static bool is_title(BytesView line) {
+    const auto same = [](std::uint8_t typed, char c) {
+      return (typed >= 'a' && typed <= 'z' ? typed - 'a' + 'A' : typed) == c;
+    };
+    return line.size() >= kTitle.size() &&
+           std::equal(kTitle.begin(), kTitle.end(), line.begin(),
+                      [&](char c, std::uint8_t typed) { return same(typed, c); });
+  }
+  /// What has no room is no share, and is said to be none.
+  void append(BytesView line) {
+    const auto room = text_.expose().subspan(size_);
+    const auto taken = std::min(line.size(), room.size() - 1);
+    std::ranges::copy(line.first(taken), room.begin());
+    room[taken] = '\n';
+    size_ += std::min(taken + 1, room.size() - 1);
+  }
+
+  SecretBytes text_{4096};
+  std::size_t size_ = 0;
+  int lines_ = -1;  ///< below the title; -1 before it
+};
+
 /// Shares from standard input, one after the other; a mistyped one is asked for again where a person types.
 int give_typed(Client& client, bool json) {
   const bool person = ::isatty(STDIN_FILENO) != 0;
-  std::string text;
-  int lines = -1;
+  TypedShare typed;
   int status = kDone;
   Json last;
   if (person) std::cerr << "Type a share, from the line CARDEA-SHARE-1 on. End with Ctrl-D.\n";
-  for (std::string line; std::getline(std::cin, line);) {
-    if (line.empty() || line.front() == '#') continue;
-    auto start = line.substr(0, kTitle.size());
-    for (auto& c : start)
-      c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    if (start == kTitle) {
-      text.clear();
-      lines = 0;
-    } else if (lines >= 0) {
-      ++lines;
-    } else {
+  for (auto line = secret_line(STDIN_FILENO); line; line = secret_line(STDIN_FILENO)) {
+    const auto taken = typed.take(*line);
+    if (taken == TypedShare::Line::stray)
       return refuse("this is not a share: the line CARDEA-SHARE-1 is not there");
-    }
-    text += line + "\n";
-    if (lines < kLines) continue;
-    lines = -1;
-    const auto share = unseal::parse_share(text);
-    wipe(std::span{
-        reinterpret_cast<std::uint8_t*>(text.data()),  // NOLINT(*-reinterpret-cast): characters as octets
-        text.size()});
+    if (taken != TypedShare::Line::last) continue;
+    const auto share = typed.read();
     if (!share) {
       status = refuse(share.error().what);
       continue;
@@ -120,7 +157,7 @@ int give_typed(Client& client, bool json) {
     if (outcome.open || outcome.status == kUnreachable) break;
   }
   print_last(last, json);
-  if (lines >= 0) return refuse("the share is not complete");
+  if (typed.begun()) return refuse("the share is not complete");
   return status;
 }
 

@@ -88,6 +88,27 @@ SecretBytes to_text(const Share& share, unsigned count) {
   return result;
 }
 
+namespace {
+
+enum class Title { none, known, later };
+
+/// In place of the first characters of every line, which may be those of the secret: nothing that grows.
+Title title_in(std::string_view raw) {
+  Secret<24> start;
+  const auto room = start.expose();
+  std::size_t size = 0;
+  for (const char c : raw.substr(0, room.size())) {
+    if (c > ' ') room[size++] = static_cast<std::uint8_t>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  const auto begins_with = [&](std::string_view text) {
+    return size >= text.size() && equal(BytesView{room}.first(text.size()), as_bytes(text));
+  };
+  if (size == std::string_view{kTitle}.size() && begins_with(kTitle)) return Title::known;
+  return begins_with("CARDEA-SHARE-") ? Title::later : Title::none;
+}
+
+}  // namespace
+
 Result<Share> parse_share(std::string_view input) {
   Secret<kCharacters> characters;
   std::size_t filled = 0;
@@ -101,18 +122,9 @@ Result<Share> parse_share(std::string_view input) {
     if (!raw.empty() && raw.front() == '#') continue;
     Secret<kLine + 1> line;
     std::size_t size = 0;
-    bool is_title = false;
-    {
-      std::string start;
-      for (const char c : raw.substr(0, 24)) {
-        if (c > ' ') start += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-      }
-      is_title = start == kTitle;
-      if (!is_title && start.rfind("CARDEA-SHARE-", 0) == 0) {
-        return fail(Errc::invalid, "this share is of a later version of Cardea");
-      }
-    }
-    if (is_title) {
+    const auto title = title_in(raw);
+    if (title == Title::later) return fail(Errc::invalid, "this share is of a later version of Cardea");
+    if (title == Title::known) {
       titled = true;
       continue;
     }

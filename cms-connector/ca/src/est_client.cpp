@@ -3,7 +3,11 @@
 #include <httplib.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "cardea/cms/ca/files.h"
+#include "cardea/cms/ca/secret_files.h"
 #include "cardea/secret.h"
 
 namespace cardea::cms::ca {
@@ -29,10 +33,17 @@ class WipeText {
   std::string& text_;
 };
 
-Result<std::string> first_line(const std::string& file) {
-  CARDEA_TRY(auto text, read_file(file));
-  text.resize(std::min(text.size(), text.find_first_of("\r\n")));
-  return text;
+Result<SecretBytes> first_line_of(const std::string& file) {
+  CARDEA_TRY(const auto text, read_secret_file(file));
+  return first_line(text);
+}
+
+/// Where the first line of `settings.basic` has its colon. Errors: `invalid`.
+Result<std::size_t> colon_in(const SecretBytes& line, const std::string& file) {
+  const auto octets = line.expose();
+  const auto at = std::ranges::find(octets, std::uint8_t{':'});
+  if (at == octets.end()) return fail(Errc::invalid, file + " does not begin with a line user:password");
+  return static_cast<std::size_t>(at - octets.begin());
 }
 
 Result<void> check_trust(const std::string& file) {
@@ -74,19 +85,19 @@ Result<std::optional<ClientIdentity>> read_identity(const RemoteSettings& settin
     return fail(Errc::invalid, "--ca-cert and --ca-key go together");
   if (settings.certificate.empty()) return std::optional<ClientIdentity>{};
   CARDEA_TRY(const auto certificate_text, read_file(settings.certificate));
-  CARDEA_TRY(auto key_text, read_file(settings.key));
-  const WipeText wipe_key{key_text};
-  std::string passphrase;
+  CARDEA_TRY(const auto key_text, read_secret_file(settings.key));
+  SecretBytes passphrase;
   if (!settings.key_passphrase.empty()) {
-    CARDEA_TRY(passphrase, first_line(settings.key_passphrase));
+    CARDEA_TRY(passphrase, first_line_of(settings.key_passphrase));
   }
-  const WipeText wipe_passphrase{passphrase};
+  SecretBytes ended{passphrase.size() + 1};  // OpenSSL wants to find its end
+  std::ranges::copy(std::as_const(passphrase).expose(), ended.expose().begin());
   ClientIdentity out;
   out.certificate.reset(
       PEM_read_bio_X509(read_bio(as_bytes(certificate_text)).get(), nullptr, nullptr, nullptr));
   // Without a callback OpenSSL would ask on the terminal; the text itself is the passphrase, empty or not.
   out.key.reset(
-      PEM_read_bio_PrivateKey(read_bio(as_bytes(key_text)).get(), nullptr, nullptr, passphrase.data()));
+      PEM_read_bio_PrivateKey(read_bio(key_text.expose()).get(), nullptr, nullptr, ended.expose().data()));
   if (out.certificate == nullptr)
     return tl::unexpected{openssl_error(Errc::invalid, settings.certificate + " holds no certificate (PEM)")};
   if (out.key == nullptr)
@@ -105,10 +116,8 @@ Result<EstClient> EstClient::make(const RemoteSettings& settings) {
   CARDEA_CHECK(check_trust(settings.trust));
   CARDEA_CHECK(read_identity(settings));
   if (!settings.basic.empty()) {
-    CARDEA_TRY(auto line, first_line(settings.basic));
-    const WipeText wipe_line{line};
-    if (line.find(':') == std::string::npos)
-      return fail(Errc::invalid, settings.basic + " does not begin with a line user:password");
+    CARDEA_TRY(const auto line, first_line_of(settings.basic));
+    CARDEA_CHECK(colon_in(line, settings.basic));
   }
   return EstClient{settings, std::move(url)};
 }
@@ -126,13 +135,13 @@ Result<HttpAnswer> EstClient::with_connection(Ask ask) const {
   client.set_read_timeout(settings_.deadline);
   client.set_keep_alive(false);
   if (!settings_.basic.empty()) {
-    CARDEA_TRY(auto line, first_line(settings_.basic));
-    const WipeText wipe_line{line};
-    const auto colon = line.find(':');
-    std::string user = line.substr(0, colon);
-    std::string password = line.substr(colon + 1);
+    CARDEA_TRY(const auto line, first_line_of(settings_.basic));
+    CARDEA_TRY(const auto colon, colon_in(line, settings_.basic));
+    const auto user = line.expose().first(colon);
+    const auto rest = line.expose().subspan(colon + 1);
+    std::string password{rest.begin(), rest.end()};
     const WipeText wipe_password{password};
-    client.set_basic_auth(user, password);
+    client.set_basic_auth({user.begin(), user.end()}, password);
   }
   const httplib::Result result = ask(client);
   if (!result) {

@@ -7,6 +7,7 @@
 
 #include "cardea/cms/ca/authority.h"
 #include "cardea/cms/ca/files.h"
+#include "cardea/cms/ca/secret_files.h"
 #include "cardea/cms/piv/admin_key.h"
 #include "cardea/hex.h"
 #include "issue_certificate.h"
@@ -133,9 +134,9 @@ Result<std::unique_ptr<LocalAuthority>> open(const fs::path& directory) {
   }
   if ((status.st_mode & 077U) != 0)
     return fail(Errc::denied, "others than its owner may read " + key_file.string() + "; chmod 600 it");
-  CARDEA_TRY(const auto key_text, read_file(key_file));
+  CARDEA_TRY(const auto key_text, read_secret_file(key_file));
   CARDEA_TRY(const auto certificate_text, read_file(directory / "ca.pem"));
-  Key key{PEM_read_bio_PrivateKey(read_bio(as_bytes(key_text)).get(), nullptr, nullptr, nullptr)};
+  Key key{PEM_read_bio_PrivateKey(read_bio(key_text.expose()).get(), nullptr, nullptr, nullptr)};
   Certificate certificate{
       PEM_read_bio_X509(read_bio(as_bytes(certificate_text)).get(), nullptr, nullptr, nullptr)};
   if (key == nullptr || certificate == nullptr || X509_check_private_key(certificate.get(), key.get()) != 1) {

@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "cardea/apdu/tlv.h"
-#include "cardea/cms/ca/files.h"
+#include "cardea/cms/ca/secret_files.h"
 #include "cardea/hex.h"
 #include "openssl.h"
 
@@ -163,11 +163,8 @@ Result<ImportedKey> from_pkcs12(PKCS12* container, const std::string& file, cons
 }  // namespace
 
 Result<ImportedKey> read_private_key(const std::string& file, const SecretBytes& passphrase) {
-  CARDEA_TRY(auto text, read_file(file));
-  Bytes content = to_bytes(as_bytes(text));
-  const WipeOnExit wiper{content};
-  wipe({reinterpret_cast<std::uint8_t*>(text.data()),
-        text.size()});  // NOLINT(*-reinterpret-cast): char to octet
+  CARDEA_TRY(const auto secret, read_secret_file(file));
+  const auto content = secret.expose();
   const Pkcs12 container{d2i_PKCS12_bio(read_bio(content).get(), nullptr)};
   if (container != nullptr) return from_pkcs12(container.get(), file, passphrase);
   ERR_clear_error();

@@ -6,12 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <system_error>
 #include <vector>
 
 #include "cardea/cms/ca/files.h"
+#include "cardea/cms/ca/secret_files.h"
 #include "cardea/cms/piv/card.h"
 #include "cardea/hex.h"
 
@@ -19,45 +17,12 @@ namespace cardea::cms::perso {
 
 namespace {
 
-constexpr std::size_t kMostSecret = 4096;
-
 bool is_line_end(std::uint8_t c) {
   return c == '\n' || c == '\r';
 }
 
-/// Reads at most kMostSecret octets into memory that is wiped.
-Result<SecretBytes> read_descriptor(int fd, bool only_line) {
-  SecretBytes buffer{kMostSecret};
-  std::size_t size = 0;
-  while (size < kMostSecret) {
-    const ssize_t n = ::read(fd, buffer.expose().data() + size, only_line ? 1 : kMostSecret - size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0)
-      return fail(Errc::unavailable, "cannot read a secret: " + std::generic_category().message(errno));
-    if (n == 0) break;
-    size += static_cast<std::size_t>(n);
-    if (only_line && buffer.expose()[size - 1] == '\n') break;
-  }
-  return SecretBytes{BytesView{buffer.expose()}.first(size)};
-}
-
 Result<SecretBytes> read_whole(const std::filesystem::path& file) {
-  if (file == "-") return read_descriptor(STDIN_FILENO, true);
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    return fail(errno == ENOENT ? Errc::not_found : Errc::unavailable,
-                "cannot read " + file.string() + ": " + std::generic_category().message(errno));
-  }
-  auto out = read_descriptor(fd, false);
-  ::close(fd);
-  if (!out) return fail(out.error().code, file.string() + ": " + out.error().what);
-  return out;
-}
-
-SecretBytes first_line(const SecretBytes& text) {
-  const auto octets = text.expose();
-  return SecretBytes{octets.first(
-      static_cast<std::size_t>(std::find_if(octets.begin(), octets.end(), is_line_end) - octets.begin()))};
+  return file == "-" ? ca::read_secret_line(STDIN_FILENO) : ca::read_secret_file(file);
 }
 
 /// Echo off for as long as it lives.
@@ -84,9 +49,9 @@ Result<SecretBytes> ask(int terminal, const std::string& question) {
   const std::string text = question + ": ";
   if (::write(terminal, text.data(), text.size()) < 0)
     return fail(Errc::unavailable, "cannot ask on the terminal");
-  CARDEA_TRY(const auto answer, read_descriptor(terminal, true));
+  CARDEA_TRY(const auto answer, ca::read_secret_line(terminal));
   (void)!::write(terminal, "\n", 1);
-  return first_line(answer);
+  return ca::first_line(answer);
 }
 
 /// Decimal digits, each equally likely.
@@ -148,7 +113,7 @@ Credentials factory_credentials() {
 
 Result<SecretBytes> read_secret_line(const std::filesystem::path& file) {
   CARDEA_TRY(const auto text, read_whole(file));
-  return first_line(text);
+  return ca::first_line(text);
 }
 
 Result<SecretBytes> read_secret_file(const std::filesystem::path& file) {

@@ -2,28 +2,18 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
 #include "cardea/api/http.h"
+#include "secret_input.h"
 
 namespace cardea::agent {
 
 namespace {
 
-Result<Bytes> content_of(const std::string& file) {
-  std::ifstream in{file, std::ios::binary};
-  // A directory opens, and reading it would throw.
-  std::error_code ignored;
-  if (!in || std::filesystem::is_directory(file, ignored))
-    return fail(Errc::unavailable, file + ": cannot be read");
-  return Bytes{std::istreambuf_iterator<char>{in}, {}};
-}
-
-bool holds(const Bytes& content, std::string_view text) {
+bool holds(const SecretBytes& secret, std::string_view text) {
+  const auto content = secret.expose();
   return std::search(content.begin(), content.end(), text.begin(), text.end()) != content.end();
 }
 
@@ -39,14 +29,12 @@ void ClientCertificate::add_to(CLI::App& verb, const std::string& what_else) {
 }
 
 Result<SecretBytes> ClientCertificate::read() const {
-  CARDEA_TRY(auto content, content_of(certificate));
-  const WipeOnExit wiped{content};
+  CARDEA_TRY(const auto content, read_whole_secret(certificate));
   if (!holds(content, "-----BEGIN CERTIFICATE-----"))
     return fail(Errc::invalid, certificate + ": holds no PEM certificate");
-  Bytes apart;
-  const WipeOnExit wiped_too{apart};
+  SecretBytes apart;
   if (!key.empty()) {
-    CARDEA_TRY(apart, content_of(key));
+    CARDEA_TRY(apart, read_whole_secret(key));
   }
   const auto& from = key.empty() ? content : apart;
   const auto& file = key.empty() ? certificate : key;
@@ -60,9 +48,10 @@ Result<SecretBytes> ClientCertificate::read() const {
                 file + ": holds no PEM private key" + (key.empty() ? "; --client-key names its file" : ""));
   }
   SecretBytes out{content.size() + 1 + apart.size()};
-  auto to = std::copy(content.begin(), content.end(), out.expose().begin());
-  *to++ = '\n';
-  std::copy(apart.begin(), apart.end(), to);
+  const auto to = out.expose();
+  std::ranges::copy(content.expose(), to.begin());
+  to[content.size()] = '\n';
+  std::ranges::copy(std::as_const(apart).expose(), to.subspan(content.size() + 1).begin());
   return out;
 }
 

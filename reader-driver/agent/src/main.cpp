@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "platform/process.h"
 #include "recovery.h"
 #include "state.h"
+#include "typed.h"
 
 namespace {
 
@@ -69,13 +69,9 @@ struct EnrolOptions {
 };
 
 Result<std::string> read_code(const std::string& file) {
-  std::ifstream opened;
-  if (file != "-") {
-    opened.open(file);
-    if (!opened) return fail(Errc::invalid, file + ": cannot be read");
-  }
-  std::string code;
-  std::getline(file == "-" ? std::cin : opened, code);
+  CARDEA_TRY(const auto line, agent::Typed{file}.secret("enrolment code"));
+  const auto octets = line.expose();
+  std::string code{octets.begin(), octets.end()};
   while (!code.empty() && std::isspace(static_cast<unsigned char>(code.back())) != 0)
     code.pop_back();
   if (code.empty()) return fail(Errc::invalid, "the enrolment code is empty");

@@ -3,42 +3,20 @@
 #include <algorithm>
 #include <iostream>
 
+#include "secret_input.h"
+
 namespace cardea::agent {
-namespace {
-
-constexpr std::size_t kLongestLine = 1024;
-
-/// One line, octet by octet, so that no buffer keeps what comes after it, or it.
-Result<SecretBytes> read_line(Input& from, const std::string& what) {
-  SecretBytes line{kLongestLine};
-  std::size_t n = 0;
-  std::uint8_t octet = 0;
-  while (true) {
-    const auto got = from.next(octet);
-    if (got < 0) return fail(Errc::invalid, what + ": cannot be read");
-    if (got == 0 || octet == '\n') break;
-    if (n == line.size()) return fail(Errc::invalid, what + ": the line is too long");
-    line.expose()[n++] = octet;
-  }
-  wipe({&octet, 1});
-  while (n > 0 && line.expose()[n - 1] == '\r')
-    --n;
-  return SecretBytes{BytesView{line.expose()}.first(n)};
-}
-
-}  // namespace
-
 Result<SecretBytes> Typed::next(const std::string& prompt, bool echo) {
-  if (file_ == "-") return read_line(*Input::standard(), "standard input");
+  if (file_ == "-") return read_secret_line(*Input::standard(), "standard input");
   if (!opened_) opened_ = from_terminal() ? Input::terminal() : Input::file(file_);
   if (!from_terminal()) {
     if (!opened_) return fail(Errc::invalid, file_ + ": cannot be read");
-    return read_line(*opened_, file_);
+    return read_secret_line(*opened_, file_);
   }
   if (!opened_) return fail(Errc::invalid, prompt + ": there is no terminal; name a file");
   std::cerr << prompt << ": " << std::flush;
   opened_->set_echo(echo);
-  auto line = read_line(*opened_, prompt);
+  auto line = read_secret_line(*opened_, prompt);
   opened_->set_echo(true);
   if (!echo) std::cerr << '\n';
   return line;

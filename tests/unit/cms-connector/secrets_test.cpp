@@ -5,8 +5,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cardea/cms/ca/private_key.h"
+#include "cardea/cms/ca/secret_files.h"
 #include "cardea/cms/perso/secrets.h"
 #include "cardea/hex.h"
+#include "cardea/test/own_memory.h"
 
 using namespace cardea;
 using namespace cardea::cms;
@@ -83,6 +86,42 @@ TEST_CASE("made-up secrets are written for their owner, once, and read back") {
   CHECK(hex(read->management_key->value) == hex(made->management_key->value));
   CHECK(generate_secrets_file(file, plan()).error().code == Errc::conflict);
   CHECK(hex(*generate_secrets_file(folder.path / "second", plan())->puk) != hex(*made->puk));
+}
+
+TEST_CASE("secrets of files leave no copy in memory when they are done with") {
+  const Folder folder;
+  const std::string more(20'000, 'x');
+  const cardea::test::Marker marker;
+  marker.write(folder.path / "pin", "", "\n" + more);
+  marker.write(folder.path / "key.pem", "-----BEGIN PRIVATE KEY-----\n", more);
+  CHECK(marker.copies() == 0);
+  {
+    const auto line = read_secret_line(folder.path / "pin");
+    REQUIRE(line);
+    CHECK(line->size() == 32);
+    CHECK(marker.copies() == 1);
+    const auto whole = ca::read_secret_file(folder.path / "key.pem");
+    REQUIRE(whole);
+    CHECK(marker.copies() == 2);
+  }
+  CHECK(marker.copies() == 0);
+  // No key, but what was looked at for one.
+  CHECK(ca::read_private_key(folder.path / "key.pem", {}).error().code == Errc::corrupt);
+  CHECK(marker.copies() == 0);
+}
+
+TEST_CASE("a secret file has its limit, and what cannot be read is said") {
+  const Folder folder;
+  const auto file = (folder.path / "secret").string();
+  std::ofstream{file} << std::string(64U << 10U, 'k');
+  CHECK(ca::read_secret_file(file).value().size() == 64U << 10U);
+  std::ofstream{file, std::ios::app} << 'k';
+  CHECK(ca::read_secret_file(file).error() == Error{Errc::invalid, file + " is longer than 64 KiB"});
+  const auto none = (folder.path / "none").string();
+  CHECK(ca::read_secret_file(none).error() ==
+        Error{Errc::not_found, "cannot read " + none + ": No such file or directory"});
+  CHECK(ca::read_secret_file(folder.path).error() ==
+        Error{Errc::unavailable, folder.path.string() + ": cannot read a secret: Is a directory"});
 }
 
 TEST_CASE("a secret is the first line of its file") {

@@ -31,7 +31,7 @@ struct NewCredentials {
 /// `unavailable`.
 Result<SecretBytes> read_secret_line(const std::filesystem::path& file);
 
-/// Reads a whole file, at most 4 KiB. Errors likewise.
+/// Reads a whole file, at most 64 KiB. Errors likewise; `invalid` when it is longer.
 Result<SecretBytes> read_secret_file(const std::filesystem::path& file);
 
 /// The value of the line `name: …` of such a file; nothing when there is none.
