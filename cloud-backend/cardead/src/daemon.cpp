@@ -378,7 +378,8 @@ class RunningDaemon final : public Daemon {
       names.push_back(settings_.server.address);
     }
     CARDEA_TRY(const auto files, http::ensure_local_ca(settings_.server.data_directory / "tls", names));
-    ca_file_ = files.ca;
+    // Once, before there are threads: each renewal would write what others read, and it is the same.
+    if (ca_file_.empty()) ca_file_ = files.ca;
     return http::TlsContext::load(files.certificate, files.key, tls.client_ca);
   }
 

@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 
 #include "cardea/api/client.h"
 #include "cardea/cardead/daemon.h"
@@ -377,6 +379,22 @@ TEST_CASE("end to end: a renewed certificate is used without a restart, a damage
   std::filesystem::resize_file(tls / "ca.pem", 10);
   CHECK(server.daemon->renew_certificate().error().code == Errc::corrupt);
   CHECK(trusts(new_ca));
+}
+
+TEST_CASE("end to end: who asks for the CA's file meets no renewal that is under way") {
+  const Server server;
+  const auto known = server.daemon->ca_file();
+  std::atomic<bool> renewed{false};
+  std::thread renewing{[&] {
+    for (int i = 0; i < 20; ++i)
+      CHECK(server.daemon->renew_certificate());
+    renewed = true;
+  }};
+  bool same = true;
+  while (!renewed)
+    same = same && server.daemon->ca_file() == known;
+  renewing.join();
+  CHECK(same);
 }
 
 TEST_CASE("end to end: a registrar's workstation is given a blank card, and others are not [D1][D3]") {
