@@ -115,7 +115,8 @@ Result<void> HeldSecret::hold(const card_secret::Value& secret) {
   Secret<32> copy;
   std::ranges::copy(secret.expose(), copy.expose().begin());
   const auto pair = api::hpke::key_pair_of(std::move(copy));
-  CARDEA_TRY(const auto expected, card_key());
+  CARDEA_TRY(const auto row, world_.database.card(card_));
+  CARDEA_TRY(const auto expected, key_of(row.public_key));
   if (pair.public_key != expected) return fail(Errc::denied, "this is not the card's secret");
   CARDEA_TRY(held_, api::LockedSecret::of(secret.expose()));
   held_key_ = pair.public_key;
@@ -128,8 +129,9 @@ Result<void> HeldSecret::hold(const card_secret::Value& secret) {
   return {};
 }
 
+/// Keys are sealed to it: a key of somebody else's would open them to whoever has the database and the HSM.
 Result<PublicKey> HeldSecret::card_key() {
-  CARDEA_TRY(const auto row, world_.database.card(card_));
+  CARDEA_TRY(const auto row, world_.database.changes().checked_card(card_, {}));
   return key_of(row.public_key);
 }
 

@@ -31,6 +31,11 @@ Result<void> check_issuance(const store::CardRow& row, const Caller& caller) {
   return {};
 }
 
+Result<void> may_be_used(const store::CardRow& row, const Caller& caller) {
+  if (row.state != store::CardState::active) return fail(Errc::denied, "the card is blocked");
+  return check_issuance(row, caller);
+}
+
 /// Octets in the data field, as far as the length fields say; for the log.
 std::size_t lc_of(BytesView apdu) {
   if (apdu.size() <= 5) return 0;
@@ -64,10 +69,11 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
     (void)world_.database.changes().check_card(card, caller.device);
     return tl::unexpected{found.error()};
   }
-  const auto& row = *found;
+  // What the session is made of, and keeps, is the row that was compared.
+  CARDEA_TRY(const auto row, world_.database.changes().checked_card(card, caller.device));
+  CARDEA_CHECK(identity::may_open(caller, row));
   const auto* profile = card::find_profile(row.profile);
   if (profile == nullptr) {
-    CARDEA_CHECK(world_.database.changes().check_card(card, caller.device));
     return fail(Errc::corrupt, "card " + row.id + " has an unknown profile, " + row.profile);
   }
 
@@ -93,16 +99,13 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
 
   // Looked at only now that a block or a revocation would find the session: whichever of the two comes second
   // sees the other, so none slips through between.
-  const auto state = world_.database.card(card);
   const auto device = world_.devices.find(caller.device);
   auto verdict = [&]() -> Result<void> {
-    CARDEA_CHECK(world_.database.changes().check_card(card, caller.device));
-    if (!state) return tl::unexpected{state.error()};
-    if (state->state != store::CardState::active) return fail(Errc::denied, "the card is blocked");
-    CARDEA_CHECK(check_issuance(*state, caller));
+    CARDEA_TRY(const auto state, world_.database.changes().checked_card(card, caller.device));
+    CARDEA_CHECK(may_be_used(state, caller));
     if (!device) return tl::unexpected{device.error()};
     if (session->ended) return gone();
-    return take_into_use(world_, *state, caller);
+    return take_into_use(world_, state, caller);
   }();
   if (!verdict) {
     session->ended = true;

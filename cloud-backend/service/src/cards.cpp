@@ -193,7 +193,10 @@ Result<CardView> Cards::show(const std::string& card) {
   CARDEA_TRY(pins.puk, counter(*records, card::PinRef::puk));
   views.front().pins = pins;
   CARDEA_TRY(views.front().passcode, secrets_.view(row));
-  CARDEA_TRY(views.front().key_versions, card::gp::key_versions(*world_.database.card_store(row.id)));
+  auto versions = card::gp::key_versions(*world_.database.card_store(row.id));
+  // Records that somebody else changed say nothing; that the card is frozen is shown all the same.
+  if (!versions && versions.error().code != Errc::corrupt) return tl::unexpected{versions.error()};
+  if (versions) views.front().key_versions = *std::move(versions);
   return std::move(views.front());
 }
 

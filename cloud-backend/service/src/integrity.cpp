@@ -61,6 +61,8 @@ Result<void> Integrity::begin() {
     return {};
   }
   CARDEA_TRY(const auto found, changes.protect(secret));
+  // Those that are open were opened by rows that nobody had compared.
+  sessions_.end_all();
   witness_ = *std::move(witness);
   key_ = audit::NoteKey{"cardea", point.point};
   read_cosigned();

@@ -158,6 +158,8 @@ Result<card::PinVerdict> Pins::open_at(card::PinRef ref, const card::PinOpening&
           ref, {expected.status.version,
                 late_proof_digest(binding_.device_thumbprint, server.expected_client_mac.expose()), now}));
   if (!attempt.paid) return card::PinVerdict{false, attempt.status};
+  // A version has one record. Another one was somebody else's, for as long as it was read.
+  if (attempt.expected != record) return fail(Errc::corrupt, "the PIN's record was not the server's");
   challenge_ = api::PinChallenge{
       server.ke2,           record.ksf,     to_bytes(opaque::encode(options_.ksf)), attempt.status.version,
       std::move(new_value), std::move(copy)};

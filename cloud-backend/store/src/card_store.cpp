@@ -12,10 +12,9 @@ std::int64_t number(card::RecordSpace space) {
   return static_cast<std::int64_t>(space);
 }
 
-/// Generation and records, read at one moment.
+/// Generation and records, inside a transaction.
 Result<Snapshot> load(Connection& db, const std::string& card) {
   Snapshot snapshot;
-  db.run("BEGIN");
   std::int64_t row = 0;
   {
     auto found = db.query("SELECT number, generation FROM cards WHERE id = ?", card);
@@ -32,7 +31,6 @@ Result<Snapshot> load(Connection& db, const std::string& card) {
                                records.blob(2));
     }
   }
-  db.run("COMMIT");
   if (snapshot.generation == 0) return fail(Errc::not_found, "there is no card " + card);
   return snapshot;
 }
@@ -93,8 +91,18 @@ class SqliteCardStore final : public card::Store {
   Result<std::uint64_t> generation() override { return live_->generation(loader()); }
 
  private:
+  /// What is read is kept for as long as the card is open: only what was compared while it was read. An
+  /// administrator may look at a frozen card that is right again.
   LiveCard::Load loader() {
-    return [this] { return database_.read([this](Connection& db) { return load(db, card_); }); };
+    return [this]() -> Result<Snapshot> {
+      Snapshot snapshot;
+      CARDEA_CHECK(
+          database_.sqlite_changes().read_compared({card_, {}, true}, [&](Connection& db) -> Result<void> {
+            CARDEA_TRY(snapshot, load(db, card_));
+            return {};
+          }));
+      return snapshot;
+    };
   }
 
   SqliteDatabase& database_;

@@ -89,12 +89,14 @@ Result<void> SqliteDatabase::add(const CardRow& row) {
   });
 }
 
+Result<CardRow> read_card(Connection& db, const std::string& id) {
+  auto row = db.query(kById, id);
+  if (!row.step()) return no_card(id);
+  return card_of(row);
+}
+
 Result<CardRow> SqliteDatabase::card(const std::string& id) {
-  return read([&id](Connection& db) -> Result<CardRow> {
-    auto row = db.query(kById, id);
-    if (!row.step()) return no_card(id);
-    return card_of(row);
-  });
+  return read([&id](Connection& db) { return read_card(db, id); });
 }
 
 Result<std::vector<CardRow>> SqliteDatabase::cards(const std::string& organisation) {

@@ -445,7 +445,8 @@ std::string ChangeLog::held() const {
 
 void ChangeLog::alarm(Alarm alarm) {
   const std::unique_lock lock{mutex_};
-  if (alarms_.size() < 1000) alarms_.push_back(std::move(alarm));
+  const bool known = std::ranges::find(alarms_, alarm) != alarms_.end();
+  if (!known && alarms_.size() < 1000) alarms_.push_back(std::move(alarm));
 }
 
 std::vector<Alarm> ChangeLog::alarms() {
@@ -467,13 +468,17 @@ std::vector<LoggedRow> ChangeLog::rows_of(Connection& db, const Table& table, co
   return found;
 }
 
-ChangeLog::Asked ChangeLog::one_row(Connection& db, const Table& table, const std::string& key,
-                                    Bytes& scratch) {
+ChangeLog::Asked ChangeLog::one_row(Connection& db, const Table& table, const RowName& name, Bytes& scratch) {
   const auto column = std::ranges::find(table.columns, true, &Table::Column::key);
-  const auto name = audit::encode_key({table.name, {{column->name, key, true}}});
-  Asked asked{{name.begin(), name.end()}, {}};
-  auto row = db.query(table.by_key.c_str(), key);
-  if (row.step()) asked.found.push_back(logged_at(table, row, scratch));
+  Asked asked;
+  std::visit(
+      [&](const auto& key) {
+        const auto group = audit::encode_key({table.name, {{column->name, key, true}}});
+        asked.group.assign(group.begin(), group.end());
+        auto row = db.query(table.by_key.c_str(), key);
+        if (row.step()) asked.found.push_back(logged_at(table, row, scratch));
+      },
+      name.second);
   return asked;
 }
 
@@ -495,9 +500,8 @@ std::optional<std::string> ChangeLog::difference(const Rows& right, const std::v
   return std::nullopt;
 }
 
-ChangeLog::Comparison ChangeLog::compare(
-    Connection& db, const std::string& card,
-    const std::vector<std::pair<std::string, std::string>>& others) const {
+ChangeLog::Comparison ChangeLog::compare(Connection& db, const std::string& card,
+                                         const RowNames& others) const {
   std::uint64_t size = 0;
   {
     auto last = db.query("SELECT coalesce(max(number) + 1, 0) FROM change_log");
@@ -543,8 +547,8 @@ ChangeLog::Comparison ChangeLog::compare(
     }
     asked.push_back({group, std::move(found)});
   }
-  for (const auto& [name, id] : single)
-    asked.push_back(one_row(db, *table(name), id, scratch));
+  for (const auto& name : single)
+    asked.push_back(one_row(db, *table(name.first), name, scratch));
 
   // What it should say.
   const std::shared_lock lock{mutex_};

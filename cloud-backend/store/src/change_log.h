@@ -8,6 +8,8 @@
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "cardea/store/changes.h"
@@ -16,6 +18,10 @@
 struct sqlite3;
 
 namespace cardea::store {
+
+/// A row of a table that has one column for a key.
+using RowName = std::pair<std::string, std::variant<std::string, Bytes>>;
+using RowNames = std::vector<RowName>;
 
 /// Follows the writing connection: SQLite tells it of each row before it changes, it checks that the row is
 /// what it was left as, and adds a leaf to the log in the same transaction. Keeps in memory what every row
@@ -54,8 +60,7 @@ class ChangeLog {
   void wait_for_commit(std::uint64_t size) const;
   /// Inside a transaction of a reader: the rows of a card (empty: of none) and all it hangs on, and those
   /// that are named by table and key.
-  Comparison compare(Connection& db, const std::string& card,
-                     const std::vector<std::pair<std::string, std::string>>& others) const;
+  Comparison compare(Connection& db, const std::string& card, const RowNames& others) const;
   /// The whole file, inside a transaction of a reader. `at_least` leaves were committed before it began; it
   /// may show more of them, and fewer only where somebody cut the log.
   Result<Findings> verify(Connection& db, std::uint64_t at_least) const;
@@ -108,7 +113,7 @@ class ChangeLog {
                  const std::optional<audit::Hash>& now);
   static std::vector<LoggedRow> rows_of(Connection& db, const Table& table, const std::string& value,
                                         Bytes& scratch);
-  static Asked one_row(Connection& db, const Table& table, const std::string& key, Bytes& scratch);
+  static Asked one_row(Connection& db, const Table& table, const RowName& name, Bytes& scratch);
   /// A sentence about the first row that is not as it should be.
   static std::optional<std::string> difference(const Rows& right, const std::vector<LoggedRow>& found);
   [[nodiscard]] std::optional<audit::Hash> expected(const std::string& group, const std::string& key) const;

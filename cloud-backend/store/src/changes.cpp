@@ -38,39 +38,81 @@ Result<Findings> SqliteChanges::protect(const SecretBytes& key) {
     CARDEA_TRY(findings, log_.protect(db, key, upgraded_));
     return {};
   }));
+  // What was read before nobody has compared.
+  database_.live_cards().forget_all();
   for (const auto& problem : findings.problems)
     log_.alarm({{}, problem});
   if (!findings.broken.empty()) log_.refuse(findings.broken);
   return findings;
 }
 
-Result<void> SqliteChanges::check_card(const std::string& card, const std::string& device) {
+Result<void> SqliteChanges::not_held() const {
   if (auto held = log_.held(); !held.empty() && log_.refused().empty())
     return fail(Errc::unavailable, std::move(held));
-  std::vector<std::pair<std::string, std::string>> others;
-  if (!device.empty()) others.emplace_back("devices", device);
+  return {};
+}
+
+tl::unexpected<Error> SqliteChanges::different(const Subject& subject, const std::string& what, bool told) {
+  if (!told && log_.refused().empty()) log_.alarm({subject.card, what});
+  return fail(Errc::corrupt, subject.card.empty() ? what : "card " + subject.card + " is frozen: " + what);
+}
+
+Result<void> SqliteChanges::read_compared(const Subject& subject, const Reading& read) {
   ChangeLog::Comparison last;
+  std::string frozen;
   for (int look = 0; look < kLooks; ++look) {
-    std::string frozen;
+    Result<void> done;
+    frozen.clear();
     auto looked = database_.read([&](Connection& db) -> Result<ChangeLog::Comparison> {
       const Moment moment{db};
-      auto row = db.query("SELECT reason FROM freezes WHERE card = ?", card);
-      if (row.step()) frozen = row.text(0);
+      {
+        auto row = db.query("SELECT reason FROM freezes WHERE card = ?", subject.card);
+        if (row.step()) frozen = row.text(0);
+      }
       // A frozen card is refused as it is; only that the freeze itself was touched is news.
-      if (!frozen.empty()) return log_.compare(db, {}, {{"freezes", card}});
-      return log_.compare(db, card, others);
+      if (!frozen.empty() && !subject.even_frozen) return log_.compare(db, {}, {{"freezes", subject.card}});
+      if (read) done = read(db);
+      return log_.compare(db, subject.card, subject.others);
     });
     if (!looked) return tl::unexpected{std::move(looked).error()};
     last = *std::move(looked);
     if (last.outcome == ChangeLog::Outcome::same) {
-      if (!frozen.empty()) return fail(Errc::corrupt, "card " + card + " is frozen: " + frozen);
-      return {};
+      if (frozen.empty() || subject.even_frozen) return done;
+      return fail(Errc::corrupt, "card " + subject.card + " is frozen: " + frozen);
     }
     if (last.outcome == ChangeLog::Outcome::different) break;
     log_.wait_for_commit(last.size);
   }
-  if (log_.refused().empty()) log_.alarm({card, last.what});
-  return fail(Errc::corrupt, "card " + card + " is frozen: " + last.what);
+  return different(subject, last.what, subject.even_frozen && !frozen.empty());
+}
+
+Result<void> SqliteChanges::check_card(const std::string& card, const std::string& device) {
+  CARDEA_CHECK(not_held());
+  Subject subject{card, {}};
+  if (!device.empty()) subject.others.emplace_back("devices", device);
+  return read_compared(subject, {});
+}
+
+Result<CardRow> SqliteChanges::checked_card(const std::string& card, const std::string& device) {
+  CARDEA_CHECK(not_held());
+  Subject subject{card, {}};
+  if (!device.empty()) subject.others.emplace_back("devices", device);
+  CardRow row;
+  CARDEA_CHECK(read_compared(subject, [&](Connection& db) -> Result<void> {
+    CARDEA_TRY(row, read_card(db, card));
+    return {};
+  }));
+  return row;
+}
+
+Result<Device> SqliteChanges::checked_device(const std::string& id) {
+  if (!log_.refused().empty()) return database_.device(id);
+  Device row;
+  CARDEA_CHECK(read_compared({{}, {{"devices", id}}}, [&](Connection& db) -> Result<void> {
+    CARDEA_TRY(row, read_device(db, id));
+    return {};
+  }));
+  return row;
 }
 
 Result<Findings> SqliteChanges::verify() {

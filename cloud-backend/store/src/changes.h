@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "cardea/store/changes.h"
 #include "change_log.h"
 
@@ -17,6 +20,8 @@ class SqliteChanges final : public Changes {
   void refuse(const std::string& reason) override { log_.refuse(reason); }
   void hold(const std::string& reason) override { log_.hold(reason); }
   Result<void> check_card(const std::string& card, const std::string& device) override;
+  Result<CardRow> checked_card(const std::string& card, const std::string& device) override;
+  Result<Device> checked_device(const std::string& id) override;
   Result<Findings> verify() override;
   std::vector<Alarm> alarms() override { return log_.alarms(); }
   Result<void> freeze(const std::string& card, const Freeze& freeze) override;
@@ -30,7 +35,22 @@ class SqliteChanges final : public Changes {
   Result<std::optional<std::string>> checkpoint() override;
   Result<LoggedLine> line(std::uint64_t audit_number) override;
 
+  /// What is compared.
+  struct Subject {
+    std::string card;          ///< with all that it hangs on; empty: none
+    RowNames others;           ///< besides
+    bool even_frozen = false;  ///< compared all the same, and no reason for another alarm
+  };
+  using Reading = std::function<Result<void>(Connection&)>;
+  /// Reads at the moment of the comparison, so that what was read is what was compared. `read` is called anew
+  /// for each look, and what it found is good only when this succeeds. Errors: `corrupt`, after an alarm;
+  /// those of `read`.
+  Result<void> read_compared(const Subject& subject, const Reading& read);
+  /// Errors: `unavailable`, with the reason.
+  Result<void> not_held() const;
+
  private:
+  tl::unexpected<Error> different(const Subject& subject, const std::string& what, bool told);
   audit::Tree::Reader leaves();
 
   SqliteDatabase& database_;

@@ -67,12 +67,14 @@ Result<void> SqliteDatabase::add(const Device& row) {
   return write([&row](Connection& db) { return insert(db, row); });
 }
 
+Result<Device> read_device(Connection& db, const std::string& id) {
+  auto row = db.query(kById, id);
+  if (!row.step()) return fail(Errc::not_found, "there is no device " + id);
+  return device_of(row);
+}
+
 Result<Device> SqliteDatabase::device(const std::string& id) {
-  return read([&id](Connection& db) -> Result<Device> {
-    auto row = db.query(kById, id);
-    if (!row.step()) return fail(Errc::not_found, "there is no device " + id);
-    return device_of(row);
-  });
+  return read([&id](Connection& db) { return read_device(db, id); });
 }
 
 Result<std::vector<Device>> SqliteDatabase::devices(const std::string& organisation) {

@@ -141,6 +141,17 @@ void LiveCards::forget(const std::string& id) noexcept {
   if (const auto live = find(id)) live->forget();
 }
 
+void LiveCards::forget_all() {
+  std::vector<std::shared_ptr<LiveCard>> all;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [id, card] : cards_)
+      if (auto live = card.lock()) all.push_back(std::move(live));
+  }
+  for (const auto& live : all)
+    live->forget();
+}
+
 std::size_t LiveCards::size() {
   const std::lock_guard lock{mutex_};
   return cards_.size();

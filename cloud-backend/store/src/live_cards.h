@@ -73,6 +73,7 @@ class LiveCards {
   void publish(const std::string& id, std::uint64_t generation,
                std::span<const card::Change> changes) noexcept;
   void forget(const std::string& id) noexcept;
+  void forget_all();
   [[nodiscard]] std::size_t size();
 
  private:

@@ -116,6 +116,7 @@ class SqliteDatabase final : public Database {
   }
 
   LiveCards& live_cards() { return live_; }
+  SqliteChanges& sqlite_changes() { return changes_; }
   void count_pin_attempt() { ++pin_attempts_; }
 
  private:
@@ -140,6 +141,10 @@ Result<void> person_exists(Connection& db, const std::string& organisation,
                            const std::optional<std::string>& person);
 Result<void> not_empty(const std::string& value, const char* what);
 }  // namespace rule
+
+/// Errors: `not_found`.
+Result<CardRow> read_card(Connection& db, const std::string& id);
+Result<Device> read_device(Connection& db, const std::string& id);
 
 /// Inside a transaction, after the rules have been checked.
 Result<void> insert_person(Connection& db, const Person& row);

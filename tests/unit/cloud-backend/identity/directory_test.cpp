@@ -1,5 +1,7 @@
 #include "cardea/identity/device_directory.h"
 
+#include <SQLiteCpp/Database.h>
+
 #include "fixture.h"
 
 namespace cardea::identity {
@@ -43,6 +45,33 @@ TEST_CASE("devices: an unknown one is looked up again, so that enrolling it is e
   CHECK_FALSE(world.devices.find(id).has_value());
   world.add(key, "other", std::nullopt, store::DeviceRole::user);
   CHECK(world.devices.find(id).has_value());
+}
+
+TEST_CASE("devices: a row that somebody else changed is not kept [B8]") {
+  World world;
+  const auto id = api::thumbprint(world.laptop.public_key);
+  const auto role = [&world](const char* number) {
+    SQLite::Database file{(world.directory / "cardea.db").string(), SQLite::OPEN_READWRITE};
+    file.exec(std::string{"UPDATE devices SET role = "} + number + " WHERE person = 'ann'");
+  };
+  const SecretBytes key{BytesView{Bytes(32, 0x5A)}};
+  must(world.db->changes().protect(key));
+  role("2");
+  CHECK_FAILS(world.devices.find(id), Errc::corrupt,
+              "table devices, row id=" + id + " was changed, and not by the server");
+  role("1");
+  CHECK(must(world.devices.find(id)).role == store::DeviceRole::user);
+  role("2");
+  CHECK(must(world.devices.find(id)).role == store::DeviceRole::user);
+
+  // What was looked up before there was anything to compare it with is looked up again.
+  world.db.reset();
+  world.db = must(store::Database::open({world.directory / "cardea.db"}));
+  DeviceDirectory again{*world.db};
+  CHECK(must(again.find(id)).role == store::DeviceRole::registrar);
+  role("1");
+  must(world.db->changes().protect(key));
+  CHECK(must(again.find(id)).role == store::DeviceRole::user);
 }
 
 TEST_CASE("cards: a user's own, a registrar's whole organisation, nobody's none [D3]") {

@@ -13,7 +13,12 @@
 
 namespace cardea::identity {
 
-/// Which devices there are and what they may open. Thread-safe. Looked-up devices are kept in memory.
+/// A user's device may open the cards of its person, a registrar's all of its organisation. Errors:
+/// `not_found`, so that ids cannot be probed.
+Result<void> may_open(const Principal& who, const store::CardRow& card);
+
+/// Which devices there are and what they may open. Thread-safe. Looked-up devices are kept in memory, as they
+/// were when they were compared with the log of changes.
 ///
 /// Law: a call of `find` that begins after `revoked` returned never finds the device usable.
 class DeviceDirectory {
@@ -24,17 +29,18 @@ class DeviceDirectory {
   DeviceDirectory& operator=(const DeviceDirectory&) = delete;
   ~DeviceDirectory() = default;
 
-  /// The device, which is not revoked. Errors: `denied` for an unknown or revoked one, those of the database.
+  /// The device, which is not revoked. Errors: `denied` for an unknown or revoked one, `corrupt` for one
+  /// whose row somebody else changed, those of the database.
   Result<store::Device> find(const std::string& id);
 
   /// To be called once the database has the revocation.
   void revoked(const std::string& id);
 
-  /// The cards this device may open: a user's are those of its person, a registrar's all of its organisation.
+  /// The cards this device may open.
   Result<std::vector<store::CardRow>> cards(const Principal& who);
 
-  /// The card, if this device may open it. `not_found` otherwise, so that ids cannot be probed. Whether the
-  /// card is blocked is left to the caller.
+  /// The card, if this device may open it; `not_found` otherwise. Whether the card is blocked is left to the
+  /// caller.
   Result<store::CardRow> card(const Principal& who, const std::string& id);
 
  private:
@@ -43,6 +49,7 @@ class DeviceDirectory {
   store::Database& database_;
   std::mutex mutex_;
   std::uint64_t revocations_ = 0;  // tells a look-up that began before one
+  bool compared_ = false;          // what is kept was compared
   std::unordered_map<std::string, store::Device> kept_;
 };
 

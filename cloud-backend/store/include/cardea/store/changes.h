@@ -24,6 +24,8 @@ struct Findings {
 struct Alarm {
   std::string card;  ///< empty where it is none of a card
   std::string what;
+
+  friend bool operator==(const Alarm&, const Alarm&) = default;
 };
 
 struct LogHead {
@@ -65,6 +67,12 @@ class Changes {
   /// this device (empty: of none). Good before `protect`. Errors: `corrupt` with a sentence; `unavailable`
   /// while held; `not_found`.
   virtual Result<void> check_card(const std::string& card, const std::string& device) = 0;
+  /// The same, and the card's row as it was at the moment of the comparison: what was read at another one may
+  /// have been somebody else's for just that long.
+  virtual Result<CardRow> checked_card(const std::string& card, const std::string& device) = 0;
+  /// A device's row as it was at the moment when it was compared; as it is, where every card is refused
+  /// anyway. Errors: `corrupt` with a sentence; `not_found`.
+  virtual Result<Device> checked_device(const std::string& id) = 0;
   /// Everything anew, from the file.
   virtual Result<Findings> verify() = 0;
   /// What was noticed since the last call.
