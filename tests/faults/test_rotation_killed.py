@@ -110,3 +110,20 @@ def test_resident_keys(stack):
     assert versions(stack)["key_mode"] == "resident"
     card.remove()
     assert resident_rows(stack) == before
+
+
+def test_resident_list_changed(stack):
+    """[B8] Somebody who edits the list of resident keys has the server destroy none of them."""
+    stack.cli("org", "set", stack.organisation, "--key-mode", "resident")
+    stack.new_card("piv-nist")
+    with connect_patiently() as connection:
+        piv.authenticate(connection)
+        piv.generate(connection)
+    assert signs(stack)
+    stack.server.stop()
+    database = sqlite3.connect(stack.data / "cardea.db", isolation_level=None)
+    assert database.execute("UPDATE resident_keys SET version = version + 7").rowcount > 0
+    database.close()
+    stack.start_server()
+    wait_until(lambda: "resident keys that no card has stay in the HSM" in stack.server.text(), 20, "the server says that they stay")
+    assert signs(stack)

@@ -195,7 +195,10 @@ class RunningDaemon final : public Daemon {
     serving_ = public_.get();
     wait_for_shares();
     look_after_log();
-    guard_ = each_second([this] { integrity_->tick(); });
+    guard_ = each_second([this] {
+      integrity_->tick();
+      destroy_orphans();
+    });
     // Apart, because a witness that does not answer must not keep cards from being frozen.
     asker_ = each_second([this] { integrity_->ask_witness(); });
     sweeper_ = std::jthread{[this](const std::stop_token& stop) { sweep(stop); }};
@@ -321,6 +324,17 @@ class RunningDaemon final : public Daemon {
   void look_after_log() {
     integrity_->tick();
     integrity_->ask_witness();
+    destroy_orphans();
+  }
+
+  /// What the list of resident keys says counts only once the log of changes vouches for it. From one thread
+  /// at a time.
+  void destroy_orphans() {
+    if (!integrity_->relied_on()) return;
+    const auto done = vault_->destroy_orphans();
+    const auto sentence = done ? std::string{} : done.error().what;
+    if (!done && sentence != orphans_said_) log_.write(Level::warn, "hsm.orphan", {{"detail", sentence}});
+    orphans_said_ = sentence;
   }
 
   Result<void> listen() {
@@ -491,6 +505,7 @@ class RunningDaemon final : public Daemon {
   std::optional<keyring::Keyring> vault_;
   std::optional<unseal::Keeper> keeper_;
   bool waits_for_shares_ = false;
+  std::string orphans_said_;  ///< why some could not be destroyed the last time
   std::optional<identity::TokenIssuer> issuer_;
   std::optional<identity::DeviceDirectory> devices_;
   std::optional<identity::Enrolment> enrolment_;

@@ -57,9 +57,12 @@ Result<void> Keyring::open(std::unique_ptr<vault::Vault> vault) {
   }
   for (const auto& [organisation, of] : versions)
     vault->use_versions(organisation, of);
-  CARDEA_CHECK(destroy_orphans(*vault));
+  // Before anybody can make another one, whose card does not have it yet.
+  CARDEA_TRY(const auto resident, ledger_.resident_keys());
   {
     const std::lock_guard lock{mutex_};
+    for (const auto& row : resident)
+      left_over_.push_back(row.id);
     owned_ = std::move(vault);
     open_vault_ = owned_.get();
     work_waits_ = true;
@@ -190,9 +193,15 @@ Result<card::KeyHandle> Keyring::place(const std::string& organisation, const st
 }
 
 Result<void> Keyring::discard(const std::string& organisation, const std::string& card, card::KeySlot slot) {
+  const auto made_for = [&](const store::ResidentKeyRow& row) {
+    return row.card == card && row.slot.reference == slot.reference && row.slot.version == slot.version;
+  };
   CARDEA_TRY(const auto rows, ledger_.resident_keys_of(card));
   for (const auto& row : rows) {
-    if (row.slot.reference != slot.reference || row.slot.version != slot.version) continue;
+    if (!made_for(row)) continue;
+    // A row that somebody else moved to this place is of a key that the card still has.
+    CARDEA_TRY(const auto found, ledger_.resident_key(row.id));
+    if (!found || !made_for(found->row)) continue;
     CARDEA_TRY(auto* vault, this->vault());
     CARDEA_CHECK(vault->destroy_resident(organisation, card, row.id));
     CARDEA_CHECK(ledger_.release(row.id));
@@ -200,6 +209,7 @@ Result<void> Keyring::discard(const std::string& organisation, const std::string
   return {};
 }
 
+/// Every object of the card goes, whatever the list says of each: a signer finds none of another card's.
 Result<void> Keyring::forget_card(const std::string& organisation, const std::string& card) {
   CARDEA_TRY(const auto rows, ledger_.resident_keys_of(card));
   for (const auto& row : rows) {
@@ -210,20 +220,48 @@ Result<void> Keyring::forget_card(const std::string& organisation, const std::st
   return {};
 }
 
-Result<void> Keyring::destroy_orphans(vault::Vault& vault) {
-  CARDEA_TRY(const auto rows, ledger_.resident_keys());
-  for (const auto& row : rows) {
-    const auto stored = database_.card_store(row.card)->get({card::RecordSpace::key, row.slot.reference});
-    if (!stored && stored.error().code != Errc::not_found) return tl::unexpected{stored.error()};
-    if (stored && *stored) {
-      const auto key = card::stored_key(**stored);
-      // A damaged record says nothing about the object: it stays.
-      if (!key || key->slot.version == row.slot.version) continue;
-    }
-    CARDEA_CHECK(vault.destroy_resident(row.organisation, row.card, row.id));
-    CARDEA_CHECK(ledger_.release(row.id));
-    report(true, "hsm.orphan", "a resident key that no card has was destroyed");
+Result<void> Keyring::destroy_orphans() {
+  CARDEA_TRY(auto* vault, this->vault());
+  if (!database_.changes().on())
+    return fail(Errc::unavailable, "the list of resident keys was not compared with the log of changes yet");
+  std::vector<vault::ResidentId> left;
+  {
+    const std::lock_guard lock{mutex_};
+    left.swap(left_over_);
   }
+  if (!left.empty() && !database_.changes().intact()) {
+    report(false, "hsm.orphan",
+           "resident keys that no card has stay in the HSM until a start finds all rows to be the server's");
+    return {};
+  }
+  while (!left.empty()) {
+    if (auto done = destroy_orphan(*vault, left.back()); !done) {
+      const std::lock_guard lock{mutex_};
+      left_over_ = std::move(left);
+      return done;
+    }
+    left.pop_back();
+  }
+  return {};
+}
+
+Result<void> Keyring::destroy_orphan(vault::Vault& vault, const vault::ResidentId& id) {
+  const auto found = ledger_.resident_key(id);
+  if (!found && found.error().code == Errc::corrupt) {
+    report(false, "hsm.orphan", "a resident key stays in the HSM: " + found.error().what);
+    return {};
+  }
+  if (!found) return tl::unexpected{found.error()};
+  if (!*found) return {};  // destroyed with its card, or by it, meanwhile
+  const auto& [row, record] = **found;
+  if (record) {
+    const auto key = card::stored_key(*record);
+    // A damaged record says nothing about the object: it stays.
+    if (!key || key->slot.version == row.slot.version) return {};
+  }
+  CARDEA_CHECK(vault.destroy_resident(row.organisation, row.card, row.id));
+  CARDEA_CHECK(ledger_.release(row.id));
+  report(true, "hsm.orphan", "a resident key that no card has was destroyed");
   return {};
 }
 

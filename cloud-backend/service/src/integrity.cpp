@@ -50,6 +50,11 @@ void Integrity::tick() {
   if (const auto done = checkpoint(); !done) once("integrity.checkpoint", done.error().what);
 }
 
+bool Integrity::relied_on() {
+  const std::lock_guard lock{mutex_};
+  return key_ && !refused_ && !last_note_.empty();
+}
+
 Result<void> Integrity::begin() {
   CARDEA_CHECK(world_.vault.ensure_tenant(kServer));
   CARDEA_TRY(const auto secret, world_.vault.tenant_secret(kServer, kLabel, kKeyOctets));

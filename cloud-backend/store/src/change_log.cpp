@@ -380,6 +380,7 @@ Result<Findings> ChangeLog::protect(Connection& db, const SecretBytes& key, bool
   {
     const std::unique_lock lock{mutex_};
     key_ = key.clone();
+    intact_ = scan.findings.problems.empty();
     schema_ = schema_version(db);
     tree_ = std::move(scan.tree);
     last_tag_ = scan.last;
@@ -421,6 +422,11 @@ Result<bool> ChangeLog::fits(Connection& db) const {
 bool ChangeLog::on() const {
   const std::shared_lock lock{mutex_};
   return key_.has_value();
+}
+
+bool ChangeLog::intact() const {
+  const std::shared_lock lock{mutex_};
+  return intact_;
 }
 
 void ChangeLog::refuse(const std::string& reason) {

@@ -66,6 +66,7 @@ class ChangeLog {
   Result<Findings> verify(Connection& db, std::uint64_t at_least) const;
 
   [[nodiscard]] bool on() const;
+  [[nodiscard]] bool intact() const;
   void refuse(const std::string& reason);
   [[nodiscard]] std::string refused() const;
   void hold(const std::string& reason);
@@ -141,6 +142,7 @@ class ChangeLog {
   mutable std::shared_mutex mutex_;  ///< of all that follows
   mutable std::condition_variable_any grown_;
   std::optional<SecretBytes> key_;
+  bool intact_ = false;
   audit::Tree tree_;
   Tag last_tag_{};
   std::unordered_map<std::string, Group> groups_;

@@ -17,6 +17,7 @@ class SqliteChanges final : public Changes {
 
   Result<Findings> protect(const SecretBytes& key) override;
   [[nodiscard]] bool on() const override { return log_.on(); }
+  [[nodiscard]] bool intact() const override { return log_.intact(); }
   void refuse(const std::string& reason) override { log_.refuse(reason); }
   void hold(const std::string& reason) override { log_.hold(reason); }
   Result<void> check_card(const std::string& card, const std::string& device) override;

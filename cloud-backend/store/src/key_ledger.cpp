@@ -38,6 +38,14 @@ ResidentKeyRow resident_of(const Query& row) {
   return out;
 }
 
+Result<std::optional<ResidentKeyRow>> resident_row(Connection& db, const std::array<std::uint8_t, 16>& id) {
+  auto row =
+      db.query("SELECT id, organisation, card, reference, version, made_at FROM resident_keys WHERE id = ?",
+               BytesView{id});
+  if (!row.step()) return std::optional<ResidentKeyRow>{};
+  return std::optional{resident_of(row)};
+}
+
 }  // namespace
 
 Result<KeyMode> SqliteKeyLedger::key_mode(const std::string& organisation) {
@@ -276,6 +284,32 @@ Result<std::vector<ResidentKeyRow>> SqliteKeyLedger::resident_keys_of(const std:
       out.push_back(resident_of(rows));
     return out;
   });
+}
+
+Result<std::optional<ResidentKeyState>> SqliteKeyLedger::resident_key(
+    const std::array<std::uint8_t, 16>& id) {
+  CARDEA_CHECK(database_.sqlite_changes().not_held());
+  // Says of which card it is: compared with the rest below.
+  CARDEA_TRY(const auto seen, database_.read([&id](Connection& db) { return resident_row(db, id); }));
+  if (!seen) return std::nullopt;
+  std::optional<ResidentKeyState> out;
+  CARDEA_CHECK(database_.sqlite_changes().read_compared(
+      {seen->card, {{"resident_keys", to_bytes(id)}}}, [&](Connection& db) -> Result<void> {
+        out.reset();
+        CARDEA_TRY(auto row, resident_row(db, id));
+        if (!row) return {};
+        if (row->card != seen->card) return fail(Errc::conflict, "the resident key is another card's by now");
+        out.emplace(ResidentKeyState{*std::move(row), std::nullopt});
+        auto record = db.query(
+            "SELECT value FROM records WHERE card = (SELECT number FROM cards WHERE id = ?) AND space = ? "
+            "AND "
+            "id = ?",
+            out->row.card, static_cast<std::int64_t>(card::RecordSpace::key),
+            std::int64_t{out->row.slot.reference});
+        if (record.step()) out->record = record.blob(0);
+        return {};
+      }));
+  return out;
 }
 
 Result<std::size_t> SqliteKeyLedger::resident_count() {

@@ -38,6 +38,7 @@ class SqliteKeyLedger final : public KeyLedger {
   Result<void> release(const std::array<std::uint8_t, 16>& id) override;
   Result<std::vector<ResidentKeyRow>> resident_keys() override;
   Result<std::vector<ResidentKeyRow>> resident_keys_of(const std::string& card) override;
+  Result<std::optional<ResidentKeyState>> resident_key(const std::array<std::uint8_t, 16>& id) override;
   Result<std::size_t> resident_count() override;
 
  private:

@@ -1,5 +1,6 @@
 // Organisations whose keys are token objects: the same laws, a cap, and nothing that is left behind.
 
+#include <SQLiteCpp/Database.h>
 #include <doctest/doctest.h>
 #include <signal.h>
 
@@ -82,7 +83,8 @@ TEST_CASE("resident keys go with their card; one of the pool settles too [B2] [B
   CHECK(count(*bench) == 1);
 }
 
-TEST_CASE("what an interruption left in the HSM is destroyed at the next start; what a card has stays [B2]") {
+TEST_CASE(
+    "what an interruption left in the HSM is destroyed after the next start; what a card has stays [B2]") {
   auto bench = resident();
   const auto kept = bench->vault().generate({0x9A, 3}, Algorithm::p256).value();
   bench->store_key("card", kept);
@@ -91,10 +93,90 @@ TEST_CASE("what an interruption left in the HSM is destroyed at the next start; 
   const auto bare = bench->other_card().generate({0x9C, 1}, Algorithm::p256).value();
   CHECK(count(*bench) == 3);
   bench->restart();
-  CHECK(count(*bench) == 1);
+  CHECK(bench->ring->destroy_orphans().error() ==
+        Error{Errc::unavailable, "the list of resident keys was not compared with the log of changes yet"});
+  CHECK(count(*bench) == 3);
+  // A card that is being written to meanwhile does not have its new key yet.
+  const auto fresh = bench->other_card().generate({0x9D, 2}, Algorithm::p256).value();
+  CHECK(bench->protect().problems.empty());
+  REQUIRE(bench->ring->destroy_orphans().has_value());
+  CHECK(count(*bench) == 2);
   CHECK(signs(bench->vault(), kept));
+  CHECK(signs(bench->other_card(), fresh));
   CHECK_FALSE(signs(bench->vault(), lost));
   CHECK_FALSE(signs(bench->other_card(), bare));
+  CHECK(bench->database->changes().verify().value().problems.empty());
+}
+
+namespace {
+
+/// A card with two keys, and one that was lost, in a database whose changes are logged.
+struct Listed {
+  Listed() {
+    bench->protect();
+    bench->store_key("card", kept);
+    bench->store_key("card", second);
+  }
+  void tamper(const std::string& sql) const {
+    SQLite::Database file{(bench->token.directory() / "cardea.db").string(), SQLite::OPEN_READWRITE};
+    file.setBusyTimeout(10'000);
+    file.exec(sql);
+  }
+
+  std::unique_ptr<RingBench> bench = resident();
+  card::KeyHandle kept = bench->vault().generate({0x9A, 3}, Algorithm::p256).value();
+  card::KeyHandle second = bench->vault().generate({0x9C, 4}, Algorithm::p256).value();
+  card::KeyHandle lost = bench->vault().generate({0x9D, 5}, Algorithm::p256).value();
+};
+
+}  // namespace
+
+TEST_CASE("whatever somebody writes into the lists, the server destroys no key that a card has [B8]") {
+  for (const std::string sql :
+       {"UPDATE resident_keys SET version = 9 WHERE reference = 154",
+        "UPDATE resident_keys SET reference = 157 WHERE reference = 154",
+        "UPDATE resident_keys SET card = 'other' WHERE reference = 154",
+        "UPDATE resident_keys SET card = 'nobody' WHERE reference = 154",
+        "DELETE FROM records WHERE id = 154",
+        "UPDATE records SET value = (SELECT value FROM records WHERE id = 156) WHERE id = 154",
+        "PRAGMA foreign_keys = OFF; UPDATE cards SET id = 'elsewhere' WHERE id = 'card'",
+        "PRAGMA foreign_keys = OFF; DELETE FROM records; DELETE FROM cards WHERE id = 'card'"}) {
+    CAPTURE(sql);
+    Listed down;
+    down.bench->close();
+    down.tamper(sql);
+    down.bench->restart();
+    CHECK_FALSE(down.bench->protect().problems.empty());
+    REQUIRE(down.bench->ring->destroy_orphans().has_value());
+    for (const auto* key : {&down.kept, &down.second, &down.lost})
+      CHECK(signs(down.bench->vault(), *key));
+
+    Listed running;
+    running.bench->restart();
+    CHECK(running.bench->protect().problems.empty());
+    running.tamper(sql);
+    REQUIRE(running.bench->ring->destroy_orphans().has_value());
+    CHECK(signs(running.bench->vault(), running.kept));
+    CHECK(signs(running.bench->vault(), running.second));
+    CHECK_FALSE(running.bench->database->changes().alarms().empty());
+  }
+}
+
+TEST_CASE("with a log that is not the server's no key is destroyed [B8]") {
+  Listed it;
+  it.bench->close();
+  it.tamper("DELETE FROM change_log WHERE number = 2");
+  it.bench->restart();
+  CHECK_FALSE(it.bench->protect().broken.empty());
+  CHECK_FALSE(it.bench->ring->destroy_orphans().error().what.empty());
+  CHECK(signs(it.bench->vault(), it.lost));
+}
+
+TEST_CASE("a key that goes takes no other with it, whatever somebody has written into the list [B8]") {
+  Listed it;
+  it.tamper("UPDATE resident_keys SET reference = 156, version = 4 WHERE reference = 154");
+  CHECK(it.bench->vault().discard(it.second).error().code == Errc::corrupt);
+  CHECK(signs(it.bench->vault(), it.kept));
 }
 
 }  // namespace cardea::test

@@ -64,7 +64,8 @@ struct RotationStatus {
 /// Laws:
 ///  1. A key made ahead is given to one card, whatever is killed when: it leaves the list before it is bound.
 ///  2. A resident key is on a list before it is in the HSM and until it is out of it, so that none is
-///     forgotten.
+///     forgotten. None is destroyed because the list or its card says so, unless the log of changes says that
+///     they are the server's.
 ///  3. A key is replaced by its newly wrapped form only when that has been used, and only if it is still the
 ///     card's.
 class Keyring final : public vault::Vault {
@@ -75,9 +76,14 @@ class Keyring final : public vault::Vault {
   Keyring& operator=(const Keyring&) = delete;
   ~Keyring() override;
 
-  /// From now on keys can be used. Destroys resident keys that no card has: what an interruption left.
-  /// Errors: those of database and vault; then it stays closed.
+  /// From now on keys can be used. Errors: those of the database; then it stays closed.
   Result<void> open(std::unique_ptr<vault::Vault> vault);
+  /// Destroys resident keys that were there when it was opened and that no card has: what an interruption
+  /// left. Those whose rows somebody else changed stay, and all of them where any row was changed while the
+  /// server was down. To be called when the log of changes is known to be
+  /// the server's; what is done is not done again. Errors: `unavailable` while the keyring is closed, or the
+  /// database not protected; those of database and vault: what is left then is left to the next call.
+  Result<void> destroy_orphans();
   /// What to tell those who want to use it while it is closed.
   void explain(std::string reason);
 
@@ -130,7 +136,7 @@ class Keyring final : public vault::Vault {
   Result<card::KeyHandle> place(const std::string& organisation, const std::string& card,
                                 card::KeyHandle key);
   Result<void> discard(const std::string& organisation, const std::string& card, card::KeySlot slot);
-  Result<void> destroy_orphans(vault::Vault& vault);
+  Result<void> destroy_orphan(vault::Vault& vault, const vault::ResidentId& id);
 
   // The thread in the background.
   void work(const std::stop_token& stop);
@@ -154,6 +160,7 @@ class Keyring final : public vault::Vault {
   std::atomic<vault::Vault*> open_vault_{nullptr};
   mutable std::mutex mutex_;
   std::string reason_;
+  std::vector<vault::ResidentId> left_over_;  ///< on the list when it was opened, not looked at yet
   std::mutex rotating_;
   bool work_waits_ = false;
   bool worked_ = false;  ///< the thread in the background has ended

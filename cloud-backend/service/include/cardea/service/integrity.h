@@ -49,6 +49,8 @@ class Integrity {
   /// Every second or so: begins as soon as the vault is open, signs a checkpoint where there is something
   /// new, freezes cards whose rows somebody else changed. What goes wrong is reported, and tried again.
   void tick();
+  /// Whether the log of changes has begun, and the witness in the data directory has its last checkpoint.
+  bool relied_on();
   /// As often, from another thread, because it waits for an answer: has the witness on another machine cosign
   /// the last checkpoint. Refuses everything from then on when the witness has seen more, or something else.
   void ask_witness();

@@ -58,6 +58,9 @@ class Changes {
   /// refused. Errors: `invalid`, `conflict` when it was called before; those of reading and writing.
   virtual Result<Findings> protect(const SecretBytes& key) = 0;
   [[nodiscard]] virtual bool on() const = 0;
+  /// Whether `protect` found every row as the log has it. Where it did not, a row that is missing cannot be
+  /// told from one that never was.
+  [[nodiscard]] virtual bool intact() const = 0;
   /// Every card is refused from now on, for this reason.
   virtual void refuse(const std::string& reason) = 0;
   /// Every card is refused for the time being, until it is called with an empty reason; no alarm is raised.

@@ -57,6 +57,12 @@ struct ResidentKeyRow {
   Time made_at;
 };
 
+/// A resident key's row, and what its card has in the place that it was made for.
+struct ResidentKeyState {
+  ResidentKeyRow row;
+  std::optional<Bytes> record;  ///< as the card keeps it
+};
+
 /// Master keys for the GlobalPlatform keys of an organisation's cards, and how those are made and used.
 struct CardKeysRow {
   std::string organisation;
@@ -130,6 +136,11 @@ class KeyLedger {
   virtual Result<void> release(const std::array<std::uint8_t, 16>& id) = 0;
   virtual Result<std::vector<ResidentKeyRow>> resident_keys() = 0;
   virtual Result<std::vector<ResidentKeyRow>> resident_keys_of(const std::string& card) = 0;
+  /// For whoever is about to destroy one: read at the moment when row and card were compared with the log of
+  /// changes. Nothing when there is no such row. Errors: `corrupt` when one of them is not what the server
+  /// wrote, or the card is frozen; `conflict` when the row has just become another one; `unavailable` while
+  /// every card is held.
+  virtual Result<std::optional<ResidentKeyState>> resident_key(const std::array<std::uint8_t, 16>& id) = 0;
   virtual Result<std::size_t> resident_count() = 0;
 };
 
