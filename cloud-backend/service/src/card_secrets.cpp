@@ -45,9 +45,8 @@ Result<api::LockedSecret*> CardSecrets::issuance_key(const std::string& organisa
   return &issuance_keys_.try_emplace(organisation, std::move(locked)).first->second;
 }
 
-Result<CardSecrets::Fresh> CardSecrets::make(const store::Organisation& organisation,
-                                             const std::string& card) {
-  Fresh fresh{api::hpke::generate_key_pair(), {}};
+Result<FreshSecret> CardSecrets::make(const store::Organisation& organisation, const std::string& card) {
+  FreshSecret fresh{api::hpke::generate_key_pair(), {}};
   CARDEA_TRY(const auto* key, issuance_key(organisation.id));
   CARDEA_TRY(auto issuance, card_secret::seal_copy({organisation.id, card, card_secret::kIssuance},
                                                    key->expose(), fresh.pair));
@@ -95,10 +94,9 @@ Result<store::SecretCopy> CardSecrets::seal_for(const std::string& organisation,
   return store::SecretCopy{std::string{holder}, std::move(copy)};
 }
 
-Result<void> CardSecrets::renew(const std::string& organisation, const std::string& card) {
+Result<FreshSecret> CardSecrets::fresh(const std::string& organisation, const std::string& card) {
   CARDEA_TRY(const auto tenant, world_.database.organisation(organisation));
-  CARDEA_TRY(const auto fresh, make(tenant, card));
-  return world_.database.set_secret(card, to_bytes(fresh.pair.public_key), fresh.copies);
+  return make(tenant, card);
 }
 
 Result<PasscodeView> CardSecrets::view(const store::CardRow& row) {

@@ -223,7 +223,8 @@ Result<store::PinRecordUpdate> Pins::registered(const card::PinUpdate& update,
   return out;
 }
 
-Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& update, const SecretBytes& value) {
+Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& update, const SecretBytes& value,
+                                                    std::optional<FreshSecret>& fresh) {
   CARDEA_TRY(const auto keys, world_.keys());
   const auto ksf = update.factory_value ? kKnownValue : options_.ksf;
   auto nonce = new_nonce();
@@ -237,16 +238,22 @@ Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& updat
       update.factory_value, update.tries_max,
       std::nullopt,         update.replaces};
   if (world_.copies == nullptr) return out;
-  auto copy = world_.copies->seal(update.ref, done.export_key.expose());
-  if (!copy && copy.error().code == Errc::denied && update.factory_value) {
-    CARDEA_CHECK(world_.copies->renew());
-    copy = world_.copies->seal(update.ref, done.export_key.expose());
-  }
-  CARDEA_TRY(out.secret_copy, std::move(copy));
+  CARDEA_TRY(out.secret_copy, seal_plain(update, done.export_key.expose(), fresh));
   return out;
 }
 
-/// Early, for a new value may cost the card its secret: the transaction looks again.
+/// Once one value needs another secret, all of them do.
+Result<store::SecretCopy> Pins::seal_plain(const card::PinUpdate& update, BytesView export_key,
+                                           std::optional<FreshSecret>& fresh) {
+  if (!fresh) {
+    auto copy = world_.copies->seal(update.ref, export_key);
+    if (copy || copy.error().code != Errc::denied || !update.factory_value) return copy;
+    CARDEA_TRY(fresh, world_.copies->fresh());
+  }
+  return world_.copies->seal_fresh(update.ref, export_key, *fresh);
+}
+
+/// Early, for stretching a value takes its time: the transaction looks again.
 Result<void> Pins::still_replaces(const card::PinUpdate& update) {
   if (!update.replaces) return {};
   const auto status = records_->status(update.ref);
@@ -257,6 +264,20 @@ Result<void> Pins::still_replaces(const card::PinUpdate& update) {
 }
 
 Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
+  std::optional<FreshSecret> fresh;
+  auto replaced = replace(updates, fresh);
+  if (replaced || !fresh || replaced.error().code != Errc::conflict) return replaced;
+  // Another session was first with another secret, which can be opened as long as the issuance lasts.
+  fresh.reset();
+  return replace(updates, fresh);
+}
+
+Result<void> Pins::replace(std::span<const card::PinUpdate> updates, std::optional<FreshSecret>& fresh) {
+  // Before copies are made: the transaction refuses those of a secret that was replaced since.
+  Bytes public_key;
+  if (world_.copies != nullptr) {
+    CARDEA_TRY(public_key, world_.copies->public_key());
+  }
   std::vector<store::PinRecordUpdate> records;
   records.reserve(updates.size());
   for (const auto& update : updates) {
@@ -269,7 +290,10 @@ Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
       // Values that everybody knows, and those that a channel into the card has hidden on the way.
       if (!update.factory_value && !plain->through_channel && !options_.allow_plain)
         return fail(Errc::denied, "PINs are not taken in plain text here");
-      CARDEA_TRY(auto record, register_plain(update, plain->value));
+      const bool before = fresh.has_value();
+      CARDEA_TRY(auto record, register_plain(update, plain->value, fresh));
+      if (fresh && !before && !records.empty())
+        return fail(Errc::conflict, "the card's secret was replaced meanwhile");
       records.push_back(std::move(record));
     } else if (const auto* registration = std::get_if<card::PinRegistration>(update.value)) {
       CARDEA_TRY(auto record, registered(update, *registration));
@@ -278,11 +302,8 @@ Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
       return fail(Errc::denied, "a login is no new value");
     }
   }
-  Bytes public_key;
-  if (world_.copies != nullptr) {
-    CARDEA_TRY(public_key, world_.copies->public_key());
-  }
-  return records_->replace(records, public_key);
+  if (!fresh) return records_->replace(records, public_key);
+  return records_->renew(records, public_key, {to_bytes(fresh->pair.public_key), fresh->copies});
 }
 
 }  // namespace cardea::service

@@ -28,14 +28,32 @@ bool is_key(const Bytes& octets) {
   return octets.size() == kKeySize;
 }
 
+Result<void> put_secret(Connection& db, std::int64_t row, const NewSecret& secret) {
+  if (!is_key(secret.public_key)) return fail(Errc::invalid, "a card's public key has 32 octets");
+  db.run("UPDATE cards SET public_key = ? WHERE number = ?", BytesView{secret.public_key}, row);
+  db.run("DELETE FROM card_secrets WHERE card = ?", row);
+  return put(db, row, secret.copies);
+}
+
+Result<void> still_has(Connection& db, std::int64_t row, const Bytes& public_key) {
+  if (db.exists("SELECT 1 FROM cards WHERE number = ? AND public_key = ?", row, BytesView{public_key}))
+    return {};
+  return fail(Errc::conflict, "the card's secret was replaced meanwhile");
+}
+
 }  // namespace
+
+Result<void> renew_secret(Connection& db, const std::string& card, const Bytes& was,
+                          const NewSecret& secret) {
+  CARDEA_TRY(const auto row, row_of(db, card));
+  CARDEA_CHECK(still_has(db, row, was));
+  return put_secret(db, row, secret);
+}
 
 Result<void> write_copies(Connection& db, const std::string& card, const Bytes& public_key,
                           const std::vector<SecretCopy>& copies) {
   CARDEA_TRY(const auto row, row_of(db, card));
-  if (!db.exists("SELECT 1 FROM cards WHERE number = ? AND public_key = ?", row, BytesView{public_key})) {
-    return fail(Errc::conflict, "the card's secret was replaced meanwhile");
-  }
+  CARDEA_CHECK(still_has(db, row, public_key));
   CARDEA_CHECK(put(db, row, copies));
   settle_issuance(db, card);
   return {};
@@ -55,12 +73,9 @@ void settle_issuance(Connection& db, const std::string& card) {
 
 Result<void> SqliteDatabase::set_secret(const std::string& card, const Bytes& public_key,
                                         const std::vector<SecretCopy>& copies) {
-  if (!is_key(public_key)) return fail(Errc::invalid, "a card's public key has 32 octets");
   return write([&](Connection& db) -> Result<void> {
     CARDEA_TRY(const auto row, row_of(db, card));
-    db.run("UPDATE cards SET public_key = ? WHERE number = ?", BytesView{public_key}, row);
-    db.run("DELETE FROM card_secrets WHERE card = ?", row);
-    return put(db, row, copies);
+    return put_secret(db, row, {public_key, copies});
   });
 }
 

@@ -232,17 +232,28 @@ class SqlitePinRecords final : public PinRecords {
   }
 
   Result<void> replace(std::span<const PinRecordUpdate> updates, const Bytes& public_key) override {
-    return put(updates, public_key, nullptr);
+    return put(updates, public_key, {});
+  }
+
+  Result<void> renew(std::span<const PinRecordUpdate> updates, const Bytes& public_key,
+                     const NewSecret& secret) override {
+    return put(updates, public_key, {nullptr, &secret});
   }
 
   Result<void> recover(const PinRecordUpdate& update, const Bytes& public_key,
                        const RecoveryEnd& end) override {
-    return put({&update, 1}, public_key, &end);
+    return put({&update, 1}, public_key, {&end, nullptr});
   }
 
  private:
+  /// What goes into the same transaction.
+  struct Besides {
+    const RecoveryEnd* recovery = nullptr;
+    const NewSecret* secret = nullptr;
+  };
+
   Result<void> put(std::span<const PinRecordUpdate> updates, const Bytes& public_key,
-                   const RecoveryEnd* recovery) {
+                   const Besides& besides) {
     std::vector<SecretCopy> copies;
     for (const auto& update : updates) {
       CARDEA_CHECK(valid(update));
@@ -253,7 +264,8 @@ class SqlitePinRecords final : public PinRecords {
         [&](Connection& db) -> Result<void> {
           for (const auto& update : updates)
             CARDEA_CHECK(still_replaces(db, card_, update));
-          if (recovery != nullptr) CARDEA_CHECK(end_link(db, *recovery));
+          if (besides.recovery != nullptr) CARDEA_CHECK(end_link(db, *besides.recovery));
+          if (besides.secret != nullptr) CARDEA_CHECK(renew_secret(db, card_, public_key, *besides.secret));
           CARDEA_TRY(generation, bump_generation(db, card_));
           for (const auto& update : updates)
             set(db, card_, update);
@@ -261,7 +273,8 @@ class SqlitePinRecords final : public PinRecords {
             settle_issuance(db, card_);
             return {};
           }
-          return write_copies(db, card_, public_key, copies);
+          return write_copies(db, card_, besides.secret != nullptr ? besides.secret->public_key : public_key,
+                              copies);
         },
         [&] { live_->publish(generation, {}); });
   }

@@ -153,6 +153,8 @@ Result<void> insert_person(Connection& db, const Person& row);
 /// issuance when it is over. Errors: `conflict` when `public_key` is not the card's any more.
 Result<void> write_copies(Connection& db, const std::string& card, const Bytes& public_key,
                           const std::vector<SecretCopy>& copies);
+/// Inside that transaction, before the copies. Errors: `conflict` when `was` is not the card's any more.
+Result<void> renew_secret(Connection& db, const std::string& card, const Bytes& was, const NewSecret& secret);
 /// Inside a transaction: the link is over, and the code used. Errors: those of Database::end_recovery.
 Result<void> end_link(Connection& db, const RecoveryEnd& end);
 /// To be called in every transaction that changes PINs or copies, at its end.

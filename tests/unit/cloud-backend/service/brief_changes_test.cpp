@@ -76,6 +76,10 @@ class Misread final : public store::PinRecords {
   Result<void> replace(std::span<const store::PinRecordUpdate> updates, const Bytes& key) override {
     return real_->replace(updates, key);
   }
+  Result<void> renew(std::span<const store::PinRecordUpdate> updates, const Bytes& key,
+                     const store::NewSecret& secret) override {
+    return real_->renew(updates, key, secret);
+  }
   Result<void> recover(const store::PinRecordUpdate& update, const Bytes& key,
                        const store::RecoveryEnd& end) override {
     return real_->recover(update, key, end);

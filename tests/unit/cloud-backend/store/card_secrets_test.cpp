@@ -65,6 +65,41 @@ TEST_CASE("a new secret takes the copies of the old one away") {
   CHECK(holders(*f.db) == Names{"issuance"});
 }
 
+TEST_CASE("new values for PIN and PUK bring another secret with them, all of it or none") {
+  Furnished f;
+  must(f.db->set_secret("card", kKey, {{"pin", kCopy}, {"puk", kCopy}}));
+  auto records = f.db->pin_records("card");
+  const Bytes fresh(32, 8);
+  const NewSecret secret{fresh, {{"issuance", kCopy}}};
+  const auto update = [](card::PinRef ref, std::optional<std::uint64_t> replaces = {}) {
+    const bool pin = ref == card::PinRef::application;
+    return PinRecordUpdate{ref, {Bytes(16, 3), Bytes(9, 3), Bytes(192, 3)},    true,
+                           3,   SecretCopy{pin ? "pin" : "puk", Bytes(95, 4)}, replaces};
+  };
+  const auto as_it_was = [&] {
+    CHECK(must(f.db->card("card")).public_key == kKey);
+    CHECK(holders(*f.db) == Names{"pin", "puk"});
+    CHECK(must(f.db->secret_copy("card", "pin")) == kCopy);
+    CHECK(records->status(card::PinRef::application).error().code == Errc::not_found);
+  };
+  const PinRecordUpdate both[] = {update(card::PinRef::application), update(card::PinRef::puk)};
+  CHECK_FAILS(records->renew(both, fresh, secret), Errc::conflict,
+              "the card's secret was replaced meanwhile");
+  as_it_was();
+  const PinRecordUpdate late[] = {update(card::PinRef::application), update(card::PinRef::puk, 5)};
+  CHECK_FAILS(records->renew(late, kKey, secret), Errc::conflict, "the PIN has another value by now");
+  as_it_was();
+  CHECK_FAILS(records->renew(both, kKey, {Bytes(31, 8), {}}), Errc::invalid,
+              "a card's public key has 32 octets");
+  as_it_was();
+  must(records->renew(both, kKey, secret));
+  records.reset();
+  f.reopen();
+  CHECK(must(f.db->card("card")).public_key == fresh);
+  CHECK(holders(*f.db) == Names{"issuance", "pin", "puk"});
+  CHECK(must(f.db->secret_copy("card", "pin")) == Bytes(95, 4));
+}
+
 TEST_CASE("copies are replaced by holder; others stay") {
   Furnished f;
   must(f.db->set_secret("card", kKey, {{"issuance", kCopy}}));

@@ -28,13 +28,9 @@ class CardSecrets {
  public:
   explicit CardSecrets(World world) : world_{world} {}
 
-  struct Fresh {
-    api::hpke::KeyPair pair;
-    std::vector<store::SecretCopy> copies;
-  };
   /// A new secret for a card, with the copy of the issuance and, where the tenant has an escrow key, one for
   /// that. Nothing is stored. Errors: those of the vault.
-  Result<Fresh> make(const store::Organisation& organisation, const std::string& card);
+  Result<FreshSecret> make(const store::Organisation& organisation, const std::string& card);
 
   /// While the card is in issuance, its pair. Errors: `denied` afterwards.
   Result<api::hpke::KeyPair> from_issuance(const std::string& organisation, const std::string& card);
@@ -52,9 +48,9 @@ class CardSecrets {
   Result<store::SecretCopy> seal_for(const std::string& organisation, const std::string& card,
                                      card::PinRef ref, BytesView export_key, const api::hpke::KeyPair& pair);
 
-  /// A card that went back to its factory state after its issuance was over: nobody holds its secret, its
-  /// keys are gone, and it begins again with a new one.
-  Result<void> renew(const std::string& organisation, const std::string& card);
+  /// For a card that goes back to its factory state after its issuance was over: nobody holds its secret, its
+  /// keys are gone, and it begins again with a new one. Nothing is stored.
+  Result<FreshSecret> fresh(const std::string& organisation, const std::string& card);
 
   Result<PasscodeView> view(const store::CardRow& row);
 
@@ -109,7 +105,11 @@ class CardCopies final : public PinCopies {
   }
   Result<store::SecretCopy> seal(card::PinRef ref, BytesView export_key) override;
   Result<void> hold(card::PinRef ref, BytesView export_key) override;
-  Result<void> renew() override { return secrets_.renew(organisation_, card_); }
+  Result<FreshSecret> fresh() override { return secrets_.fresh(organisation_, card_); }
+  Result<store::SecretCopy> seal_fresh(card::PinRef ref, BytesView export_key,
+                                       const FreshSecret& fresh) override {
+    return secrets_.seal_for(organisation_, card_, ref, export_key, fresh.pair);
+  }
 
  private:
   World world_;

@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "cardea/api/channel.h"
+#include "cardea/api/hpke.h"
 #include "cardea/api/opaque.h"
 #include "cardea/card/ports/clock.h"
 #include "cardea/card/ports/pin_vault.h"
@@ -54,6 +56,12 @@ class PinKeyring {
   std::unordered_map<std::string, PinKeys> keys_;
 };
 
+/// A secret for a card, with the copies that there are from the beginning. Nothing of it is stored.
+struct FreshSecret {
+  api::hpke::KeyPair pair;
+  std::vector<store::SecretCopy> copies;
+};
+
 /// The copies of a card's secret that its PIN and its PUK open: they change with the values.
 class PinCopies {
  public:
@@ -72,9 +80,11 @@ class PinCopies {
   virtual Result<store::SecretCopy> seal(card::PinRef ref, BytesView export_key) = 0;
   /// The value was right: what its copy holds is lent to the session.
   virtual Result<void> hold(card::PinRef ref, BytesView export_key) = 0;
-  /// Both values go back to the factory's, and nobody can open the secret any more: a new one takes its
-  /// place, without keys.
-  virtual Result<void> renew() = 0;
+  /// Both values go back to the factory's, and nobody can open the secret any more: what takes its place,
+  /// without keys, in the transaction that stores the values.
+  virtual Result<FreshSecret> fresh() = 0;
+  virtual Result<store::SecretCopy> seal_fresh(card::PinRef ref, BytesView export_key,
+                                               const FreshSecret& fresh) = 0;
 };
 
 /// card::PinVault by OPAQUE, for one session of one card: logins are opened and proven here, the database
@@ -151,7 +161,12 @@ class Pins final : public card::PinVault {
   Result<void> still_replaces(const card::PinUpdate& update);
   Result<store::PinRecordUpdate> registered(const card::PinUpdate& update,
                                             const card::PinRegistration& registration);
-  Result<store::PinRecordUpdate> register_plain(const card::PinUpdate& update, const SecretBytes& value);
+  Result<store::PinRecordUpdate> register_plain(const card::PinUpdate& update, const SecretBytes& value,
+                                                std::optional<FreshSecret>& fresh);
+  Result<store::SecretCopy> seal_plain(const card::PinUpdate& update, BytesView export_key,
+                                       std::optional<FreshSecret>& fresh);
+  /// `fresh`: the secret that the card is to have from now on, where it needs another one.
+  Result<void> replace(std::span<const card::PinUpdate> updates, std::optional<FreshSecret>& fresh);
   [[nodiscard]] Bytes identifier(card::PinRef ref, BytesView nonce) const;
   [[nodiscard]] Bytes context(card::PinRef ref) const;
   Bytes new_nonce();

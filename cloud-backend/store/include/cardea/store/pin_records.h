@@ -93,8 +93,12 @@ class PinRecords {
   /// Errors: `invalid`; `conflict` when the card has another secret by now, or the PIN another version than
   /// the one that an update replaces.
   virtual Result<void> replace(std::span<const PinRecordUpdate> updates, const Bytes& public_key) = 0;
-  /// The same, and in the same transaction the link ends, and the code if there was one: all of it or none.
-  /// Errors: those of Database::end_recovery too.
+  /// The same, and in the same transaction the card has another secret than `public_key`'s, which the
+  /// updates' copies are of. Those of the earlier one are gone.
+  virtual Result<void> renew(std::span<const PinRecordUpdate> updates, const Bytes& public_key,
+                             const NewSecret& secret) = 0;
+  /// The same as `replace`, and in the same transaction the link ends, and the code if there was one: all of
+  /// it or none. Errors: those of Database::end_recovery too.
   virtual Result<void> recover(const PinRecordUpdate& update, const Bytes& public_key,
                                const RecoveryEnd& end) = 0;
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cardea/bytes.h"
 
@@ -75,6 +76,12 @@ struct SecretCopy {
   Bytes copy;
 
   friend bool operator==(const SecretCopy&, const SecretCopy&) = default;
+};
+
+/// A secret in the place of the one that a card has, with copies for those who hold it from the beginning.
+struct NewSecret {
+  Bytes public_key;
+  std::vector<SecretCopy> copies;
 };
 
 enum class DeviceRole : std::uint8_t {
