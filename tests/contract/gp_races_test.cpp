@@ -1,11 +1,14 @@
 // Two sessions of one card, one in the middle of a command of the other: what is written to an application
 // that is deleted, made anew or locked meanwhile, and two that make it at once. Every command is interrupted
-// at every place where it asks its store or its PINs for something.
+// at every place where it asks its store or its PINs for something, and so is the other one's INSTALL.
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "cardea/apdu/tlv.h"
 #include "interrupted_session.h"
@@ -37,10 +40,19 @@ apdu::StatusWord word(SecureChannel& channel, std::string_view hex) {
 apdu::StatusWord remove(SecureChannel& channel) {
   return word(channel, cms::gp::delete_object(instance(), false));
 }
-apdu::StatusWord install(SecureChannel& channel) {
+apdu::Command installation() {
   const cms::gp::Installation what{
       CardAndHost::from("A0000003080000"), CardAndHost::from("A000000308000010"), instance(), {0x00}, {}, {}};
-  return word(channel, cms::gp::install(what).value());
+  return cms::gp::install(what).value();
+}
+apdu::StatusWord install(SecureChannel& channel) {
+  return word(channel, installation());
+}
+
+/// For another thread, in which nothing is asserted. 0: there was no answer.
+std::uint16_t install_quietly(SecureChannel& channel) {
+  const auto answer = channel.send(installation());
+  return answer ? answer->sw.value() : std::uint16_t{0};
 }
 
 /// Something that writes to the application, and how its session gets there.
@@ -137,6 +149,51 @@ Words at_every_place(const std::function<std::optional<apdu::StatusWord>(unsigne
     words.insert(answer->value());
   }
 }
+
+/// Something that runs in a thread of its own, never at the same time as the one that began it.
+class Interlude {
+ public:
+  explicit Interlude(std::function<std::uint16_t()> work) : work_{std::move(work)} {}
+  Interlude(const Interlude&) = delete;
+  Interlude& operator=(const Interlude&) = delete;
+  ~Interlude() { (void)end(); }
+
+  /// Returns when it pauses, or has come to its end.
+  void begin() {
+    thread_ = std::thread{[this] {
+      answer_ = work_();
+      turn(false);
+    }};
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [this] { return !its_turn_; });
+  }
+  /// From within, where it is to wait for `end`.
+  void pause() {
+    turn(false);
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [this] { return its_turn_; });
+  }
+  std::uint16_t end() {
+    if (!thread_.joinable()) return answer_;
+    turn(true);
+    thread_.join();
+    return answer_;
+  }
+
+ private:
+  void turn(bool its) {
+    const std::lock_guard lock{mutex_};
+    its_turn_ = its;
+    changed_.notify_all();
+  }
+
+  std::function<std::uint16_t()> work_;
+  std::uint16_t answer_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool its_turn_ = true;
+  std::thread thread_;
+};
 
 /// The same of one write, with what the other session does and what has to be true then.
 Words interrupt(const Write& write, const std::function<void(Pair&)>& other,
@@ -276,22 +333,62 @@ TEST_CASE(
     });
     const auto answer = install(*pair.channel);
     if (pair.session.interruption().cancel()) return std::nullopt;
+    CHECK((answer == apdu::sw::kOk) != made);
     if (made) {
-      CHECK(answer != apdu::sw::kOk);
       auto holder = pair.bench.card.second_session();
       REQUIRE(holder.send(kSelectPiv).sw == apdu::sw::kOk);
       CHECK(holder.send("00200080").sw == apdu::sw::tries_left(2));
       CHECK(pair.bench.card.world().pins.status(card::PinRef::puk).value().tries_left == 2);
       CHECK(holder.send("0020008008" + std::string{kNewPin}).sw == apdu::sw::kOk);
     } else {
-      // Ours by then, or there was none: what remains to be done can be done.
-      if (answer != apdu::sw::kOk) REQUIRE(install(*pair.manager) == apdu::sw::kOk);
       check_factory_application(pair.bench);
     }
     return answer;
   });
-  // Refused by who looks and finds an application; broken off where the other one made it in between.
-  CHECK(words == Words{0x6985, 0x6F00});
+  CHECK(words == Words{kRefused});
+}
+
+TEST_CASE("two sessions INSTALL at once, each in the middle of the other: one makes it, the other is told") {
+  for (unsigned begins = 1;; ++begins) {
+    bool ever = false;
+    for (unsigned pauses = 1;; ++pauses) {
+      CAPTURE(begins);
+      CAPTURE(pauses);
+      REQUIRE(begins < 100);
+      REQUIRE(pauses < 100);
+      Pair pair{kSelectIssuer};
+      InterruptedSession second{pair.bench};
+      auto channel = second.open(kSelectIssuer);
+      REQUIRE(remove(*pair.manager) == apdu::sw::kOk);
+      // The first one begins, the second one comes in between as far as it is let, the first one ends.
+      Interlude interlude{[&] { return install_quietly(channel); }};
+      second.interruption().at(pauses, [&] { interlude.pause(); });
+      pair.session.interruption().at(begins, [&] { interlude.begin(); });
+      const auto first = install(*pair.channel);
+      if (pair.session.interruption().cancel()) break;
+      ever = true;
+      const auto other = interlude.end();
+      CHECK(Words{first.value(), other} == Words{0x9000, kRefused});
+      check_factory_application(pair.bench);
+      if (second.interruption().cancel()) break;  // it went through in one piece
+    }
+    if (!ever) break;
+  }
+}
+
+TEST_CASE("an INSTALL goes on when something else in the registry changes") {
+  const auto words = at_every_place([](unsigned place) -> std::optional<apdu::StatusWord> {
+    Pair pair{kSelectIssuer};
+    REQUIRE(remove(*pair.manager) == apdu::sw::kOk);
+    pair.session.interruption().at(place, [&] {
+      REQUIRE(word(*pair.manager, cms::gp::set_card_state(cms::gp::CardState::initialized)) == apdu::sw::kOk);
+    });
+    const auto answer = install(*pair.channel);
+    if (pair.session.interruption().cancel()) return std::nullopt;
+    check_factory_application(pair.bench);
+    return answer;
+  });
+  CHECK(words == Words{0x9000});
 }
 
 TEST_CASE("an INSTALL that is killed anywhere is undone, and given again makes a whole application") {

@@ -54,17 +54,27 @@ CardResult<Reply> Issuer::install(const Command& command) {
   return without_receipt();
 }
 
+// Of several sessions that make it at once the last to claim it goes through. The others are told what they
+// would be told a moment later. Where something else in the registry has changed meanwhile, it is begun anew.
 CardResult<void> Issuer::make_application(bool selectable) {
-  CARDEA_TRY(const auto stored, registry_for_change());
-  if (managed_ == nullptr || stored.registry.piv != application::kDeleted)
-    return refuse(sw::kConditionsNotSatisfied);
-  auto claimed = stored.registry;
-  ++claimed.instance;
-  auto after = claimed;
-  after.piv = selectable ? application::kSelectable : application::kInstalled;
-  CARDEA_CHECK(managed_->make({kRegistryId, stored.octets}, {kRegistryId, encode(claimed)},
-                              {kRegistryId, encode(after)}));
-  return lift(ports_.audit.record(ApplicationStateChanged{application::kDeleted, after.piv}));
+  constexpr unsigned kMostChanges = 16;
+  std::optional<std::uint64_t> instance;  // if it is another one now, another session has claimed it
+  for (unsigned i = 0; i <= kMostChanges; ++i) {
+    CARDEA_TRY(const auto stored, registry_for_change());
+    const bool another = instance && stored.registry.instance != *instance;
+    if (managed_ == nullptr || stored.registry.piv != application::kDeleted || another)
+      return refuse(sw::kConditionsNotSatisfied);
+    auto claimed = stored.registry;
+    ++claimed.instance;
+    auto after = claimed;
+    after.piv = selectable ? application::kSelectable : application::kInstalled;
+    CARDEA_TRY(const auto making, managed_->make({kRegistryId, stored.octets}, {kRegistryId, encode(claimed)},
+                                                 {kRegistryId, encode(after)}));
+    if (making == Making::finished)
+      return lift(ports_.audit.record(ApplicationStateChanged{application::kDeleted, after.piv}));
+    instance = making == Making::overtaken ? claimed.instance : stored.registry.instance;
+  }
+  return refuse(sw::kUnspecified);
 }
 
 CardResult<void> Issuer::make_selectable() {

@@ -19,6 +19,13 @@ struct Part {
   bool confidential = false;  ///< nobody on the way could read it
 };
 
+/// How the making of an application ended.
+enum class Making : std::uint8_t {
+  finished,
+  not_claimed,  ///< the record was not what the condition says
+  overtaken,    ///< it is not what was claimed any more
+};
+
 /// An application that a security domain deletes, makes again and fills, without its being selected.
 class ManagedApplication {
  public:
@@ -33,9 +40,9 @@ class ManagedApplication {
   virtual CardResult<void> erase(const Condition& condition, const Change& also) = 0;
   /// Brings it into the state in which it is delivered. First, under the condition, comes `claimed`: it has a
   /// value that nobody else's has, and with it no application yet. Nothing is touched before, and of several
-  /// that make the application at once only the last to claim may finish. `made` is in the transaction that
+  /// that make the application at once the last to claim finishes. `made` is in the transaction that
   /// finishes it. What is interrupted in between is made from the beginning the next time.
-  virtual CardResult<void> make(const Condition& condition, const Change& claimed, const Change& made) = 0;
+  virtual CardResult<Making> make(const Condition& condition, const Change& claimed, const Change& made) = 0;
 
   /// All parts are looked at before the first is written: what is refused is written in no part. The caller
   /// wipes the values.

@@ -49,6 +49,13 @@ Result<std::uint64_t> pin_version(PinVault& pins, PinRef reference) {
   return status->version;
 }
 
+Result<ReplacedPins> present_pins(PinVault& pins) {
+  ReplacedPins present;
+  CARDEA_TRY(present.application, pin_version(pins, PinRef::application));
+  CARDEA_TRY(present.puk, pin_version(pins, PinRef::puk));
+  return present;
+}
+
 Result<void> set_factory_pins(PinVault& pins, const ReplacedPins& replaced) {
   const PinEvidence pin{PlainPin{SecretBytes{factory_pin()}}};
   const PinEvidence puk{PlainPin{SecretBytes{factory_puk()}}};

@@ -28,6 +28,8 @@ struct ReplacedPins {
   std::optional<std::uint64_t> puk;
 };
 
+Result<ReplacedPins> present_pins(PinVault& pins);
+
 /// PIN 123456 and PUK 12345678, three tries each, both known to everybody.
 Result<void> set_factory_pins(PinVault& pins, const ReplacedPins& replaced = {});
 

@@ -77,27 +77,47 @@ CardResult<KeyHandle> Piv::bring_factory_state(Erasure& out) {
 }
 
 // The claim comes first, PINs second, records last: whether there are records is what tells an application
-// from one whose making was interrupted. Who looks at the PINs' versions, then claims, and finds the versions
-// as they were, has not been overtaken by anybody who finished: that would have needed a later claim than
-// this one, or PINs of another version. So nobody puts factory PINs into an application that others have
-// made.
-CardResult<void> Piv::make(const Condition& condition, const Change& claimed, const Change& made) {
-  ReplacedPins replaced;
-  CARDEA_TRY(replaced.application, lift(pin_version(ports_.pins, PinRef::application)));
-  CARDEA_TRY(replaced.puk, lift(pin_version(ports_.pins, PinRef::puk)));
-  CARDEA_CHECK(lift(ports_.store.commit_if({&condition, 1}, {&claimed, 1})));
-  CARDEA_CHECK(lift(set_factory_pins(ports_.pins, replaced)));
+// from one whose making was interrupted. Who looks at the PINs' versions, finds the claim to be the own one
+// after that, and then the versions as they were, has not been overtaken by anybody who finished: that would
+// have needed a later claim than this one, or PINs of another version. So nobody puts factory PINs into an
+// application that others have made. And nobody can take the application away from the last one to claim it.
+CardResult<gp::Making> Piv::make(const Condition& condition, const Change& claimed, const Change& made) {
+  CARDEA_TRY(const auto replaced, lift(present_pins(ports_.pins)));
+  const auto claim = ports_.store.commit_if({&condition, 1}, {&claimed, 1});
+  if (!claim && claim.error().code == Errc::conflict) return gp::Making::not_claimed;
+  CARDEA_CHECK(lift(claim));
+  const Condition ours{claimed.id, claimed.value};
+  CARDEA_TRY(const auto set, put_factory_pins(ours, replaced));
+  if (set != gp::Making::finished) return set;
+  return put_factory_records(ours, made);
+}
+
+/// Those who claimed earlier may put theirs in between, each of them once.
+CardResult<gp::Making> Piv::put_factory_pins(const Condition& claim, ReplacedPins replaced) {
+  constexpr unsigned kMostOthers = 16;
+  for (unsigned i = 0; i <= kMostOthers; ++i) {
+    const auto set = set_factory_pins(ports_.pins, replaced);
+    if (set) return gp::Making::finished;
+    if (set.error().code != Errc::conflict) return refuse(status_word(set.error()));
+    CARDEA_TRY(replaced, lift(present_pins(ports_.pins)));
+    CARDEA_TRY(const auto now, lift(ports_.store.get(claim.id)));
+    if (now != claim.value) return gp::Making::overtaken;
+  }
+  return refuse(sw::kUnspecified);
+}
+
+CardResult<gp::Making> Piv::put_factory_records(const Condition& claim, const Change& made) {
   CARDEA_TRY(auto out, erasure());
   CARDEA_TRY(const auto key, bring_factory_state(out));
   out.changes.push_back(made);
-  const Condition ours{claimed.id, claimed.value};
-  auto committed = lift(ports_.store.commit_if({&ours, 1}, out.changes));
+  const auto committed = ports_.store.commit_if({&claim, 1}, out.changes);
   if (!committed) {
     (void)ports_.keys.discard(key);
-    return committed;
+    if (committed.error().code == Errc::conflict) return gp::Making::overtaken;
+    return refuse(status_word(committed.error()));
   }
   discard(out);
-  return {};
+  return gp::Making::finished;
 }
 
 }  // namespace cardea::card::piv

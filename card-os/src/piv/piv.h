@@ -13,6 +13,7 @@
 #include "gp/registration.h"
 #include "piv/card_record.h"
 #include "piv/channels.h"
+#include "piv/factory.h"
 #include "piv/key_record.h"
 #include "piv/policy.h"
 #include "piv/put_request.h"
@@ -44,7 +45,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
 
   [[nodiscard]] const apdu::Aid& instance() const override { return aid_; }
   CardResult<void> erase(const Condition& condition, const Change& also) override;
-  CardResult<void> make(const Condition& condition, const Change& claimed, const Change& made) override;
+  CardResult<gp::Making> make(const Condition& condition, const Change& claimed, const Change& made) override;
   CardResult<void> store(std::span<const gp::Part> parts) override;
 
   /// For `dispatch`.
@@ -140,6 +141,8 @@ class Piv final : public Applet, public gp::ManagedApplication {
 
   // manage.cpp
   CardResult<Erasure> erasure();
+  CardResult<gp::Making> put_factory_pins(const Condition& claim, ReplacedPins replaced);
+  CardResult<gp::Making> put_factory_records(const Condition& claim, const Change& made);
   CardResult<void> erase_what_is_there(const Condition& condition, const Change& also);
   CardResult<void> erase_what_came_late(const Condition& condition);
   void discard(const Erasure& erased) noexcept;
