@@ -95,7 +95,8 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
   session->opened = world_.clock.now();
   session->last_used = session->opened.time_since_epoch().count();
   session->card.reset();
-  CARDEA_CHECK(registry_->add(session, limits_));
+  CARDEA_CHECK(may_be_used(row, caller));  // else nobody gives way
+  CARDEA_CHECK(admit(session));
 
   // Looked at only now that a block or a revocation would find the session: whichever of the two comes second
   // sees the other, so none slips through between.
@@ -114,6 +115,17 @@ Result<OpenedSession> CardSessions::open(const Caller& caller, const std::string
   }
   world_.observer.session_opened(opened.id, row.id, caller.device);
   return opened;
+}
+
+/// A device whose agent was killed does not come back to its sessions, and must not wait until they idle out.
+Result<void> CardSessions::admit(const std::shared_ptr<Session>& session) {
+  for (;;) {
+    auto admitted = registry_->add(session, limits_);
+    if (admitted) return admitted;
+    const auto other = registry_->to_give_way(session->device, limits_.per_device);
+    if (other == nullptr) return admitted;
+    end({other}, SessionEnd::displaced);
+  }
 }
 
 Result<std::shared_ptr<CardSessions::Session>> CardSessions::find(std::string_view session,

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "cardea/api/record.h"
 #include "cardea/card/card.h"
@@ -117,6 +118,26 @@ class CardSessions::Registry {
     by_card_[session->card_id].insert(session);
     by_id_.emplace(session->id, session);
     return {};
+  }
+
+  /// Which session of a device at its limit gives way to another one: that which was not used for longest,
+  /// one in which nobody has logged in before any other. Not one that is running a command. Nothing below the
+  /// limit.
+  Pointer to_give_way(const std::string& device, std::size_t limit) const {
+    const std::shared_lock lock{mutex_};
+    const auto at = by_device_.find(device);
+    if (at == by_device_.end() || at->second.size() < limit) return nullptr;
+    Pointer found;
+    std::pair<bool, store::Time::rep> best;
+    for (const auto& session : at->second) {
+      const std::unique_lock idle{session->mutex, std::try_to_lock};
+      if (!idle) continue;
+      const std::pair order{session->card.holder_verified(), session->last_used.load()};
+      if (found && order >= best) continue;
+      found = session;
+      best = order;
+    }
+    return found;
   }
 
   Pointer find(std::string_view id) const {

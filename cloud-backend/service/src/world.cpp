@@ -122,6 +122,8 @@ std::string_view name(SessionEnd reason) {
       return "pin recovered";
     case SessionEnd::device_revoked:
       return "device revoked";
+    case SessionEnd::displaced:
+      return "displaced by another session of the device";
     case SessionEnd::shutdown:
       return "shutdown";
   }

@@ -165,21 +165,81 @@ TEST_CASE("sessions: idle ones end after 15 minutes, all after 12 hours [C4]") {
   CHECK(f.ear.last_end == SessionEnd::lifetime);
 }
 
-TEST_CASE("sessions: limits in all and for each device") {
+TEST_CASE("sessions: a limit in all, which nobody gives way for") {
   service::SessionLimits limits;
   limits.all = 3;
-  limits.per_device = 2;
   Furnished f{limits};
   const auto card = f.issue("ann");
   const auto first = f.sessions.open(f.caller("ra"), card.id).value();
   REQUIRE(f.sessions.open(f.caller("ra"), card.id));
-  CHECK(f.sessions.open(f.caller("ra"), card.id).error() ==
-        Error{Errc::exhausted, "the device has as many card sessions as it may"});
   REQUIRE(f.sessions.open(f.caller("anns"), card.id));
   CHECK(f.sessions.open(f.caller("anns"), card.id).error() ==
         Error{Errc::exhausted, "the server has no room for another card session"});
+  CHECK(f.sessions.count() == 3);
   REQUIRE(f.sessions.close(first.id, first.token));
   CHECK(f.sessions.open(f.caller("anns"), card.id));
+}
+
+TEST_CASE("sessions: at its limit a device loses the one that it has left alone for longest [C4]") {
+  service::SessionLimits limits;
+  limits.per_device = 3;
+  Furnished f{limits};
+  const auto card = f.issue("ann");
+  const auto others = f.sessions.open(f.caller("anns"), card.id).value();
+  std::uint64_t next = 0;
+  const auto answers = [&](const service::OpenedSession& s, const char* apdu) {
+    for (const auto& now : f.sessions.list())
+      if (now.id == s.id) next = now.exchanges + 1;
+    return f.sessions.exchange(s.id, s.token, apdus(next, {apdu})).has_value();
+  };
+  const auto open = [&] {
+    f.clock.advance(1s);
+    return f.sessions.open(f.caller("ra"), card.id).value();
+  };
+  const auto holders = open();
+  CHECK(answers(holders, kSelect));
+  CHECK(answers(holders, kRight));
+  const auto used = open();
+  const auto left_alone = open();
+  f.clock.advance(1s);
+  CHECK(answers(used, kStatus));
+
+  // Neither the oldest, in which the holder has logged in, nor the one that was used last.
+  const auto fourth = open();
+  CHECK(f.ear.last_end == SessionEnd::displaced);
+  CHECK(service::name(SessionEnd::displaced) == "displaced by another session of the device");
+  CHECK(error_of(f.sessions.exchange(left_alone.id, left_alone.token, apdus(1, {kStatus}))) == kGone);
+  CHECK(f.sessions.count() == 4);
+  for (const auto* kept : {&holders, &used, &fourth})
+    CHECK(answers(*kept, kStatus));
+
+  // One that is refused displaces nobody.
+  const auto blocked = f.issue("bob");
+  REQUIRE(f.cards.block(blocked.id, "administrator"));
+  CHECK(f.sessions.open(f.caller("ra"), blocked.id).error() == Error{Errc::denied, "the card is blocked"});
+  for (const auto* kept : {&holders, &used, &fourth})
+    CHECK(answers(*kept, kStatus));
+
+  // With the holder logged in everywhere it is the longest unused one all the same.
+  CHECK(answers(used, kRight));
+  f.clock.advance(1s);
+  CHECK(answers(fourth, kRight));
+  f.clock.advance(1s);
+  CHECK(answers(used, kStatus));
+  CHECK(answers(holders, kStatus));
+  const auto fifth = open();
+  CHECK_FALSE(answers(fourth, kStatus));
+  for (const auto* kept : {&holders, &used, &fifth, &others})
+    CHECK(answers(*kept, kStatus));
+}
+
+TEST_CASE("sessions: an agent that crashes and comes back as often as it likes is never refused [C4]") {
+  Furnished f;
+  const auto card = f.issue("ann");
+  for (int n = 0; n < 200; ++n)
+    REQUIRE(f.sessions.open(f.caller("anns"), card.id));
+  CHECK(f.sessions.count() == 64);
+  CHECK(f.sessions.end_all_of_device("anns") == 64);
 }
 
 TEST_CASE("sessions: block, unblock, delete, revoke [D9]") {

@@ -72,6 +72,8 @@ class CardSessions {
   /// A registrar's device opens every card of its organisation, a user's device those of its person. Errors:
   /// `not_found` (no such card, or none of the caller's), `denied` (a blocked card, a revoked device, a card
   /// that is being issued and not the caller's to issue), `exhausted` (a limit is reached).
+  /// A device that has as many as it may loses the one that was not used for longest: one in which nobody has
+  /// logged in, if there is one; none that is running a command.
   /// An issued card is taken into use when a user's device of its holder opens it.
   /// PIN logins of the session are bound to the hash of the access token that opened it.
   Result<OpenedSession> open(const Caller& caller, const std::string& card, Bytes access_token_hash = {});
@@ -106,6 +108,7 @@ class CardSessions {
   struct Session;
   class Registry;
 
+  Result<void> admit(const std::shared_ptr<Session>& session);
   Result<std::shared_ptr<Session>> find(std::string_view session, std::string_view token) const;
   api::StateId state_id(Session& session);
   Result<Bytes> run(Session& session, BytesView body);

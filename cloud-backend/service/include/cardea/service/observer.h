@@ -30,6 +30,7 @@ enum class SessionEnd : std::uint8_t {
   card_assigned,
   pin_recovered,
   device_revoked,
+  displaced,  ///< by another one of its device
   shutdown
 };
 
