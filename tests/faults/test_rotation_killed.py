@@ -13,13 +13,15 @@ from pcsc import verify_command
 from processes import wait_until
 
 DIGEST = sha256(b"letter").digest()
+GENERATE_9D = "0047009D05AC0380011100"
 CARDS = 30
 
 
 @pytest.fixture(params=["softhsm", "software"])
 def stack(scratch, request):
     directory = scratch / f"ro-{request.param[:5]}-{request.function.__name__[-5:]}"
-    settings = f'[vault]\nkind = "{request.param}"\nresident_keys = 2\n[pool]\nrsa2048 = 0\np256 = 2\n'
+    vault = f'[vault]\nkind = "{request.param}"\nresident_keys = 3\nresident_keys_per_organisation = 2\n'
+    settings = vault + "[pool]\nrsa2048 = 0\np256 = 2\n"
     with running(Stack(directory, server_config=settings), stop=False) as started:
         yield started
 
@@ -102,7 +104,16 @@ def test_resident_keys(stack):
             piv.generate(connection)
             if resident_rows(stack) == before + made + 1:
                 piv.generate(connection, slot="9C")
-        assert connection.sw("0047009D05AC0380011100") == "6A84"  # ISO 7816-4: not enough memory space
+        assert connection.sw(GENERATE_9D) == "6A84"  # ISO 7816-4: not enough memory space
+        # The organisation's own cap, while the HSM has room for one more.
+        shown = stack.cli("org", "show", stack.organisation)
+        assert [shown[name] for name in ("resident_keys", "resident_keys_cap", "resident_keys_cap_in_all")] == [2, 2, 3]
+        assert f'cardea_resident_keys{{organisation="{shown["id"]}"}} 2' in stack.https("/metrics").read().decode()
+        assert "may have 2: cardea org set --resident-keys" in stack.server.text()
+        assert stack.cli("org", "set", stack.organisation, "--resident-keys", "9")["resident_keys_cap"] == 9
+        assert connection.sw(GENERATE_9D).startswith("9000") and resident_rows(stack) == 3
+        assert connection.sw("0047009E05AC0380011100") == "6A84"
+        assert "the HSM holds 3 resident keys and may hold no more: [vault] resident_keys" in stack.server.text()
     assert signs(stack)
     stack.server.kill()
     stack.start_server()

@@ -141,7 +141,7 @@ keyring::Options keyring_options(const config::Settings& settings, SecretBytes p
                   {card::Algorithm::rsa4096, pool.rsa4096},
                   {card::Algorithm::p256, pool.p256},
                   {card::Algorithm::p384, pool.p384}};
-  options.resident_cap = settings.vault.resident_keys;
+  options.resident = {settings.vault.resident_keys, settings.vault.resident_keys_each()};
   options.pool_key = std::move(pool_key);
   options.report = [&log](bool good, std::string_view event, std::string_view detail) {
     log.write(good ? Level::info : Level::warn, event, {{"detail", detail}});
@@ -431,6 +431,7 @@ class RunningDaemon final : public Daemon {
         ready += (*pool)[i].ready;
       return ready;
     });
+    publish_resident_keys();
     gauge("cardea_sealed", "1 while the server waits for its shares.", "gauge",
           [vault] { return vault->sealed() ? 1 : 0; });
     if (!settings_.witness.url.empty()) publish_witness(*integrity_, metrics_);
@@ -441,6 +442,25 @@ class RunningDaemon final : public Daemon {
           [this] { return connection_stats().handshake_failures; });
     gauge("cardea_request_timeouts_total", "Connections that were closed for being slow.", "counter",
           [this] { return connection_stats().timeouts; });
+  }
+
+  /// By organisation (its id), so that it shows before a card is refused a key.
+  void publish_resident_keys() {
+    const auto by_organisation = [this](const char* name, const char* help, auto number) {
+      metrics_.values(name, help, "gauge", "organisation", [this, number] {
+        http::Metrics::Values out;
+        const auto all = vault_->resident();
+        for (std::size_t i = 0; all && i < all->size(); ++i)
+          out.emplace_back((*all)[i].organisation, static_cast<double>(number((*all)[i])));
+        return out;
+      });
+    };
+    by_organisation("cardea_resident_keys", "Keys that organisations have in the HSM.",
+                    [](const keyring::ResidentStatus& status) { return status.keys; });
+    by_organisation("cardea_resident_keys_cap", "How many they may have there.",
+                    [](const keyring::ResidentStatus& status) { return status.cap; });
+    metrics_.value("cardea_resident_keys_all_cap", "How many all of them may have there together.", "gauge",
+                   [this] { return static_cast<double>(vault_->resident_cap()); });
   }
 
   /// All zero until the server stands: it may be asked for its numbers by its first client.

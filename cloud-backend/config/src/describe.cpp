@@ -73,8 +73,10 @@ std::string describe(const Settings& s) {
          "session_organisations = " + list(s.vault.session_organisations) + "\n" +
          fmt::format("workers = {}\n", s.vault.workers) +
          optional("signer", s.vault.signer, "beside cardead") +
-         fmt::format("resident_keys = {}\nunseal = \"{}\"\nlocal_share = \"{}\"\n", s.vault.resident_keys,
-                     name(s.vault.unseal), s.vault.local_share == LocalShare::tpm ? "tpm" : "credential") +
+         fmt::format("resident_keys = {}\nresident_keys_per_organisation = {}\n", s.vault.resident_keys,
+                     s.vault.resident_keys_each()) +
+         fmt::format("unseal = \"{}\"\nlocal_share = \"{}\"\n", name(s.vault.unseal),
+                     s.vault.local_share == LocalShare::tpm ? "tpm" : "credential") +
          optional("tpm", s.vault.tpm, "the kernel's resource manager");
   out += fmt::format("\n[pool]\nrsa2048 = {}\nrsa3072 = {}\nrsa4096 = {}\np256 = {}\np384 = {}\n",
                      s.pool.rsa2048, s.pool.rsa3072, s.pool.rsa4096, s.pool.p256, s.pool.p384);

@@ -221,6 +221,14 @@ void read_vault(Reader& reader, Vault& vault) {
   reader.number("workers", vault.workers, 1, 64);
   reader.path("signer", vault.signer);
   reader.number("resident_keys", vault.resident_keys, 0, 10'000'000);
+  auto each = vault.resident_keys_each();
+  reader.number("resident_keys_per_organisation", each, 0, 10'000'000);
+  if (each > vault.resident_keys) {
+    reader.mistake_in(
+        "vault",
+        "vault.resident_keys_per_organisation is more than vault.resident_keys, what all may have together");
+  }
+  vault.resident_keys_per_organisation = each;
   reader.word<Unseal>("unseal", vault.unseal,
                       {{"file", Unseal::file}, {"shares", Unseal::shares}, {"sealed", Unseal::sealed}});
   reader.word<LocalShare>("local_share", vault.local_share,

@@ -46,31 +46,78 @@ Result<Json> retire(const Application& app, const Request& request) {
   return describe(status);
 }
 
+std::string text_of(store::KeyMode mode) {
+  return mode == store::KeyMode::resident ? "resident" : "wrapped";
+}
+
+Json& add(Json& row, const keyring::ResidentStatus& resident) {
+  row["resident_keys"] = resident.keys;
+  row["resident_keys_cap"] = resident.cap;
+  return row;
+}
+
 Result<Json> hsm_status(const Application& app, const Request&) {
   CARDEA_TRY(const auto organisations, app.database.organisations());
   auto list = Json::array();
   for (const auto& organisation : organisations) {
     CARDEA_TRY(const auto status, app.key_care.status(organisation.id));
     CARDEA_TRY(const auto mode, app.key_care.mode(organisation.id));
+    CARDEA_TRY(const auto resident, app.key_care.resident(organisation.id));
     auto row = describe(status);
     row["name"] = organisation.name;
-    row["key_mode"] = mode == store::KeyMode::resident ? "resident" : "wrapped";
-    list.push_back(std::move(row));
+    row["key_mode"] = text_of(mode);
+    list.push_back(std::move(add(row, resident)));
   }
   return list;
+}
+
+Result<Json> show_organisation(const Application& app, const Request& request) {
+  CARDEA_TRY(const auto row, app.database.organisation(request.parameters[0]));
+  CARDEA_TRY(const auto mode, app.key_care.mode(row.id));
+  CARDEA_TRY(const auto resident, app.key_care.resident(row.id));
+  CARDEA_TRY(const auto in_all, app.database.key_ledger().resident_count());
+  Json out{{"id", row.id},
+           {"name", row.name},
+           {"created_at", rfc3339(row.created_at)},
+           {"key_mode", text_of(mode)}};
+  add(out, resident);
+  out["resident_keys_cap_is_own"] = resident.own_cap;
+  out["resident_keys_in_all"] = in_all;
+  out["resident_keys_cap_in_all"] = app.vault.resident_cap();
+  return out;
+}
+
+Result<store::KeyMode> mode_in(const Json& body) {
+  CARDEA_TRY(const auto mode, text_member(body, "key_mode"));
+  if (mode == "wrapped") return store::KeyMode::wrapped;
+  if (mode == "resident") return store::KeyMode::resident;
+  return fail(Errc::invalid, R"(the key mode is "wrapped" or "resident")");
+}
+
+/// Null: what the configuration gives each.
+Result<std::optional<std::size_t>> cap_in(const Json& cap) {
+  constexpr std::uint64_t kMost = 10'000'000;
+  if (cap.is_null()) return std::optional<std::size_t>{};
+  if (cap.is_number_unsigned() && cap.get<std::uint64_t>() <= kMost)
+    return std::optional{cap.get<std::size_t>()};
+  return fail(Errc::invalid, R"(the member "resident_keys" must be a number from 0 to 10000000, or null)");
 }
 
 Result<Json> set_organisation(const Application& app, const Request& request) {
   const auto& organisation = request.parameters[0];
   CARDEA_TRY(const auto body, json_object(request));
-  CARDEA_TRY(const auto mode, text_member(body, "key_mode"));
-  if (mode != "wrapped" && mode != "resident") {
-    return fail(Errc::invalid, R"(the key mode is "wrapped" or "resident")");
+  const auto cap = body.find("resident_keys");
+  std::optional<store::KeyMode> mode;
+  std::optional<std::size_t> most;
+  if (body.contains("key_mode") || cap == body.end()) {
+    CARDEA_TRY(mode, mode_in(body));
   }
-  const auto wanted = mode == "resident" ? store::KeyMode::resident : store::KeyMode::wrapped;
-  CARDEA_CHECK(app.key_care.set_mode(organisation, wanted, kActor));
-  CARDEA_TRY(const auto row, app.database.organisation(organisation));
-  return Json{{"id", row.id}, {"name", row.name}, {"key_mode", mode}};
+  if (cap != body.end()) {
+    CARDEA_TRY(most, cap_in(*cap));
+  }
+  if (mode) CARDEA_CHECK(app.key_care.set_mode(organisation, *mode, kActor));
+  if (cap != body.end()) CARDEA_CHECK(app.key_care.set_resident_cap(organisation, most, kActor));
+  return show_organisation(app, request);
 }
 
 }  // namespace
@@ -83,6 +130,7 @@ std::vector<Route> key_routes(const Application& application) {
       {"GET", "/v1/admin/organisations/{id}/keys", answer(200, rotation_status)},
       {"POST", "/v1/admin/organisations/{id}/keys/rotate", answer(202, rotate)},
       {"POST", "/v1/admin/organisations/{id}/keys/retire", answer(200, retire)},
+      {"GET", "/v1/admin/organisations/{id}", answer(200, show_organisation)},
       {"PATCH", "/v1/admin/organisations/{id}", answer(200, set_organisation), kJson},
   };
 }

@@ -80,6 +80,15 @@ void Metrics::value(std::string name, std::string help, const char* kind, std::f
       });
 }
 
+void Metrics::values(std::string name, std::string help, const char* kind, std::string label,
+                     std::function<Values()> read) {
+  add(std::move(name), std::move(help), kind,
+      [label = std::move(label), read = std::move(read)](std::string& out, const std::string& n) {
+        for (const auto& [which, value] : read())
+          out += fmt::format("{}{{{}=\"{}\"}} {}\n", n, label, which, value);
+      });
+}
+
 std::string Metrics::text() const {
   std::string out;
   const std::lock_guard lock{mutex_};

@@ -171,6 +171,28 @@ vault::Stats Keyring::stats() const {
 
 // -- resident keys ------------------------------------------------------------------------------------------
 
+ResidentStatus Keyring::status_of(const store::ResidentUse& use) const {
+  return {use.organisation, use.keys, use.cap.value_or(options_.resident.organisation), use.cap.has_value()};
+}
+
+Result<std::vector<ResidentStatus>> Keyring::resident() {
+  CARDEA_TRY(const auto uses, ledger_.resident_use());
+  std::vector<ResidentStatus> out;
+  for (const auto& use : uses)
+    out.push_back(status_of(use));
+  return out;
+}
+
+/// With the key that leaves a tenth.
+void Keyring::warn_of_cap(const store::ResidentUse& use) const {
+  const auto status = status_of(use);
+  const auto from = status.cap - status.cap / 10;
+  if (status.keys != from) return;
+  report(false, "hsm.filling",
+         "organisation " + use.organisation + " has " + std::to_string(status.keys) +
+             " resident keys in the HSM and may have " + std::to_string(status.cap));
+}
+
 Result<card::KeyHandle> Keyring::place(const std::string& organisation, const std::string& card,
                                        card::KeyHandle key) {
   CARDEA_TRY(const auto mode, ledger_.key_mode(organisation));
@@ -182,10 +204,13 @@ Result<card::KeyHandle> Keyring::place(const std::string& organisation, const st
   row.card = card;
   row.slot = key.slot;
   row.made_at = now();
-  if (auto reserved = ledger_.reserve(row, options_.resident_cap); !reserved) {
-    if (reserved.error().code == Errc::exhausted) report(false, "hsm.full", reserved.error().what);
+  auto reserved = ledger_.reserve(row, options_.resident);
+  if (!reserved) {
+    if (reserved.error().code == Errc::exhausted)
+      report(false, "hsm.full", "organisation " + organisation + ": " + reserved.error().what);
     return tl::unexpected{std::move(reserved).error()};
   }
+  warn_of_cap(*reserved);
   auto settled = vault->settle(organisation, card, key, row.id);
   // Where the object's fate is not known, its row stays and the next start looks for it.
   if (!settled && vault->destroy_resident(organisation, card, row.id)) (void)ledger_.release(row.id);

@@ -1,5 +1,6 @@
 #include "cardea/service/key_care.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "noted.h"
@@ -58,6 +59,22 @@ Result<void> KeyCare::set_mode(const std::string& organisation, store::KeyMode m
 Result<store::KeyMode> KeyCare::mode(const std::string& organisation) {
   CARDEA_TRY(const auto row, world_.database.organisation(organisation));
   return world_.database.key_ledger().key_mode(row.id);
+}
+
+Result<void> KeyCare::set_resident_cap(const std::string& organisation, std::optional<std::size_t> cap,
+                                       const std::string& actor) {
+  CARDEA_TRY(const auto row,
+             announce(organisation, actor, "organisation.resident_keys",
+                      R"({"cap":)" + (cap ? std::to_string(*cap) : std::string{"null"}) + "}"));
+  return world_.database.key_ledger().set_resident_cap(row.id, cap);
+}
+
+Result<keyring::ResidentStatus> KeyCare::resident(const std::string& organisation) {
+  CARDEA_TRY(const auto row, world_.database.organisation(organisation));
+  CARDEA_TRY(const auto all, keyring_.resident());
+  const auto at = std::ranges::find(all, row.id, &keyring::ResidentStatus::organisation);
+  if (at == all.end()) return fail(Errc::not_found, "there is no organisation " + organisation);
+  return *at;
 }
 
 }  // namespace cardea::service

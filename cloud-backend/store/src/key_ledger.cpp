@@ -46,6 +46,26 @@ Result<std::optional<ResidentKeyRow>> resident_row(Connection& db, const std::ar
   return std::optional{resident_of(row)};
 }
 
+// An organisation's use of the HSM.
+#define CARDEA_RESIDENT_USE                                                                                \
+  "SELECT o.id, (SELECT count(*) FROM resident_keys r WHERE r.organisation = o.id), o.resident_keys FROM " \
+  "organisations o "
+constexpr const char* kUseOfOne = CARDEA_RESIDENT_USE "WHERE o.id = ?";
+constexpr const char* kUseOfAll = CARDEA_RESIDENT_USE "ORDER BY o.name";
+#undef CARDEA_RESIDENT_USE
+
+ResidentUse use_at(const Query& row) {
+  ResidentUse use{row.text(0), static_cast<std::size_t>(row.integer(1)), std::nullopt};
+  if (!row.null(2)) use.cap = static_cast<std::size_t>(row.integer(2));
+  return use;
+}
+
+Result<ResidentUse> use_of(Connection& db, const std::string& organisation) {
+  auto row = db.query(kUseOfOne, organisation);
+  if (!row.step()) return fail(Errc::not_found, "there is no organisation " + organisation);
+  return use_at(row);
+}
+
 }  // namespace
 
 Result<KeyMode> SqliteKeyLedger::key_mode(const std::string& organisation) {
@@ -239,23 +259,36 @@ Result<bool> SqliteKeyLedger::replace_key_record(const KeyRecordRow& expected, c
   return replaced;
 }
 
-Result<void> SqliteKeyLedger::reserve(const ResidentKeyRow& row, std::size_t cap) {
-  return database_.write([&](Connection& db) -> Result<void> {
+Result<ResidentUse> SqliteKeyLedger::reserve(const ResidentKeyRow& row, const ResidentCaps& caps) {
+  ResidentUse use;
+  CARDEA_CHECK(database_.write([&](Connection& db) -> Result<void> {
+    std::size_t all = 0;
     {
       auto count = db.query("SELECT count(*) FROM resident_keys");
       count.step();
-      if (static_cast<std::size_t>(count.integer(0)) >= cap) {
-        return fail(Errc::exhausted, "the HSM holds " + std::to_string(cap) +
-                                         " resident keys and may hold no more: [vault] resident_keys");
-      }
+      all = static_cast<std::size_t>(count.integer(0));
+    }
+    CARDEA_TRY(use, use_of(db, row.organisation));
+    // Its own first: that is what its administrator can do something about.
+    const auto cap = use.cap.value_or(caps.organisation);
+    if (use.keys >= cap) {
+      return fail(Errc::exhausted, "the organisation has " + std::to_string(use.keys) +
+                                       " resident keys in the HSM and may have " + std::to_string(cap) +
+                                       ": cardea org set --resident-keys");
+    }
+    if (all >= caps.all) {
+      return fail(Errc::exhausted, "the HSM holds " + std::to_string(all) +
+                                       " resident keys and may hold no more: [vault] resident_keys");
     }
     db.run(
         "INSERT INTO resident_keys (id, organisation, card, reference, version, made_at) VALUES (?, ?, ?, ?, "
         "?, ?)",
         BytesView{row.id}, row.organisation, row.card, std::int64_t{row.slot.reference},
         static_cast<std::int64_t>(row.slot.version), row.made_at);
+    ++use.keys;
     return {};
-  });
+  }));
+  return use;
 }
 
 Result<void> SqliteKeyLedger::release(const std::array<std::uint8_t, 16>& id) {
@@ -317,6 +350,28 @@ Result<std::size_t> SqliteKeyLedger::resident_count() {
     auto row = db.query("SELECT count(*) FROM resident_keys");
     row.step();
     return static_cast<std::size_t>(row.integer(0));
+  });
+}
+
+Result<std::vector<ResidentUse>> SqliteKeyLedger::resident_use() {
+  return database_.read([](Connection& db) -> Result<std::vector<ResidentUse>> {
+    std::vector<ResidentUse> out;
+    auto rows = db.query(kUseOfAll);
+    while (rows.step())
+      out.push_back(use_at(rows));
+    return out;
+  });
+}
+
+Result<void> SqliteKeyLedger::set_resident_cap(const std::string& organisation,
+                                               std::optional<std::size_t> cap) {
+  std::optional<std::int64_t> number;
+  if (cap) number = static_cast<std::int64_t>(*cap);
+  return database_.write([&](Connection& db) -> Result<void> {
+    if (db.run("UPDATE organisations SET resident_keys = ? WHERE id = ?", number, organisation) == 0) {
+      return fail(Errc::not_found, "there is no organisation " + organisation);
+    }
+    return {};
   });
 }
 

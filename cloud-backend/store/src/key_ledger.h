@@ -34,12 +34,14 @@ class SqliteKeyLedger final : public KeyLedger {
   Result<bool> replace_masters(const CardKeysRow& expected, const std::vector<Bytes>& masters) override;
   Result<void> retire_card_keys(const std::string& organisation, Time at) override;
 
-  Result<void> reserve(const ResidentKeyRow& row, std::size_t cap) override;
+  Result<ResidentUse> reserve(const ResidentKeyRow& row, const ResidentCaps& caps) override;
   Result<void> release(const std::array<std::uint8_t, 16>& id) override;
   Result<std::vector<ResidentKeyRow>> resident_keys() override;
   Result<std::vector<ResidentKeyRow>> resident_keys_of(const std::string& card) override;
   Result<std::optional<ResidentKeyState>> resident_key(const std::array<std::uint8_t, 16>& id) override;
   Result<std::size_t> resident_count() override;
+  Result<std::vector<ResidentUse>> resident_use() override;
+  Result<void> set_resident_cap(const std::string& organisation, std::optional<std::size_t> cap) override;
 
  private:
   SqliteDatabase& database_;

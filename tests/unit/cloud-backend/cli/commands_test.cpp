@@ -47,6 +47,15 @@ TEST_CASE("cli: verbs about keys and shares [B2] [B6] [B10] [B11]") {
   CHECK(call.method == "PATCH");
   CHECK(call.body == Json{{"key_mode", "resident"}});
   CHECK_THROWS_AS(parse({"org", "set", "A Trust", "--key-mode", "other"}), CLI::ValidationError);
+  CHECK(parse({"org", "set", "x", "--resident-keys", "40"}).call.body == Json{{"resident_keys", 40}});
+  CHECK(parse({"org", "set", "x", "--resident-keys", "default", "--key-mode", "wrapped"}).call.body ==
+        Json{{"resident_keys", nullptr}, {"key_mode", "wrapped"}});
+  for (const char* wrong : {"-1", "many", "1.5", "10000001", "99999999999999999999", ""})
+    CHECK_THROWS_AS(parse({"org", "set", "x", "--resident-keys", wrong}), CLI::ValidationError);
+  CHECK_THROWS_AS(parse({"org", "set", "x"}), CLI::RequiredError);
+  call = parse({"org", "show", "A Trust"}).call;
+  CHECK(call.method == "GET");
+  CHECK(call.path == "/v1/admin/organisations/A%20Trust");
   CHECK_THROWS_AS(parse({"hsm", "init-shares", "--threshold", "2"}), CLI::RequiredError);
 
   FakeClient client;

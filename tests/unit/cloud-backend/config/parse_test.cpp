@@ -125,6 +125,7 @@ TEST_CASE("config: the pool, resident keys, and where the HSM's PIN comes from [
   auto s = config::parse("", "c.toml").value();
   CHECK(s.vault.unseal == config::Unseal::file);
   CHECK(s.vault.resident_keys == 1000);
+  CHECK(s.vault.resident_keys_each() == 250);
   CHECK(s.pool.rsa2048 == 8);
   CHECK(s.pool.p256 == 0);
   s = config::parse(R"([vault]
@@ -147,6 +148,7 @@ p384 = 5
   CHECK(s.vault.local_share == config::LocalShare::tpm);
   CHECK(s.vault.tpm == "device:/dev/tpm0");
   CHECK(s.vault.resident_keys == 7);
+  CHECK(s.vault.resident_keys_each() == 2);
   CHECK(s.pool.rsa2048 == 1);
   CHECK(s.pool.rsa3072 == 2);
   CHECK(s.pool.rsa4096 == 3);
@@ -155,6 +157,12 @@ p384 = 5
   CHECK(config::describe(config::parse(config::describe(s), "d.toml").value()) == config::describe(s));
   CHECK(mistake("[vault]\nunseal = \"magic\"") ==
         "c.toml:2: vault.unseal must be one of \"file\", \"shares\", \"sealed\"");
+  CHECK(
+      config::parse("[vault]\nresident_keys_per_organisation = 1000", "c.toml")->vault.resident_keys_each() ==
+      1000);
+  CHECK(mistake("[vault]\nresident_keys = 7\nresident_keys_per_organisation = 8") ==
+        "c.toml:1: vault.resident_keys_per_organisation is more than vault.resident_keys, what all may have "
+        "together");
   CHECK(mistake("[pool]\nrsa2048 = -1") == "c.toml:2: pool.rsa2048 is -1; it must be 0 to 10000");
   CHECK(mistake("[pool]\ntdes = 1") == "c.toml:2: unknown key 'tdes' in [pool]");
 }

@@ -76,7 +76,7 @@ TEST_CASE("a key is taken from the pool, and the pool fills up again [B11]") {
 }
 
 TEST_CASE("while keys are taken, none are made before half of the pool is gone [B11]") {
-  RingBench bench{{{Algorithm::p256, 4}}, 100, std::chrono::hours{1}};
+  RingBench bench{{{Algorithm::p256, 4}}, {100, 100}, std::chrono::hours{1}};
   bench.wait_for("pool.full");
   REQUIRE(bench.ring->pool_stats().made == 4);
   const auto ready = [&] { return bench.ring->pool().value().front().ready; };

@@ -15,8 +15,8 @@ using card::Algorithm;
 
 constexpr card::Algorithm kOneSize[] = {Algorithm::rsa2048};
 
-std::unique_ptr<RingBench> resident(std::size_t cap = 100, std::size_t pool = 0) {
-  auto bench = std::make_unique<RingBench>(std::map<Algorithm, std::size_t>{{Algorithm::p256, pool}}, cap);
+std::unique_ptr<RingBench> resident(store::ResidentCaps caps = {100, 100}, std::size_t pool = 0) {
+  auto bench = std::make_unique<RingBench>(std::map<Algorithm, std::size_t>{{Algorithm::p256, pool}}, caps);
   REQUIRE(bench->database->key_ledger().set_key_mode("acme", store::KeyMode::resident).has_value());
   return bench;
 }
@@ -57,7 +57,7 @@ TEST_CASE("an organisation changes its mode: keys go where it says then, old one
 }
 
 TEST_CASE("the cap on resident keys is a clear error, and a discarded key makes room [B2]") {
-  auto bench = resident(2);
+  auto bench = resident({2, 100});
   auto& keys = bench->vault();
   const auto first = keys.generate({0x9A, 1}, Algorithm::p256).value();
   REQUIRE(keys.generate({0x9C, 1}, Algorithm::p256).has_value());
@@ -70,8 +70,66 @@ TEST_CASE("the cap on resident keys is a clear error, and a discarded key makes 
   CHECK(count(*bench) == 2);
 }
 
+TEST_CASE("no organisation's resident keys take the place of another's, and all together fit the HSM [B2]") {
+  auto bench = resident({3, 2});
+  auto& ledger = bench->database->key_ledger();
+  REQUIRE(bench->database->add(store::Organisation{"globex", "Globex", bench->clock.now()}).has_value());
+  store::CardRow card;
+  card.id = "theirs";
+  card.organisation = "globex";
+  card.profile = "piv-nist";
+  card.serial = 9;
+  REQUIRE(bench->database->add(card).has_value());
+  REQUIRE(bench->ring->ensure_tenant("globex").has_value());
+  REQUIRE(ledger.set_key_mode("globex", store::KeyMode::resident).has_value());
+  auto& ours = bench->vault();
+  const auto theirs = bench->ring->keys_of("globex", "theirs");
+  const Error all_full{Errc::exhausted,
+                       "the HSM holds 3 resident keys and may hold no more: [vault] resident_keys"};
+  const auto shown = [&bench] {
+    std::string text;
+    const auto all = bench->ring->resident().value();
+    for (const auto& status : all)
+      text += status.organisation + " " + std::to_string(status.keys) + " of " + std::to_string(status.cap) +
+              (status.own_cap ? " (own) " : " ");
+    return text;
+  };
+
+  const auto first = ours.generate({0x9A, 1}, Algorithm::p256).value();
+  const auto second = ours.generate({0x9C, 1}, Algorithm::p256).value();
+  CHECK(
+      ours.generate({0x9D, 1}, Algorithm::p256).error() ==
+      Error{
+          Errc::exhausted,
+          "the organisation has 2 resident keys in the HSM and may have 2: cardea org set --resident-keys"});
+  bench->wait_for("bad hsm.filling");
+  bench->wait_for("bad hsm.full");
+  CHECK(theirs->generate({0x9A, 1}, Algorithm::p256).has_value());
+  CHECK(shown() == "acme 2 of 2 globex 1 of 2 ");
+  CHECK(theirs->generate({0x9C, 1}, Algorithm::p256).error() == all_full);
+
+  // A cap of its own does not make the HSM larger.
+  REQUIRE(ledger.set_resident_cap("acme", 3).has_value());
+  CHECK(ours.generate({0x9D, 1}, Algorithm::p256).error() == all_full);
+  REQUIRE(ours.discard(second).has_value());
+  CHECK(theirs->generate({0x9C, 1}, Algorithm::p256).has_value());
+  CHECK(shown() == "acme 1 of 3 (own) globex 2 of 2 ");
+
+  // What is there stays, whatever the cap is now.
+  REQUIRE(ledger.set_resident_cap("acme", 0).has_value());
+  CHECK(signs(ours, first));
+  CHECK(
+      ours.generate({0x9D, 1}, Algorithm::p256).error() ==
+      Error{
+          Errc::exhausted,
+          "the organisation has 1 resident keys in the HSM and may have 0: cardea org set --resident-keys"});
+  REQUIRE(ledger.set_resident_cap("acme", std::nullopt).has_value());
+  CHECK(shown() == "acme 1 of 2 globex 2 of 2 ");
+  CHECK(ledger.set_resident_cap("nobody", 1).error().code == Errc::not_found);
+}
+
 TEST_CASE("resident keys go with their card; one of the pool settles too [B2] [B11]") {
-  auto bench = resident(100, 1);
+  auto bench = resident({100, 100}, 1);
   bench->wait_for("pool.full");
   const auto key = bench->vault().generate({0x9A, 1}, Algorithm::p256).value();
   CHECK(bench->ring->pool_stats().used == 1);

@@ -19,9 +19,9 @@ namespace cardea::test {
 
 class RingBench final : public KeyVaultBench {
  public:
-  explicit RingBench(std::map<card::Algorithm, std::size_t> pool = {}, std::size_t cap = 100,
+  explicit RingBench(std::map<card::Algorithm, std::size_t> pool = {}, store::ResidentCaps caps = {100, 100},
                      std::chrono::milliseconds settle = {})
-      : pool_{std::move(pool)}, cap_{cap}, settle_{settle} {
+      : pool_{std::move(pool)}, caps_{caps}, settle_{settle} {
     open_database();
     REQUIRE(database->add(store::Organisation{"acme", "Acme", clock.now()}).has_value());
     for (const auto* id : {"card", "other"}) {
@@ -90,7 +90,7 @@ class RingBench final : public KeyVaultBench {
   void open_ring() {
     keyring::Options options;
     options.pool = pool_;
-    options.resident_cap = cap_;
+    options.resident = caps_;
     options.settle = settle_;
     options.pool_key = SecretBytes{32};
     options.report = [this](bool good, std::string_view event, std::string_view) {
@@ -105,7 +105,7 @@ class RingBench final : public KeyVaultBench {
   }
 
   const std::map<card::Algorithm, std::size_t> pool_;
-  const std::size_t cap_;
+  const store::ResidentCaps caps_;
   const std::chrono::milliseconds settle_;
   std::uint32_t serial_ = 0;
   std::mutex mutex_;

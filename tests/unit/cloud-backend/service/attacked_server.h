@@ -87,6 +87,7 @@ struct Attacked : Furnished {
     for (const auto* organisation : {"org", "other"}) {
       must(ledger.add_kek_version(organisation, 2, clock.now()));
       must(database->set_escrow_key(organisation, Bytes(32, organisation[1])));
+      must(ledger.set_resident_cap(organisation, static_cast<std::size_t>(organisation[1])));
       clock.advance(std::chrono::seconds{1});
     }
     add_card_keys();
@@ -118,7 +119,7 @@ struct Attacked : Furnished {
       spare.sealed = Bytes(80, n);
       spare.made_at = clock.now();
       must(ledger.add(spare));
-      must(ledger.reserve({{n}, "org", card.id, {0x9C, n}, clock.now()}, 100));
+      must(ledger.reserve({{n}, "org", card.id, {0x9C, n}, clock.now()}, {100, 100}));
       must(database->set_half(card.id, n == 1 ? "anns" : "bobs", Bytes(90, n)));
       clock.advance(std::chrono::seconds{1});
     }
@@ -136,6 +137,7 @@ struct Attacked : Furnished {
     CHECK(must(ledger.replace_masters(must(ledger.card_keys("org")).front(),
                                       {Bytes(70, 9), Bytes(70, 8), Bytes(70, 7)})));
     must(database->set_escrow_key("org", Bytes(32, 0x77)));
+    must(ledger.set_resident_cap("org", 7));
     must(database->revoke_device("bobs", clock.now()));
     must(database->set_half(victim.id, "anns", Bytes(90, 9)));
     must(database->set(victim.id, store::RecoveryAnswers{Bytes(16, 9),

@@ -229,6 +229,48 @@ TEST_CASE(
         json{"issuance", "pin", "puk"});
 }
 
+TEST_CASE(
+    "end to end: the administrator sees and says how many keys an organisation may have in the HSM [B2]") {
+  const Server server;
+  server.ask("POST", "organisations", {{"name", "Trust"}});
+  server.ask("POST", "organisations", {{"name", "Other"}});
+  auto shown = server.ask("GET", "organisations/Trust");
+  const auto id = shown["id"].get<std::string>();
+  CHECK(shown["key_mode"] == "wrapped");
+  CHECK(shown["resident_keys"] == 0);
+  CHECK(shown["resident_keys_cap"] == 250);
+  CHECK(shown["resident_keys_cap_is_own"] == false);
+  CHECK(shown["resident_keys_in_all"] == 0);
+  CHECK(shown["resident_keys_cap_in_all"] == 1000);
+  shown = server.ask("PATCH", "organisations/Trust", {{"resident_keys", 40}});
+  CHECK(shown["resident_keys_cap"] == 40);
+  CHECK(shown["resident_keys_cap_is_own"] == true);
+  CHECK(shown["key_mode"] == "wrapped");
+  CHECK(server.ask("GET", "organisations/Other")["resident_keys_cap"] == 250);
+  CHECK(server.ask("GET", "hsm")[1]["resident_keys_cap"] == 40);
+  const auto metrics = server.raw("GET", "/metrics").body;
+  CHECK(metrics.find("\ncardea_resident_keys{organisation=\"" + id + "\"} 0\n") != std::string::npos);
+  CHECK(metrics.find("\ncardea_resident_keys_cap{organisation=\"" + id + "\"} 40\n") != std::string::npos);
+  CHECK(metrics.find("\ncardea_resident_keys_all_cap 1000\n") != std::string::npos);
+
+  // Nothing is changed by half.
+  for (const json& wrong : {json{{"resident_keys", -1}}, json{{"resident_keys", "many"}},
+                            json{{"resident_keys", 10'000'001}}, json{{"resident_keys", 1.5}}}) {
+    auto body = wrong;
+    body["key_mode"] = "resident";
+    CHECK(server.ask("PATCH", "organisations/Trust", body, 400)["detail"] ==
+          "the member \"resident_keys\" must be a number from 0 to 10000000, or null");
+  }
+  CHECK(server.ask("PATCH", "organisations/Trust", {{"key_mode", "x"}, {"resident_keys", 1}},
+                   400)["detail"] == "the key mode is \"wrapped\" or \"resident\"");
+  CHECK(server.ask("GET", "organisations/Trust") == shown);
+  CHECK(server.ask("PATCH", "organisations/nobody", {{"resident_keys", 1}}, 404)["status"] == 404);
+  CHECK(server.ask("GET", "organisations/nobody", nullptr, 404)["status"] == 404);
+  shown = server.ask("PATCH", "organisations/Trust", {{"resident_keys", nullptr}, {"key_mode", "resident"}});
+  CHECK(shown["resident_keys_cap"] == 250);
+  CHECK(shown["key_mode"] == "resident");
+}
+
 TEST_CASE("end to end: a user's device opens the cards of its person, and no one else's [D3]") {
   const Server server;
   server.ask("POST", "organisations", {{"name", "Trust"}});

@@ -209,6 +209,25 @@ TEST_CASE("[B8] an identifier that somebody else changed is not made right by a 
   }));
 }
 
+TEST_CASE("[B8] organisations from before they had caps of their own have none, and are still the server's") {
+  TempDir directory;
+  const auto file = directory / "cardea.db";
+  { const auto raw = of_version(file, 12); }
+  write_log(file);
+  const auto db = open(file);
+  const auto findings = must(db->changes().protect(log_key()));
+  CHECK(findings.broken.empty());
+  CHECK(findings.problems == std::vector<std::string>{});
+  const auto use = must(db->key_ledger().resident_use());
+  REQUIRE(use.size() == 1);
+  CHECK(use[0].organisation == "org");
+  CHECK(use[0].keys == 0);
+  CHECK_FALSE(use[0].cap);
+  must(db->key_ledger().set_resident_cap("org", 0));
+  CHECK(must(db->key_ledger().resident_use())[0].cap == 0);
+  CHECK(must(db->changes().verify()).problems == std::vector<std::string>{});
+}
+
 TEST_CASE("a newer database is refused and left alone") {
   TempDir directory;
   const auto file = directory / "cardea.db";

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,11 @@ struct Vault {
   unsigned workers = 2;
   std::filesystem::path signer;       ///< cardea-signer; empty: the one beside cardead
   std::size_t resident_keys = 1'000;  ///< keys of organisations in the mode `resident`, all together
+  /// Of each organisation that has no cap of its own; without it a quarter of all.
+  std::optional<std::size_t> resident_keys_per_organisation;
+  [[nodiscard]] std::size_t resident_keys_each() const {
+    return resident_keys_per_organisation.value_or((resident_keys + 3) / 4);
+  }
   Unseal unseal = Unseal::file;
   LocalShare local_share = LocalShare::credential;  ///< with Unseal::sealed
   std::string tpm;  ///< TCTI of tpm2-tss; empty: the kernel's resource manager

@@ -75,6 +75,10 @@ class Metrics {
   Histogram& histogram(std::string name, std::string help);
   /// A value that is asked for when the text is made. `kind`: "gauge" or "counter".
   void value(std::string name, std::string help, const char* kind, std::function<double()> read);
+  /// The same with a label, of which each value has a line. None where it cannot be read.
+  using Values = std::vector<std::pair<std::string, double>>;
+  void values(std::string name, std::string help, const char* kind, std::string label,
+              std::function<Values()> read);
 
   [[nodiscard]] std::string text() const;
 

@@ -27,8 +27,8 @@ struct Options {
   /// While keys are being taken, and half of them are left, none are made: whoever writes a card has the
   /// machine to himself. So long after the latest the pool is filled up.
   std::chrono::milliseconds settle{2000};
-  std::size_t resident_cap = 1000;  ///< token objects of all organisations together
-  SecretBytes pool_key;             ///< 32 octets; spare keys in the database are worth nothing without it
+  store::ResidentCaps resident{1000, 250};  ///< token objects
+  SecretBytes pool_key;  ///< 32 octets; spare keys in the database are worth nothing without it
   /// Is told what went well or wrong in the background.
   std::function<void(bool good, std::string_view event, std::string_view detail)> report;
 };
@@ -45,6 +45,14 @@ struct PoolStats {
   std::uint64_t used = 0;
   std::uint64_t missed = 0;     ///< a key had to be made while somebody waited, although a pool is wanted
   std::uint64_t discarded = 0;  ///< of an earlier pool key, or damaged
+};
+
+/// An organisation's token objects.
+struct ResidentStatus {
+  std::string organisation;
+  std::size_t keys = 0;
+  std::size_t cap = 0;
+  bool own_cap = false;  ///< not the one that the configuration gives each
 };
 
 /// Where the wrapping of an organisation's keys stands.
@@ -96,7 +104,10 @@ class Keyring final : public vault::Vault {
 
   Result<std::vector<PoolStatus>> pool();
   [[nodiscard]] PoolStats pool_stats() const;
-  [[nodiscard]] std::size_t resident_cap() const { return options_.resident_cap; }
+  /// Of every organisation, in the order of their names.
+  Result<std::vector<ResidentStatus>> resident();
+  /// Of all organisations together.
+  [[nodiscard]] std::size_t resident_cap() const { return options_.resident.all; }
 
   // vault::Vault. A function that the vault gains has to be passed on here.
   Result<void> ensure_tenant(const std::string& organisation) override;
@@ -133,6 +144,8 @@ class Keyring final : public vault::Vault {
   /// A spare key for this place; nothing when there is none.
   Result<std::optional<card::KeyHandle>> take_spare(const std::string& organisation, const std::string& card,
                                                     card::KeySlot slot, card::Algorithm algorithm);
+  [[nodiscard]] ResidentStatus status_of(const store::ResidentUse& use) const;
+  void warn_of_cap(const store::ResidentUse& use) const;
   Result<card::KeyHandle> place(const std::string& organisation, const std::string& card,
                                 card::KeyHandle key);
   Result<void> discard(const std::string& organisation, const std::string& card, card::KeySlot slot);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,10 @@ class KeyCare {
   /// Where keys go that are made from now on; those that are there stay where they are.
   Result<void> set_mode(const std::string& organisation, store::KeyMode mode, const std::string& actor);
   Result<store::KeyMode> mode(const std::string& organisation);
+  /// How many resident keys it may have; none: as many as the configuration gives each.
+  Result<void> set_resident_cap(const std::string& organisation, std::optional<std::size_t> cap,
+                                const std::string& actor);
+  Result<keyring::ResidentStatus> resident(const std::string& organisation);
 
   /// A line in the audit log about the HSM as a whole.
   Result<void> note(std::string_view action, bool success, std::string detail, const std::string& actor);

@@ -57,6 +57,18 @@ struct ResidentKeyRow {
   Time made_at;
 };
 
+/// How many resident keys there may be.
+struct ResidentCaps {
+  std::size_t all = 0;           ///< in the HSM
+  std::size_t organisation = 0;  ///< of an organisation that has no cap of its own
+};
+
+struct ResidentUse {
+  std::string organisation;
+  std::size_t keys = 0;
+  std::optional<std::size_t> cap;  ///< its own
+};
+
 /// A resident key's row, and what its card has in the place that it was made for.
 struct ResidentKeyState {
   ResidentKeyRow row;
@@ -131,8 +143,8 @@ class KeyLedger {
   virtual Result<void> retire_card_keys(const std::string& organisation, Time at) = 0;
 
   // Resident keys.
-  /// Errors: `exhausted` when there are `cap` of them.
-  virtual Result<void> reserve(const ResidentKeyRow& row, std::size_t cap) = 0;
+  /// What the organisation has then. Errors: `exhausted` when it has as many as it may, or the HSM has.
+  virtual Result<ResidentUse> reserve(const ResidentKeyRow& row, const ResidentCaps& caps) = 0;
   virtual Result<void> release(const std::array<std::uint8_t, 16>& id) = 0;
   virtual Result<std::vector<ResidentKeyRow>> resident_keys() = 0;
   virtual Result<std::vector<ResidentKeyRow>> resident_keys_of(const std::string& card) = 0;
@@ -142,6 +154,10 @@ class KeyLedger {
   /// every card is held.
   virtual Result<std::optional<ResidentKeyState>> resident_key(const std::array<std::uint8_t, 16>& id) = 0;
   virtual Result<std::size_t> resident_count() = 0;
+  /// Of every organisation, in the order of their names.
+  virtual Result<std::vector<ResidentUse>> resident_use() = 0;
+  /// None: as many as the configuration gives each. Keys that are there stay. Errors: `not_found`.
+  virtual Result<void> set_resident_cap(const std::string& organisation, std::optional<std::size_t> cap) = 0;
 };
 
 }  // namespace cardea::store
