@@ -63,6 +63,7 @@ class InterruptedPins final : public card::PinVault {
   Result<void> replace(std::span<const card::PinUpdate> updates) override {
     return interrupted().replace(updates);
   }
+  Result<bool> change_awaited() override { return interrupted().change_awaited(); }
 
  private:
   card::PinVault& interrupted() {

@@ -245,7 +245,9 @@ def audit_rows():
     """audit/README.md, "Rows" and "Log": a row, the key that names it, and the leaves of both."""
     rows = [("cards", [("serial", -3, False), ("id", CARD.decode(), True), ("weight", 0.5, False), ("secret", b"\0\xff", False),
                        ("holder", None, False), ("label", "K\u00e4rtchen", False)]),
-            ("pins", [("ref", 128, True), ("card", 7, True), ("spent", 1, False)])]
+            ("pins", [("ref", 128, True), ("card", 7, True), ("spent", 1, False)]),
+            ("pins", [("ref", 129, True), ("card", 7, True), ("spent", 1, False), ("must_change", 1, False), ("factory", 0, False)]),
+            ("pins", [("ref", 128, True), ("card", 8, True), ("spent", 1, False), ("must_change", None, False)])]
     out = []
     for table, columns in rows:
         row, tombstone = audit_encoding(1, table, columns), audit_encoding(2, table, columns)

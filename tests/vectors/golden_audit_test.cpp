@@ -42,7 +42,19 @@ TEST_CASE("golden: rows and the keys that name them [B8]") {
         {"serial", std::int64_t{-3}},
         {"weight", 0.5}}},
       {"pins",
-       {{"card", std::int64_t{7}, true}, {"ref", std::int64_t{128}, true}, {"spent", std::int64_t{1}}}}};
+       {{"card", std::int64_t{7}, true}, {"ref", std::int64_t{128}, true}, {"spent", std::int64_t{1}}}},
+      {"pins",
+       {{"card", std::int64_t{7}, true},
+        {"ref", std::int64_t{129}, true},
+        {"spent", std::int64_t{1}},
+        {"must_change", std::int64_t{1}},
+        {"factory", std::int64_t{0}}}},
+      // A column that the row is older than.
+      {"pins",
+       {{"card", std::int64_t{8}, true},
+        {"ref", std::int64_t{128}, true},
+        {"spent", std::int64_t{1}},
+        {"must_change", std::monostate{}}}}};
   const auto cases = golden("audit-rows.txt");
   REQUIRE(cases.size() == rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {

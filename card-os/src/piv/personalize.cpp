@@ -45,7 +45,7 @@ CardResult<void> Piv::store(std::span<const gp::Part> parts) {
   if (all.pins.contains(PinRef::application)) state_.verified.reset();
   std::vector<PinUpdate> updates;
   for (const auto& [reference, value] : all.pins)
-    updates.push_back({reference, &value, false, std::nullopt});
+    updates.push_back({reference, &value, false, std::nullopt, std::nullopt, true});
   return replace_pins(updates);
 }
 

@@ -33,8 +33,9 @@ CardResult<PinStatus> Piv::present_pin(PinRef reference, BytesView field) {
 CardResult<void> Piv::set_pin(PinRef reference, BytesView field, std::optional<std::uint64_t> replaces) {
   if (pins_ != nullptr && !pins_->replacement) return refuse(sw::kWrongData);
   const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}, came_encrypted()}};
-  PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement, false, std::nullopt,
-                   replaces};
+  PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement,
+                   false,     std::nullopt,
+                   replaces,  through_channel()};
   return replace_pins({&update, 1});
 }
 

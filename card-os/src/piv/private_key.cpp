@@ -55,12 +55,15 @@ CardResult<Reply> Piv::use_private_key(const Command& command) {
   return Reply{make_authentication_template(0x82, *result)};
 }
 
-/// The PIN, as the key's policy wants it.
+/// The PIN, as the key's policy wants it; then, where the issuer says so, one that the holder has chosen. In
+/// this order, for 6982 is what has clients ask for a PIN.
 CardResult<void> Piv::allows_use(const KeyRecord& key) {
   if (key.pin_policy == PinPolicy::never) return {};
   if (key.pin_policy == PinPolicy::always && !now_.fresh_pin) return refuse(sw::kSecurityNotSatisfied);
   CARDEA_TRY(const bool verified, pin_verified());
   if (!verified) return refuse(sw::kSecurityNotSatisfied);
+  CARDEA_TRY(const bool awaited, lift(ports_.pins.change_awaited()));
+  if (awaited) return refuse(sw::kConditionsNotSatisfied);
   return {};
 }
 

@@ -291,7 +291,9 @@ class RunningDaemon final : public Daemon {
     const auto& pin = settings_.pin;
     const service::PinOptions pins{pin.allow_plain,
                                    {api::opaque::Ksf::Function::argon2id, pin.ksf_memory_kib, pin.ksf_passes},
-                                   pin.channel_binding == config::ChannelBinding::require};
+                                   pin.channel_binding == config::ChannelBinding::require,
+                                   pin.must_change,
+                                   pin.must_change_organisations};
     sessions_.emplace(world,
                       service::SessionLimits{limits.sessions, limits.sessions_per_device, limits.session_idle,
                                              limits.session_lifetime},

@@ -90,9 +90,11 @@ std::string describe(const Settings& s) {
       s.limits.session_lifetime.count(), s.limits.connections, s.limits.body,
       s.limits.connection_idle.count(), s.limits.handshake.count(), s.limits.request.count());
   out += fmt::format(
-      "\n[pin]\nksf_memory_kib = {}\nksf_passes = {}\nallow_plain = {}\nchannel_binding = \"{}\"\n",
+      "\n[pin]\nksf_memory_kib = {}\nksf_passes = {}\nallow_plain = {}\nchannel_binding = \"{}\"\n"
+      "must_change = {}\nmust_change_organisations = {}\n",
       s.pin.ksf_memory_kib, s.pin.ksf_passes, s.pin.allow_plain,
-      s.pin.channel_binding == ChannelBinding::require ? "require" : "prefer");
+      s.pin.channel_binding == ChannelBinding::require ? "require" : "prefer", s.pin.must_change,
+      list(s.pin.must_change_organisations));
   out += fmt::format("\n[recovery]\nlink_life = \"{}s\"\nattempts = {}\nlinks_a_day = {}\n",
                      s.recovery.link_life.count(), s.recovery.attempts, s.recovery.links_a_day);
   out += fmt::format(

@@ -276,6 +276,8 @@ void read_pin(Reader& reader, Pin& pin) {
   reader.boolean("allow_plain", pin.allow_plain);
   reader.word<ChannelBinding>("channel_binding", pin.channel_binding,
                               {{"prefer", ChannelBinding::prefer}, {"require", ChannelBinding::require}});
+  reader.boolean("must_change", pin.must_change);
+  reader.texts("must_change_organisations", pin.must_change_organisations);
   reader.end_section();
 }
 

@@ -48,7 +48,7 @@ std::size_t lc_of(BytesView apdu) {
 CardSessions::CardSessions(World world, SessionLimits limits, PinOptions pins)
     : world_{world},
       limits_{limits},
-      pin_options_{pins},
+      pin_options_{std::move(pins)},
       pin_keys_{world.vault},
       secrets_{std::make_unique<CardSecrets>(world)},
       registry_{std::make_unique<Registry>()},
@@ -307,7 +307,7 @@ void CardSessions::doubt(const Session& session, card::Outcome& outcome) {
   if (n < 2) return;
   const apdu::StatusWord answer{outcome.response[n - 2], outcome.response[n - 1]};
   if (answer != apdu::sw::kReferencedDataNotFound && answer != apdu::sw::kAuthBlocked &&
-      answer != apdu::sw::kSecurityNotSatisfied) {
+      answer != apdu::sw::kSecurityNotSatisfied && answer != apdu::sw::kConditionsNotSatisfied) {
     return;
   }
   const auto right = world_.database.changes().check_card(session.card_id, session.device);

@@ -71,6 +71,7 @@ class WatchedPins final : public card::PinVault {
     CARDEA_CHECK(first_.before_write());
     return inner_.replace(updates);
   }
+  Result<bool> change_awaited() override { return inner_.change_awaited(); }
 
  private:
   card::PinVault& inner_;

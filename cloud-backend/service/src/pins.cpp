@@ -49,6 +49,11 @@ tl::unexpected<Error> unproven() {
 
 }  // namespace
 
+bool PinOptions::changes_awaited(std::string_view organisation) const {
+  return must_change ||
+         std::ranges::find(must_change_organisations, organisation) != must_change_organisations.end();
+}
+
 Result<PinKeys> make_pin_keys(const Secret<64>& oprf_seed, const Secret<32>& ake_seed) {
   CARDEA_TRY(auto keys, opaque::make_server_keys(oprf_seed, ake_seed));
   void* const place = sodium_malloc(sizeof keys);
@@ -77,7 +82,7 @@ Pins::Pins(std::unique_ptr<store::PinRecords> records, World world, std::string 
       world_{std::move(world)},
       organisation_{std::move(organisation)},
       card_{std::move(card)},
-      options_{options} {}
+      options_{std::move(options)} {}
 
 Bytes pin_identifier(std::string_view organisation, std::string_view card, card::PinRef ref,
                      BytesView nonce) {
@@ -217,7 +222,8 @@ Result<store::PinRecordUpdate> Pins::registered(const card::PinUpdate& update,
   store::PinRecordUpdate out{
       update.ref,           {login_->new_nonce, to_bytes(opaque::encode(options_.ksf)), registration.record},
       update.factory_value, update.tries_max,
-      std::nullopt,         update.replaces};
+      std::nullopt,         update.replaces,
+      of_others(update)};
   if (world_.copies == nullptr) return out;
   CARDEA_TRY(out.secret_copy, world_.copies->accept(update.ref, registration.secret_copy));
   return out;
@@ -236,7 +242,8 @@ Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& updat
   store::PinRecordUpdate out{
       update.ref,           {std::move(nonce), to_bytes(opaque::encode(ksf)), std::move(done.record)},
       update.factory_value, update.tries_max,
-      std::nullopt,         update.replaces};
+      std::nullopt,         update.replaces,
+      of_others(update)};
   if (world_.copies == nullptr) return out;
   CARDEA_TRY(out.secret_copy, seal_plain(update, done.export_key.expose(), fresh));
   return out;
@@ -261,6 +268,13 @@ Result<void> Pins::still_replaces(const card::PinUpdate& update) {
   if ((status ? status->version : 0) != *update.replaces)
     return fail(Errc::conflict, "the PIN has another value by now");
   return {};
+}
+
+/// Whether the holder has not chosen the value. A PUK is often the registration authority's, to unblock with,
+/// and counts where everybody knows it only.
+bool Pins::of_others(const card::PinUpdate& update) const {
+  if (update.factory_value) return true;
+  return update.ref == card::PinRef::application && (update.issued || !world_.of_holder);
 }
 
 Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
@@ -304,6 +318,23 @@ Result<void> Pins::replace(std::span<const card::PinUpdate> updates, std::option
   }
   if (!fresh) return records_->replace(records, public_key);
   return records_->renew(records, public_key, {to_bytes(fresh->pair.public_key), fresh->copies});
+}
+
+/// A PUK that was never set is none that anybody knows.
+Result<bool> Pins::to_be_changed(card::PinRef ref) {
+  const auto status = records_->status(ref);
+  if (!status && status.error().code == Errc::not_found) return false;
+  if (!status) return tl::unexpected{status.error()};
+  return status->must_change;
+}
+
+Result<bool> Pins::change_awaited() {
+  if (!world_.issued) return false;
+  CARDEA_TRY(bool wanted, to_be_changed(card::PinRef::application));
+  if (!wanted) {
+    CARDEA_TRY(wanted, to_be_changed(card::PinRef::puk));
+  }
+  return wanted ? world_.issued() : Result<bool>{false};
 }
 
 }  // namespace cardea::service

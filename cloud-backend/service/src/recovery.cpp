@@ -247,7 +247,9 @@ Result<void> Recovery::complete(std::string_view token, const Completion& comple
                                       {open.nonce, to_bytes(opaque::encode(pins_.ksf)), completion.record},
                                       false,
                                       std::nullopt,
-                                      std::move(copy)};
+                                      std::move(copy),
+                                      std::nullopt,
+                                      open.by == "escrow"};
   CARDEA_CHECK(world_.database.pin_records(row.id)->recover(update, row.public_key,
                                                             {hash, open.code, world_.clock.now()}));
   // Whoever came in with the old PIN is out.

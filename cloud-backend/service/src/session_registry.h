@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "cardea/service/pins.h"
 #include "first_write.h"
 #include "guarded_keys.h"
+#include "taking_into_use.h"
 
 namespace cardea::service {
 
@@ -36,7 +38,8 @@ struct CardSessions::Session {
         copies{world, secrets, secret, row.organisation, row.id},
         pins{world.database.pin_records(row.id),
              {[&keyring, tenant = row.organisation] { return keyring.of(tenant); }, world.clock, world.rng,
-              row.public_key.empty() ? nullptr : &copies},
+              row.public_key.empty() ? nullptr : &copies, is_holders_device(row, caller),
+              options.changes_awaited(row.organisation) ? issued(world, row.id) : nullptr},
              row.organisation,
              row.id,
              options},
@@ -45,6 +48,15 @@ struct CardSessions::Session {
         watched_pins{pins, first_write},
         card{profile,
              {*store, *keys, watched_pins, world.crypto, world.cipher, world.clock, world.rng, audit}} {}
+
+  /// A card management system signs its requests with the PIN that it has just set. Asked when it matters:
+  /// the issuing may end while the session stands.
+  static std::function<Result<bool>()> issued(const World& world, const std::string& card) {
+    return [&database = world.database, card]() -> Result<bool> {
+      CARDEA_TRY(const auto now, database.card(card));
+      return now.issuance == store::Issuance::none || now.issuance == store::Issuance::issued;
+    };
+  }
 
   /// Cards from before there was a passcode layer have no secret; their keys stay as they are.
   static std::unique_ptr<card::KeyVault> keys_behind_passcode(const World& world, const store::CardRow& row,

@@ -29,11 +29,14 @@ card::PinStatus status_of(const Query& row) {
   status.tries_max = static_cast<unsigned>(row.integer(1));
   status.factory_value = row.integer(2) != 0;
   status.version = row.count(3);
+  status.must_change = row.integer(4) != 0;
   return status;
 }
 
-// The columns that `status_of` reads, in its order.
-#define CARDEA_PIN_STATUS "tries_max - (spent - forgiven), tries_max, factory, version"
+// The columns that `status_of` reads, in its order. A factory value is everybody's, in rows too that are
+// older than the column must_change.
+#define CARDEA_PIN_STATUS \
+  "tries_max - (spent - forgiven), tries_max, factory, version, factory OR coalesce(must_change, 0)"
 constexpr const char* kStatus =
     "SELECT " CARDEA_PIN_STATUS " FROM pins WHERE card = (SELECT number FROM cards WHERE id = ?) AND ref = ?";
 constexpr const char* kExpectation =
@@ -64,7 +67,7 @@ PinRecord record_at(const Query& row, int column) {
 Result<PinExpectation> read_expectation(Connection& db, const std::string& card, card::PinRef ref) {
   auto row = db.query(kExpectation, card, number(ref));
   if (!row.step()) return never_set(ref);
-  return PinExpectation{record_at(row, 4), status_of(row)};
+  return PinExpectation{record_at(row, 5), status_of(row)};
 }
 
 struct Counters {
@@ -95,8 +98,8 @@ Result<void> take_try(Connection& db, const std::string& card, card::PinRef ref,
     if (row.step()) {
       attempt.paid = true;
       attempt.status = status_of(row);
-      attempt.number = row.count(4);
-      attempt.expected = record_at(row, 5);
+      attempt.number = row.count(5);
+      attempt.expected = record_at(row, 6);
     }
   }
   if (attempt.paid) {
@@ -162,15 +165,17 @@ Result<void> still_replaces(Connection& db, const std::string& card, const PinRe
 void set(Connection& db, const std::string& card, const PinRecordUpdate& update) {
   std::optional<std::int64_t> tries_max;
   if (update.tries_max) tries_max = *update.tries_max;
+  std::optional<std::int64_t> must_change;
+  if (update.must_change) must_change = 1;
   db.run(
-      "INSERT INTO pins (card, ref, nonce, ksf, record, tries_max, factory, version) "
-      "VALUES ((SELECT number FROM cards WHERE id = ?1), ?2, ?3, ?4, ?5, coalesce(?6, ?7), ?8, 1) "
+      "INSERT INTO pins (card, ref, nonce, ksf, record, tries_max, factory, version, must_change) "
+      "VALUES ((SELECT number FROM cards WHERE id = ?1), ?2, ?3, ?4, ?5, coalesce(?6, ?7), ?8, 1, ?9) "
       "ON CONFLICT (card, ref) DO UPDATE SET nonce = ?3, ksf = ?4, record = ?5, "
       "tries_max = coalesce(?6, tries_max), factory = ?8, version = version + 1, spent = 0, forgiven = 0, "
-      "awaited = x''",
+      "awaited = x'', must_change = ?9",
       card, number(update.ref), BytesView{update.record.nonce}, BytesView{update.record.ksf},
       BytesView{update.record.record}, tries_max, std::int64_t{kUsualTries},
-      std::int64_t{update.factory_value ? 1 : 0});
+      std::int64_t{update.factory_value ? 1 : 0}, must_change);
 }
 
 Result<void> valid(const PinRecordUpdate& update) {

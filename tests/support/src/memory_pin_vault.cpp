@@ -1,5 +1,7 @@
 #include "cardea/test/memory_pin_vault.h"
 
+#include <algorithm>
+
 namespace cardea::test {
 
 namespace {
@@ -62,9 +64,17 @@ Result<void> MemoryPinVault::replace(std::span<const card::PinUpdate> updates) {
     entry.status.tries_max = update.tries_max.value_or(present);
     entry.status.tries_left = entry.status.tries_max;
     entry.status.factory_value = update.factory_value;
+    entry.status.must_change =
+        update.factory_value || (update.issued && update.ref == card::PinRef::application);
     ++entry.status.version;
   }
   return {};
+}
+
+Result<bool> MemoryPinVault::change_awaited() {
+  const auto held = medium_.lock();
+  return await_changes_ &&
+         std::ranges::any_of(entries_, [](const auto& entry) { return entry.second.status.must_change; });
 }
 
 std::uint64_t MemoryPinVault::comparisons() const {

@@ -97,6 +97,7 @@ void Player::run(const Line& line) {
   }
   if (line.word == "audit") return card().world().audit.set_failing(!is_on(line.rest));
   if (line.word == "vault") return card().world().keys.set_available(is_on(line.rest));
+  if (line.word == "own-pins") return card().world().pins.await_changes(is_on(line.rest));
   if (line.word == "random") {
     const auto octets = evaluate(line.rest, variables_);
     recording_.random(octets);

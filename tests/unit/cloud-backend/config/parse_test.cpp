@@ -121,6 +121,19 @@ TEST_CASE("config: recovery links [D5]") {
   CHECK(mistake("[pin]\ntries = 1\n") == "c.toml:2: unknown key 'tries' in [pin]");
 }
 
+TEST_CASE("config: where keys wait for a PIN of the holder's own [C5]") {
+  const auto usual = config::parse("", "c.toml").value();
+  CHECK_FALSE(usual.pin.must_change);
+  CHECK(usual.pin.must_change_organisations.empty());
+  const auto s =
+      config::parse("[pin]\nmust_change = true\nmust_change_organisations = [\"a\", \"b\"]\n", "c.toml")
+          .value();
+  CHECK(s.pin.must_change);
+  CHECK(s.pin.must_change_organisations == std::vector<std::string>{"a", "b"});
+  CHECK(config::describe(config::parse(config::describe(s), "again").value()) == config::describe(s));
+  CHECK(mistake("[pin]\nmust_change = 1\n") == "c.toml:2: pin.must_change must be true or false");
+}
+
 TEST_CASE("config: the pool, resident keys, and where the HSM's PIN comes from [B2] [B7] [B11]") {
   auto s = config::parse("", "c.toml").value();
   CHECK(s.vault.unseal == config::Unseal::file);

@@ -157,6 +157,31 @@ TEST_CASE("PINs from before proofs could come late keep their counters, and wait
   CHECK(must(records->refund(card::PinRef::application, {}, at(6))).status.tries_left == 3);
 }
 
+TEST_CASE(
+    "[B8] PINs from before it was known who had chosen them stay as they were, in the log of changes too") {
+  TempDir directory;
+  const auto file = directory / "cardea.db";
+  {
+    auto raw = of_version(file, 13);
+    raw.exec(
+        "INSERT INTO pins (card, ref, nonce, ksf, record, tries_max, factory, version) VALUES "
+        "(1, 128, zeroblob(16), zeroblob(9), zeroblob(192), 3, 0, 4), "
+        "(1, 129, zeroblob(16), zeroblob(9), zeroblob(192), 3, 1, 1)");
+  }
+  write_log(file);
+  const auto db = open(file);
+  const auto findings = must(db->changes().protect(log_key()));
+  CHECK_FALSE(findings.begun);
+  CHECK(findings.broken.empty());
+  CHECK(findings.problems == std::vector<std::string>{});
+  const auto again = must(db->changes().verify());
+  CHECK(again.problems == std::vector<std::string>{});
+  CHECK(again.leaves == findings.leaves);  // none was written anew
+  const auto records = db->pin_records("card");
+  CHECK_FALSE(must(records->status(card::PinRef::application)).must_change);
+  CHECK(must(records->status(card::PinRef::puk)).must_change);  // everybody knows it
+}
+
 TEST_CASE("cards from before there was issuing are in use, and nobody asked for them") {
   TempDir directory;
   const auto file = directory / "cardea.db";

@@ -197,6 +197,34 @@ TEST_CASE("replacing while others verify: an old value never fills the new value
   CHECK(must(vault->status(PinRef::application)).tries_left == 199);
 }
 
+TEST_CASE("each new value says whether it is its holder's; a factory value never is [C5]") {
+  Furnished it;
+  auto records = it.db->pin_records("card");
+  const PinRecord value{Bytes(16, 1), Bytes(9, 2), Bytes(192, 3)};
+  const auto set = [&](bool factory, bool must_change) {
+    PinRecordUpdate update{PinRef::application, value, factory};
+    update.must_change = must_change;
+    must(records->replace(std::span{&update, 1}, {}));
+    return must(records->status(PinRef::application));
+  };
+  CHECK_FALSE(set(false, false).must_change);
+  CHECK(set(false, true).must_change);
+  CHECK(set(true, false).must_change);
+  CHECK_FALSE(set(false, false).must_change);
+  CHECK(set(false, true).must_change);
+  // Whoever reads the row with a try, too.
+  CHECK(must(records->expectation(PinRef::application)).record == value);
+  CHECK(must(records->expectation(PinRef::application)).status.must_change);
+  const auto attempt = must(records->spend(PinRef::application));
+  CHECK(attempt.status.must_change);
+  CHECK(attempt.number == 1);
+  CHECK(attempt.expected == value);
+  CHECK(must(records->forgive(PinRef::application, attempt)).status.must_change);
+  records.reset();  // goes before the database
+  it.reopen();
+  CHECK(must(it.db->pin_records("card")->status(PinRef::application)).must_change);
+}
+
 TEST_CASE("a record of the wrong size is refused, and an attempt that was not paid for forgives nothing") {
   Furnished it;
   const auto records = it.db->pin_records("card");

@@ -54,7 +54,8 @@ struct PinInput {
 struct PinStatus {
   unsigned tries_left = 0;
   unsigned tries_max = 0;
-  bool factory_value = false;  ///< still the value the card was made with
+  bool factory_value = false;  ///< the value that every card is made with
+  bool must_change = false;    ///< its holder has not chosen it, or everybody knows it
   std::uint64_t version =
       0;  ///< from 1, grows with each new value: a session verified under an older one is not verified
 };
@@ -73,6 +74,7 @@ struct PinUpdate {
   std::optional<unsigned> tries_max;  ///< 1 to 255; the present limit when absent (3 for a new PIN)
   /// The version that the PIN has to have still, 0 when it has to be one that was never set; any when absent.
   std::optional<std::uint64_t> replaces = std::nullopt;
+  bool issued = false;  ///< chosen by the card's administrator, through a GlobalPlatform channel
 };
 
 /// PINs of one card and their try counters.
@@ -104,6 +106,10 @@ class PinVault {
 
   /// Errors: `conflict` when a PIN has not the version that an update replaces.
   virtual Result<void> replace(std::span<const PinUpdate> updates) = 0;
+
+  /// Whether keys that need the PIN wait for a value of the holder's own: the card's issuer wants that, the
+  /// card is not being issued any more, and one of its PINs is to be changed.
+  virtual Result<bool> change_awaited() = 0;
 };
 
 }  // namespace cardea::card

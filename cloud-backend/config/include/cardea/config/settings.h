@@ -110,6 +110,9 @@ struct Pin {
   std::uint32_t ksf_passes = 3;               ///< 1 to 16
   bool allow_plain = false;                   ///< for clients that do not speak OPAQUE
   ChannelBinding channel_binding = ChannelBinding::prefer;
+  bool must_change =
+      false;  ///< whether keys wait until the holder has changed a PIN that somebody else chose
+  std::vector<std::string> must_change_organisations;  ///< ids of organisations whose keys do
 };
 
 /// Links with which holders set a new PIN without the old one.

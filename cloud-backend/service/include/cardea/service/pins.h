@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct PinOptions {
   bool allow_plain = false;
   api::opaque::Ksf ksf{};     ///< how clients stretch new values
   bool bind_channel = false;  ///< logins are good over their own TLS connection only
+  bool must_change = false;  ///< keys wait until the holder has set a PIN, see card::PinVault::change_awaited
+  std::vector<std::string> must_change_organisations{};  ///< ids of organisations whose keys do
+  [[nodiscard]] bool changes_awaited(std::string_view organisation) const;
 };
 
 /// A tenant's side of all its PIN logins, in locked memory.
@@ -96,6 +100,9 @@ class Pins final : public card::PinVault {
     card::Clock& clock;
     card::Rng& rng;
     PinCopies* copies = nullptr;  ///< none: the card has no secret
+    bool of_holder = false;  ///< the session is the holder's own device's: who sets a PIN in it is the holder
+    /// Whether the card has left its issuing; none: nobody awaits another PIN.
+    std::function<Result<bool>()> issued = nullptr;
   };
 
   Pins(std::unique_ptr<store::PinRecords> records, World world, std::string organisation, std::string card,
@@ -105,6 +112,7 @@ class Pins final : public card::PinVault {
   Result<card::PinStatus> status(card::PinRef ref) override { return records_->status(ref); }
   Result<card::PinVerdict> verify(card::PinRef ref, const card::PinEvidence& evidence) override;
   Result<void> replace(std::span<const card::PinUpdate> updates) override;
+  Result<bool> change_awaited() override;
 
   /// What logins of this session are bound to, besides tenant, card and PIN.
   struct Binding {
@@ -159,6 +167,8 @@ class Pins final : public card::PinVault {
   Result<card::PinVerdict> check_proof(card::PinRef ref);
   Result<card::PinVerdict> compare(card::PinRef ref, const SecretBytes& value);
   Result<void> still_replaces(const card::PinUpdate& update);
+  [[nodiscard]] bool of_others(const card::PinUpdate& update) const;
+  Result<bool> to_be_changed(card::PinRef ref);
   Result<store::PinRecordUpdate> registered(const card::PinUpdate& update,
                                             const card::PinRegistration& registration);
   Result<store::PinRecordUpdate> register_plain(const card::PinUpdate& update, const SecretBytes& value,

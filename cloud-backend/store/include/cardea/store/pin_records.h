@@ -53,6 +53,7 @@ struct PinRecordUpdate {
   std::optional<unsigned> tries_max{};      ///< 1 to 255; the present limit when absent (3 for a new PIN)
   std::optional<SecretCopy> secret_copy{};  ///< the card's secret for whoever knows the new value
   std::optional<std::uint64_t> replaces{};  ///< see card::PinUpdate
+  bool must_change = false;                 ///< somebody else than the card's holder has chosen the value
 };
 
 /// What a new PIN ends that was set without the old one.

@@ -17,6 +17,10 @@ class MemoryPinVault final : public card::PinVault {
   Result<card::PinStatus> status(card::PinRef ref) override;
   Result<card::PinVerdict> verify(card::PinRef ref, const card::PinEvidence& evidence) override;
   Result<void> replace(std::span<const card::PinUpdate> updates) override;
+  Result<bool> change_awaited() override;
+
+  /// Whether the issuer wants values of the holder's own.
+  void await_changes(bool on) { await_changes_ = on; }
 
   /// How often a value was compared, ever.
   [[nodiscard]] std::uint64_t comparisons() const;
@@ -33,6 +37,7 @@ class MemoryPinVault final : public card::PinVault {
   std::map<card::PinRef, Entry> entries_;
   std::uint64_t comparisons_ = 0;
   std::uint64_t matches_ = 0;
+  bool await_changes_ = false;
 };
 
 }  // namespace cardea::test

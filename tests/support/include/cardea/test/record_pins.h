@@ -38,6 +38,8 @@ class RecordPins final : public card::PinVault {
     return records_->replace(records, {});
   }
 
+  Result<bool> change_awaited() override { return false; }
+
  private:
   static Bytes record_of(const card::PinEvidence& evidence) {
     constexpr std::size_t kRecord = 192;
