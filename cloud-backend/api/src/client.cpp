@@ -70,8 +70,9 @@ Bytes sha256(std::string_view text) {
 }
 
 CardSummary summary_of(const json& card) {
-  return {text_member(card, "id"),    text_member(card, "label"),  text_member(card, "profile"),
-          text_member(card, "state"), text_member(card, "holder"), text_member(card, "opened_as")};
+  return {text_member(card, "id"),          text_member(card, "label"),  text_member(card, "profile"),
+          text_member(card, "state"),       text_member(card, "holder"), text_member(card, "opened_as"),
+          texts_member(card, "must_change")};
 }
 
 }  // namespace

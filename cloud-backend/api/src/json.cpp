@@ -30,4 +30,14 @@ std::string text_member(const nlohmann::json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+std::vector<std::string> texts_member(const nlohmann::json& object, const char* name) {
+  std::vector<std::string> texts;
+  if (!object.is_object()) return texts;
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_array()) return texts;
+  for (const auto& one : *found)
+    if (one.is_string()) texts.push_back(one.get<std::string>());
+  return texts;
+}
+
 }  // namespace cardea::api

@@ -8,7 +8,8 @@ namespace {
 /// A try counter in words.
 std::string counter(const nlohmann::json& value) {
   return value["tries_left"].dump() + " of " + value["tries_max"].dump() + " tries left" +
-         (value.value("factory_value", false) ? ", factory value" : "");
+         (value.value("factory_value", false) ? ", factory value" : "") +
+         (value.value("must_change", false) ? ", to be changed by the holder before keys are used" : "");
 }
 
 /// Words of ours, one after the other.

@@ -35,7 +35,8 @@ Json describe(const std::optional<card::PinStatus>& counter) {
   if (!counter) return nullptr;
   return {{"tries_left", counter->tries_left},
           {"tries_max", counter->tries_max},
-          {"factory_value", counter->factory_value}};
+          {"factory_value", counter->factory_value},
+          {"must_change", counter->must_change}};
 }
 Json describe(const service::PasscodeView& view) {
   return {{"keys_protected", view.keys_protected},

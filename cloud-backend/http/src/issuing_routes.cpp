@@ -10,8 +10,13 @@ namespace cardea::http {
 namespace {
 
 Json card_of(const service::CardView& view) {
-  return {{"id", view.row.id},         {"label", view.row.label},       {"profile", view.row.profile},
-          {"serial", view.row.serial}, {"state", state_name(view.row)}, {"holder", view.holder_name}};
+  return {{"id", view.row.id},
+          {"label", view.row.label},
+          {"profile", view.row.profile},
+          {"serial", view.row.serial},
+          {"state", state_name(view.row)},
+          {"holder", view.holder_name},
+          {"must_change", view.must_change}};
 }
 
 Json whole(const service::IssuingView& view) {
@@ -49,7 +54,7 @@ Response ask_for_blank(const Application& app, const Request& request, const ser
     return app.issuing->blank(who, wanted);
   }();
   if (!made) return limited(made.error());
-  return json_response(201, card_of({*made, "", {}, {}}));
+  return json_response(201, card_of({*made, ""}));
 }
 
 Response look(const Application& app, const Request& request, const service::Caller& who) {

@@ -111,7 +111,8 @@ Response list_cards(const Application& app, Request& request) {
                     {"profile", card.row.profile},
                     {"state", state_name(card.row)},
                     {"holder", card.holder_name},
-                    {"opened_as", role}});
+                    {"opened_as", role},
+                    {"must_change", card.must_change}});
   }
   return json_response(200, {{"cards", std::move(list)}});
 }

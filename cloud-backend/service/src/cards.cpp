@@ -179,19 +179,34 @@ Result<std::vector<CardView>> Cards::with_names(std::vector<store::CardRow> rows
   out.reserve(rows.size());
   for (auto& row : rows) {
     const std::string name{row.holder ? names[*row.holder] : std::string_view{}};
-    out.push_back({std::move(row), name, std::nullopt, std::nullopt});
+    out.push_back({std::move(row), name});
   }
   return out;
+}
+
+std::vector<std::string> PinsView::must_change() const {
+  std::vector<std::string> out;
+  if (pin && pin->must_change) out.emplace_back("pin");
+  if (puk && puk->must_change) out.emplace_back("puk");
+  return out;
+}
+
+Result<PinsView> Cards::pins_of(const store::CardRow& row) {
+  const auto records = world_.database.pin_records(row.id);
+  PinsView pins;
+  CARDEA_TRY(pins.pin, counter(*records, card::PinRef::application));
+  CARDEA_TRY(pins.puk, counter(*records, card::PinRef::puk));
+  if (sessions_.awaits_changes(row.organisation)) return pins;
+  for (auto* const one : {&pins.pin, &pins.puk})
+    if (*one) (*one)->must_change = false;
+  return pins;
 }
 
 Result<CardView> Cards::show(const std::string& card) {
   CARDEA_TRY(const auto row, world_.database.card(card));
   CARDEA_TRY(auto views, with_names({row}, row.organisation));
-  const auto records = world_.database.pin_records(row.id);
-  PinsView pins;
-  CARDEA_TRY(pins.pin, counter(*records, card::PinRef::application));
-  CARDEA_TRY(pins.puk, counter(*records, card::PinRef::puk));
-  views.front().pins = pins;
+  CARDEA_TRY(views.front().pins, pins_of(row));
+  views.front().must_change = views.front().pins->must_change();
   CARDEA_TRY(views.front().passcode, secrets_.view(row));
   auto versions = card::gp::key_versions(*world_.database.card_store(row.id));
   // Records that somebody else changed say nothing; that the card is frozen is shown all the same.
@@ -212,7 +227,13 @@ Result<store::CardRow> Cards::visible(const Caller& caller, const std::string& c
 
 Result<std::vector<CardView>> Cards::visible_to(const Caller& caller) {
   CARDEA_TRY(auto rows, world_.devices.cards(caller));
-  return with_names(std::move(rows), caller.organisation);
+  CARDEA_TRY(auto views, with_names(std::move(rows), caller.organisation));
+  if (!sessions_.awaits_changes(caller.organisation)) return views;
+  for (auto& view : views) {
+    CARDEA_TRY(const auto pins, pins_of(view.row));
+    view.must_change = pins.must_change();
+  }
+  return views;
 }
 
 Result<std::size_t> Cards::finish_interrupted() {

@@ -233,11 +233,15 @@ class Run {
          {"state", card.value("state", "")},
          {"holder", card.value("holder", "")},
          {"certificates", std::move(certificates)},
+         {"must_change", card.value("must_change", json::array())},
          {"number", issued_},
          {"repeated", repeated},
          {"seconds", seconds}},
         "issued to " + shown(card.value("holder", "")) + ": card " + shown(card.value("label", "")) +
-            " (serial " + std::to_string(card.value("serial", 0U)) + "), certificates " + slots);
+            " (serial " + std::to_string(card.value("serial", 0U)) + "), certificates " + slots +
+            (card.value("must_change", json::array()).empty()
+                 ? ""
+                 : "; the holder changes the PIN before the first use"));
   }
 
   /// Until the card is issued, given up or stopped.

@@ -3,11 +3,13 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "agent.h"
+#include "cardea/api/json.h"
 #include "cardea/utf8.h"
 #include "control.h"
 #include "issue_verbs.h"
@@ -31,11 +33,16 @@ int explain(const Error& error) {
 }
 
 json to_json(const api::CardSummary& card) {
-  return {{"id", card.id},
-          {"label", card.label},
-          {"profile", card.profile},
-          {"state", card.state},
-          {"holder", card.holder}};
+  return {{"id", card.id},       {"label", card.label},   {"profile", card.profile},
+          {"state", card.state}, {"holder", card.holder}, {"must_change", card.must_change}};
+}
+
+/// Why keys that need the PIN answer 6985, for people; empty when they do not.
+std::string awaited_change(const json& card) {
+  std::string names;
+  for (const auto& reference : api::texts_member(card, "must_change"))
+    names += (names.empty() ? "" : " and ") + std::string{reference == "puk" ? "PUK" : "PIN"};
+  return names.empty() ? names : "  change the " + names + ": its keys answer 6985 until then";
 }
 
 json to_json(const agent::InsertedCard::Status& status) {
@@ -53,7 +60,7 @@ void print_cards(const json& cards, bool with_phase) {
       std::cout << "  " << card.value("reader", "") << ": " << card.value("phase", "");
       if (const auto detail = card.value("detail", ""); !detail.empty()) std::cout << " (" << detail << ')';
     }
-    std::cout << '\n';
+    std::cout << awaited_change(card) << '\n';
   }
 }
 
@@ -105,6 +112,20 @@ Result<api::Enrolment> enrol(const agent::State& state, const EnrolOptions& opti
 // -- run
 // -----------------------------------------------------------------------------------------------------------
 
+/// What the server says now of the PINs of cards that are in a reader: they may have changed since. Where it
+/// does not say, what was known stays.
+void look_again(agent::Agent& daemon, std::vector<agent::InsertedCard::Status>& cards) {
+  const auto in_reader = [](const auto& one) { return one.phase == agent::Phase::inserted; };
+  if (std::none_of(cards.begin(), cards.end(), in_reader)) return;
+  const auto known = daemon.cards();
+  if (!known) return;
+  for (auto& one : cards) {
+    const auto now = std::find_if(known->begin(), known->end(),
+                                  [&one](const auto& card) { return card.id == one.card.id; });
+    if (now != known->end()) one.card.must_change = now->must_change;
+  }
+}
+
 Result<json> handle(agent::Agent& daemon, agent::Issuer& issuer, const json& request) {
   const auto verb = request.value("verb", "");
   if (agent::Issuer::knows(verb)) return issuer.handle(request);
@@ -125,7 +146,9 @@ Result<json> handle(agent::Agent& daemon, agent::Issuer& issuer, const json& req
   }
   if (verb == "status") {
     auto cards = json::array();
-    for (const auto& status : daemon.status())
+    auto inserted = daemon.status();
+    look_again(daemon, inserted);
+    for (const auto& status : inserted)
       cards.push_back(to_json(status));
     const auto& device = daemon.device();
     return json{{"server", device.server.text},

@@ -183,10 +183,10 @@ TEST_CASE("cli: tables line up, whatever is in the names") {
 
 TEST_CASE("cli: PIN counters are told in words [F3]") {
   const Json card = Json::parse(
-      R"({"pins":{"pin":{"tries_left":2,"tries_max":3,"factory_value":true},
-                  "puk":{"tries_left":0,"tries_max":5,"factory_value":false}}})");
+      R"({"pins":{"pin":{"tries_left":2,"tries_max":3,"factory_value":true,"must_change":true},
+                  "puk":{"tries_left":0,"tries_max":5,"factory_value":false,"must_change":false}}})");
   CHECK(sheet(card, {{"PIN", "pins/pin"}, {"PUK", "pins/puk"}, {"Other", "pins/other"}}) ==
-        "PIN:   2 of 3 tries left, factory value\n"
+        "PIN:   2 of 3 tries left, factory value, to be changed by the holder before keys are used\n"
         "PUK:   0 of 5 tries left\n"
         "Other: -\n");
 }

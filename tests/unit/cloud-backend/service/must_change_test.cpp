@@ -3,6 +3,8 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <algorithm>
+
 #include "cardea/service/issuing.h"
 #include "cardea/test/block_cipher.h"
 #include "fixture.h"
@@ -99,6 +101,33 @@ TEST_CASE("must change: keys wait until the holder has changed what the factory 
   CHECK_FALSE(f.status(PinRef::puk).must_change);
   CHECK(f.talk("anns", {verify("471147"), kSign}) == "9000");
   CHECK(f.talk("ra", {verify("471147"), kSign}) == "9000");  // wherever it is shown
+}
+
+TEST_CASE("must change: who looks at the card sees why its keys wait [C5]") {
+  using Names = std::vector<std::string>;
+  Wanting f;
+  service::Cards cards{f.world, f.wanting};
+  const auto shown = [&] {
+    const auto view = f.must(cards.show(f.card.id));
+    const auto listed = f.must(cards.visible_to(f.caller("anns")));
+    REQUIRE(listed.size() == 1);
+    CHECK(listed[0].must_change == view.must_change);
+    CHECK(f.must(cards.visible_to(f.caller("ra")))[0].must_change == view.must_change);
+    CHECK(view.pins->pin->must_change == (std::ranges::count(view.must_change, "pin") == 1));
+    CHECK(view.pins->puk->must_change == (std::ranges::count(view.must_change, "puk") == 1));
+    return view.must_change;
+  };
+  CHECK(shown() == Names{"pin", "puk"});
+  f.settle_puk();
+  CHECK(shown() == Names{"pin"});
+  CHECK(f.talk("anns", {change("123456", "471147")}) == "9000");
+  CHECK(shown().empty());
+  CHECK(f.talk("ra", {unblock("31415926", "793461")}) == "9000");
+  CHECK(shown() == Names{"pin"});
+  // Where nobody wants it, nothing is said.
+  CHECK(f.must(f.cards.show(f.card.id)).must_change.empty());
+  CHECK_FALSE(f.must(f.cards.show(f.card.id)).pins->pin->must_change);
+  CHECK(f.must(f.cards.visible_to(f.caller("anns")))[0].must_change.empty());
 }
 
 TEST_CASE("must change: where nobody wants it keys are used straight on") {

@@ -31,6 +31,7 @@ struct CardSummary {
   std::string state;        ///< "active", "blocked"
   std::string holder;       ///< display name; may be empty
   std::string opened_as{};  ///< "user" (its holder), "registrar"; empty where the server does not say
+  std::vector<std::string> must_change{};  ///< "pin", "puk": keys that need the PIN wait for it
 };
 
 /// An open card session.

@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cardea/result.h"
 
@@ -19,5 +20,8 @@ Result<nlohmann::json> parse_json(std::string_view text);
 
 /// The text member `name` of `object`, or nothing where it is missing or no text.
 std::string text_member(const nlohmann::json& object, const char* name);
+
+/// The texts in the array `name` of `object`, or none where it is missing or no array.
+std::vector<std::string> texts_member(const nlohmann::json& object, const char* name);
 
 }  // namespace cardea::api

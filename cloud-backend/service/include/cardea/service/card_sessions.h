@@ -92,6 +92,11 @@ class CardSessions {
 
   Result<void> close(std::string_view session, std::string_view token);
 
+  /// Whether an organisation wants PINs of the holder's own before its keys are used.
+  [[nodiscard]] bool awaits_changes(std::string_view organisation) const {
+    return pin_options_.changes_awaited(organisation);
+  }
+
   // End sessions at once; one that is running a command ends after it. Each returns how many there were.
   std::size_t end_all_of_card(const std::string& card, SessionEnd reason);
   std::size_t end_all_of_device(const std::string& device);

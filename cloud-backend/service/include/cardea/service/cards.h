@@ -19,19 +19,24 @@ struct NewCard {
   std::optional<store::BlankRequest> asked{};  ///< it is to be a blank card
 };
 
-/// What may be told of a card's PINs: their counters. Nothing for a PIN that was never set.
+/// What may be told of a card's PINs: their counters. Nothing for a PIN that was never set. `must_change`
+/// only where the organisation wants PINs of the holder's own.
 struct PinsView {
   std::optional<card::PinStatus> pin;
   std::optional<card::PinStatus> puk;
+
+  /// "pin", "puk": which the holder is to change before keys that need the PIN are used.
+  [[nodiscard]] std::vector<std::string> must_change() const;
 };
 
 /// A card with its holder's name, for lists.
 struct CardView {
   store::CardRow row;
   std::string holder_name;
+  std::vector<std::string> must_change{};  ///< see PinsView; not in lists of a whole organisation
   // Where one card is shown, not in lists.
-  std::optional<PinsView> pins;
-  std::optional<PasscodeView> passcode;
+  std::optional<PinsView> pins{};
+  std::optional<PasscodeView> passcode{};
   std::optional<std::vector<std::uint8_t>> key_versions{};  ///< of its GlobalPlatform keys
 };
 
@@ -80,6 +85,7 @@ class Cards {
   Result<void> make(const store::CardRow& row, const std::string& actor);
   Result<void> note(const store::CardRow& row, const std::string& actor, std::string_view action,
                     bool success, std::string detail = "{}");
+  Result<PinsView> pins_of(const store::CardRow& row);
   Result<std::vector<CardView>> with_names(std::vector<store::CardRow> rows, const std::string& organisation);
 
   World world_;
