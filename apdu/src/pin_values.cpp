@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cardea/hex.h"
+
 namespace cardea {
 
 namespace {
+
+constexpr auto kFactoryPin = "313233343536FFFF"_hex;
+constexpr auto kFactoryPuk = "3132333435363738"_hex;
 
 /// 000000, 12345678, 876543, aaaaaaaa.
 bool is_straight(BytesView value) {
@@ -25,6 +30,14 @@ bool is_tried_first(BytesView value) {
   if (is_straight(value)) return true;
   return std::ranges::any_of(kKnown,
                              [value](std::string_view known) { return equal(value, as_bytes(known)); });
+}
+
+BytesView factory_pin() {
+  return kFactoryPin;
+}
+
+BytesView factory_puk() {
+  return kFactoryPuk;
 }
 
 }  // namespace cardea

@@ -5,8 +5,8 @@ import os
 import subprocess
 
 import pytest
-from cardea_stack import READER, ROOT, CliError
-from issuing import PIN, Issue, change_management_key, change_pin, change_puk, self_sign
+from cardea_stack import FACTORY_PIN, FACTORY_PUK, READER, ROOT, CliError
+from issuing import PIN, PUK, Issue, change_management_key, change_pin, change_puk, enrol, enrol_user, self_sign, ykman
 from processes import wait_until
 
 PLAN = ROOT / "cms-connector" / "perso" / "plans" / "piv-p256.json"
@@ -125,17 +125,6 @@ def test_the_holders_device_takes_the_card_into_use(stack, cms, tmp_path, enroll
         agent.stop()
 
 
-def enrol_user(stack, state, user):
-    enrol(stack, state, "--org", stack.organisation, "--user", user)
-
-
-def enrol(stack, state, *whom):
-    code = stack.cli("device", "code", *whom)["code"]
-    subprocess.run([stack.bin / "cardea-agent", "--state-dir", state, "enrol", "--server", f"https://127.0.0.1:{stack.port}", "--ca",
-                    stack.data / "tls" / "ca.pem", "--code-file", "-"], input=code + "\n", text=True, check=True, capture_output=True,
-                   timeout=60)
-
-
 def test_ykman_as_the_management_system(stack, tmp_path):
     """[A2] [D1] Yubico's own tool writes; the operator says when it is done; until then the server says what is missing."""
     with Issue(stack, "--profile", "piv-yubikey5") as issue:
@@ -155,6 +144,66 @@ def test_ykman_as_the_management_system(stack, tmp_path):
         assert issue.wait_for("issued")["holder"] == "Grace Example"
         assert issue.end()[0] == 0
     assert stack.cli("card", "show", card)["state"] == "issued"
+
+
+def test_factory_values_that_are_set_again(stack, tmp_path):
+    """[D1] PIN and PUK that got the factory's values again are not the card's own, whichever tool has set them."""
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        card = issue.presented()["card"]
+        change_management_key()
+        change_pin()
+        change_puk()
+        self_sign(tmp_path, "9a", "CN=Ivy Example,UID=555000000117", pin=PIN)
+        ykman("access", "change-pin", "-P", PIN, "-n", FACTORY_PIN)
+        ykman("access", "change-puk", "-p", PUK, "-n", FACTORY_PUK)
+        missing = ["a PIN of its own: it is the factory's", "a PUK of its own: it is the factory's"]
+        assert stack.cli("card", "show", card)["issuing"]["missing"] == missing
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("incomplete")["missing"] == missing
+        change_puk()
+        ykman("access", "unblock-pin", "-p", PUK, "-n", FACTORY_PIN)
+        assert stack.cli("card", "show", card)["issuing"]["missing"] == missing[:1]
+        change_pin()
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("issued")["holder"] == "Ivy Example"
+        assert issue.end()[0] == 0
+
+
+def test_put_back_to_factory_values_after_it_was_issued(stack, tmp_path):
+    """[D1] Between issued and in use somebody sets factory values again: the card waits until they are changed."""
+    with Issue(stack, "--profile", "piv-yubikey5") as issue:
+        card = issue.presented()["card"]
+        change_management_key()
+        change_pin()
+        change_puk()
+        self_sign(tmp_path, "9a", "CN=Joy Example,UID=555000000125", pin=PIN)
+        stack.agent_cli("issue", "next")
+        assert issue.wait_for("issued")["card"] == card
+        assert issue.end()[0] == 0
+    stack.wait_for_card(present=False)
+    stack.agent_cli("insert", card)
+    stack.wait_for_card(present=True)
+    ykman("access", "change-pin", "-P", PIN, "-n", FACTORY_PIN)
+    sentence = "the card was put back to factory values after it was issued; missing: a PIN of its own: it is the factory's"
+    with pytest.raises(CliError, match=sentence):
+        stack.cli("card", "activate", card)
+    enrol_user(stack, tmp_path / "joys", stack.cli("card", "show", card)["holder"])
+    agent = stack.run_agent(tmp_path / "joys")
+    try:
+        with pytest.raises(CliError, match=sentence):
+            stack.agent_cli("insert", card, state=tmp_path / "joys")
+        assert stack.cli("card", "show", card)["state"] == "issued"
+        assert actions(stack, card)[-1] == "card.enrolled"
+        change_pin()
+        stack.agent_cli("eject", card)
+        stack.wait_for_card(present=False)
+        assert stack.agent_cli("insert", card, state=tmp_path / "joys")["phase"] == "inserted"
+        stack.wait_for_card(present=True)
+        assert stack.cli("card", "show", card)["state"] == "active"
+        stack.agent_cli("eject", card, state=tmp_path / "joys")
+        stack.wait_for_card(present=False)
+    finally:
+        agent.stop()
 
 
 def test_finished_when_the_management_system_lets_go(stack, tmp_path):

@@ -9,4 +9,8 @@ namespace cardea {
 /// has no padding.
 [[nodiscard]] bool is_tried_first(BytesView value);
 
+/// What PIV cards are delivered with, by Yubico and by us, as PIN and PUK fields (123456 padded, 12345678).
+[[nodiscard]] BytesView factory_pin();
+[[nodiscard]] BytesView factory_puk();
+
 }  // namespace cardea

@@ -44,7 +44,7 @@ CardResult<Reply> Piv::set_pin_in_channel(const Command& command) {
 
 /// Whether it is a value that an issuer may choose.
 bool Piv::may_issue_pin(PinRef reference, BytesView field) const {
-  if (reference == PinRef::puk) return field.size() == kPinSize && !equal(field, factory_puk());
+  if (reference == PinRef::puk) return field.size() == kPinSize && !equal(field, factory_value(reference));
   return profile_.yubico ? is_padded_pin(field) : is_decimal_pin(field) && !is_tried_first(field);
 }
 

@@ -57,11 +57,11 @@ Result<ReplacedPins> present_pins(PinVault& pins) {
 }
 
 Result<void> set_factory_pins(PinVault& pins, const ReplacedPins& replaced) {
-  const PinEvidence pin{PlainPin{SecretBytes{factory_pin()}}};
-  const PinEvidence puk{PlainPin{SecretBytes{factory_puk()}}};
+  const PinEvidence pin{PlainPin{SecretBytes{factory_value(PinRef::application)}}};
+  const PinEvidence puk{PlainPin{SecretBytes{factory_value(PinRef::puk)}}};
   const PinUpdate updates[] = {
-      {PinRef::application, &pin, true, kFactoryTries, replaced.application},
-      {PinRef::puk, &puk, true, kFactoryTries, replaced.puk},
+      {PinRef::application, &pin, true, kFactoryTries, replaced.application, false, true},
+      {PinRef::puk, &puk, true, kFactoryTries, replaced.puk, false, true},
   };
   return pins.replace(updates);
 }

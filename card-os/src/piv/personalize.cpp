@@ -45,7 +45,8 @@ CardResult<void> Piv::store(std::span<const gp::Part> parts) {
   if (all.pins.contains(PinRef::application)) state_.verified.reset();
   std::vector<PinUpdate> updates;
   for (const auto& [reference, value] : all.pins)
-    updates.push_back({reference, &value, false, std::nullopt, std::nullopt, true});
+    updates.push_back(
+        {reference, &value, all.factory_pins.contains(reference), std::nullopt, std::nullopt, true});
   return replace_pins(updates);
 }
 
@@ -98,6 +99,8 @@ CardResult<void> Piv::take_group(const gp::Part& part, Personalization& all) {
   const auto pin = static_cast<PinRef>(reference);
   if (!may_issue_pin(pin, field)) return refuse(sw::kWrongData);
   all.pins.insert_or_assign(pin, PinEvidence{PlainPin{SecretBytes{field}, true}});
+  all.factory_pins.erase(pin);
+  if (equal(field, factory_value(pin))) all.factory_pins.insert(pin);
   return {};
 }
 

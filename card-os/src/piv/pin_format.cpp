@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "cardea/hex.h"
 #include "cardea/pin_values.h"
 
 namespace cardea::card::piv {
@@ -12,9 +11,6 @@ namespace {
 
 constexpr std::size_t kMinimum = 6;
 constexpr std::uint8_t kPadding = 0xFF;
-
-constexpr auto kFactoryPin = "313233343536FFFF"_hex;
-constexpr auto kFactoryPuk = "3132333435363738"_hex;
 
 /// The field without the padding at its end.
 BytesView unpadded(BytesView field) {
@@ -38,12 +34,8 @@ bool is_tried_first(BytesView field) {
   return cardea::is_tried_first(unpadded(field));
 }
 
-BytesView factory_pin() {
-  return kFactoryPin;
-}
-
-BytesView factory_puk() {
-  return kFactoryPuk;
+BytesView factory_value(PinRef reference) {
+  return reference == PinRef::puk ? factory_puk() : factory_pin();
 }
 
 }  // namespace cardea::card::piv

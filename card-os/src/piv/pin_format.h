@@ -3,6 +3,8 @@
 #include <cstddef>
 
 #include "cardea/bytes.h"
+#include "cardea/card/ports/pin_vault.h"
+#include "cardea/pin_values.h"
 
 namespace cardea::card::piv {
 
@@ -18,8 +20,7 @@ bool is_padded_pin(BytesView field);
 /// Whether a PIN field holds a value that everybody tries first.
 bool is_tried_first(BytesView field);
 
-/// What every Yubico card is delivered with, and this card too.
-BytesView factory_pin();
-BytesView factory_puk();
+/// What this card is made with, and everybody knows.
+BytesView factory_value(PinRef reference);
 
 }  // namespace cardea::card::piv

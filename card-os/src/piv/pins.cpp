@@ -29,12 +29,14 @@ CardResult<PinStatus> Piv::present_pin(PinRef reference, BytesView field) {
 }
 
 /// One new value, from the data field or from what came in its place; where the old one was shown, for that
-/// version only.
+/// version only. The factory's is taken, as by the cards that this one imitates, and told from others; where
+/// the card cannot look at it, the client has.
 CardResult<void> Piv::set_pin(PinRef reference, BytesView field, std::optional<std::uint64_t> replaces) {
   if (pins_ != nullptr && !pins_->replacement) return refuse(sw::kWrongData);
   const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}, came_encrypted()}};
+  const bool known = pins_ == nullptr && equal(field, factory_value(reference));
   PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement,
-                   false,     std::nullopt,
+                   known,     std::nullopt,
                    replaces,  through_channel()};
   return replace_pins({&update, 1});
 }

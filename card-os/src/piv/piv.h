@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -76,6 +77,7 @@ class Piv final : public Applet, public gp::ManagedApplication {
     std::vector<PutRequest> objects;
     std::vector<NewKey> keys;
     std::map<PinRef, PinEvidence> pins;
+    std::set<PinRef> factory_pins;  ///< of those, the ones that everybody knows
   };
 
   /// What secure messaging needs.

@@ -8,11 +8,11 @@ namespace cardea::card::piv {
 CardResult<Reply> Piv::set_retries(const Command& command) {
   if (!command.data.empty()) return refuse(sw::kWrongLength);
   state_.verified.reset();
-  const PinEvidence pin{PlainPin{SecretBytes{factory_pin()}}};
-  const PinEvidence puk{PlainPin{SecretBytes{factory_puk()}}};
+  const PinEvidence pin{PlainPin{SecretBytes{factory_value(PinRef::application)}}};
+  const PinEvidence puk{PlainPin{SecretBytes{factory_value(PinRef::puk)}}};
   PinUpdate updates[] = {
-      {PinRef::application, &pin, true, command.p1},
-      {PinRef::puk, &puk, true, command.p2},
+      {PinRef::application, &pin, true, command.p1, std::nullopt, false, true},
+      {PinRef::puk, &puk, true, command.p2, std::nullopt, false, true},
   };
   CARDEA_CHECK(replace_pins(updates));
   return Reply{};

@@ -19,6 +19,7 @@ constexpr std::uint8_t kPure = 0x01;
 constexpr std::uint8_t kChallenge = 0x02;
 constexpr std::uint8_t kWellFormed = 0x01;
 constexpr std::uint8_t kNewWellFormed = 0x02;
+constexpr std::uint8_t kNewFactoryValue = 0x04;
 constexpr std::uint8_t kSealedVersion = 0x02;
 constexpr std::uint8_t kWithKe3 = 0x01;
 constexpr std::size_t kKe3 = 64;
@@ -90,9 +91,11 @@ std::optional<Step> read_step(Reader& reader) {
     const auto apdu = reader.counted();
     const auto ke1 = reader.counted();
     const auto new_value = reader.counted();
-    if (!flags || *flags > (kWellFormed | kNewWellFormed) || !apdu || !ke1 || !new_value) return std::nullopt;
+    constexpr auto kKnown = kWellFormed | kNewWellFormed | kNewFactoryValue;
+    if (!flags || *flags > kKnown || !apdu || !ke1 || !new_value) return std::nullopt;
     return Step{PinOpeningStep{to_bytes(*apdu), to_bytes(*ke1), to_bytes(*new_value),
-                               (*flags & kWellFormed) != 0, (*flags & kNewWellFormed) != 0}};
+                               (*flags & kWellFormed) != 0, (*flags & kNewWellFormed) != 0,
+                               (*flags & kNewFactoryValue) != 0}};
   }
   if (kind == kPinProof) {
     const auto apdu = reader.counted();
@@ -135,7 +138,8 @@ struct StepWriter {
   void operator()(const PinOpeningStep& step) const {
     out.push_back(kPinOpening);
     out.push_back(static_cast<std::uint8_t>((step.well_formed ? kWellFormed : 0) |
-                                            (step.new_well_formed ? kNewWellFormed : 0)));
+                                            (step.new_well_formed ? kNewWellFormed : 0) |
+                                            (step.new_factory_value ? kNewFactoryValue : 0)));
     for (const auto* part : {&step.apdu, &step.ke1, &step.new_value})
       append_counted(out, *part);
   }

@@ -4,6 +4,7 @@
 
 #include "cardea/apdu/command.h"
 #include "cardea/api/card_secret.h"
+#include "cardea/pin_values.h"
 
 namespace cardea::api {
 namespace {
@@ -51,6 +52,8 @@ Result<PinLogin> PinLogin::start(StrippedCommand command, PinForm form) {
   // card refuses the new one when the old one has been proven.
   out.new_well_formed_ = acceptable || form == PinForm::padded;
   if (!acceptable) return out;
+  // Taken, as by the card that the profile imitates; but the server cannot see it, and is told.
+  out.new_factory_value_ = equal(fresh, shown.new_reference == kPuk ? factory_puk() : factory_pin());
   CARDEA_TRY(out.registration_, opaque::ClientRegistration::start(SecretBytes{opaque::password_in(fresh)}));
   return out;
 }
@@ -62,6 +65,7 @@ PinOpeningStep PinLogin::opening() const {
   if (registration_) step.new_value = to_bytes(registration_->request());
   step.well_formed = well_formed_;
   step.new_well_formed = new_well_formed_;
+  step.new_factory_value = new_factory_value_;
   return step;
 }
 

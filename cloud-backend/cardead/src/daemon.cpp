@@ -150,13 +150,11 @@ keyring::Options keyring_options(const config::Settings& settings, SecretBytes p
 }
 
 service::IssuingOptions issuing_options(const config::Issuing& issuing) {
-  return {issuing.blank_cards,
-          issuing.blank_life,
-          issuing.required_slots,
-          issuing.factory_pins,
-          issuing.factory_pin_organisations,
-          issuing.uid_attributes,
-          issuing.factory_management_key,
+  return {issuing.blank_cards, issuing.blank_life, issuing.required_slots, issuing.uid_attributes};
+}
+
+service::FactoryValues factory_values(const config::Issuing& issuing) {
+  return {issuing.factory_pins, issuing.factory_pin_organisations, issuing.factory_management_key,
           issuing.factory_management_key_organisations};
 }
 
@@ -286,7 +284,8 @@ class RunningDaemon final : public Daemon {
     devices_.emplace(*database_);
     enrolment_.emplace(*database_, *clock_);
     authenticator_.emplace(*issuer_, *devices_, *clock_);
-    const service::World world{*database_, *vault_, *devices_, *crypto_, *cipher_, *clock_, *rng_, watcher_};
+    const service::World world{*database_, *vault_, *devices_, *crypto_,        *cipher_,
+                               *clock_,    *rng_,   watcher_,  &factory_values_};
     const auto& limits = settings_.limits;
     const auto& pin = settings_.pin;
     const service::PinOptions pins{pin.allow_plain,
@@ -516,6 +515,7 @@ class RunningDaemon final : public Daemon {
 
   // In the order in which they depend on one another; destroyed the other way round.
   const config::Settings settings_;
+  const service::FactoryValues factory_values_{factory_values(settings_.issuing)};
   const Log log_;
   http::Metrics metrics_;
   Watcher watcher_{log_, metrics_};

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "act.h"
 #include "caller.h"
 #include "card_json.h"
 #include "cardea/api/channel.h"
@@ -83,7 +84,10 @@ Response open_session(const Application& app, Request& request) {
   const auto opened = app.sessions.open(*who, *card, to_bytes(hash));
   if (!opened && opened.error().code == Errc::corrupt)
     return problem(403, "card-frozen", opened.error().what);
-  if (!opened) return limited(opened.error());
+  if (!opened) {
+    const auto put_back = problem_of_put_back(opened.error());
+    return put_back ? *put_back : limited(opened.error());
+  }
   return json_response(201, {{"id", opened->id},
                              {"token", opened->token},
                              {"card", opened->card},

@@ -258,7 +258,8 @@ BytesView apdu_of(const api::Step& step) {
 card::PinInput opening_of(const api::PinOpeningStep& step) {
   const bool puk = step.apdu.size() > 3 && step.apdu[3] == static_cast<std::uint8_t>(card::PinRef::puk);
   return {card::PinOpening{step.ke1, step.new_value, step.well_formed,
-                           puk ? card::PinRef::puk : card::PinRef::application, step.new_well_formed},
+                           puk ? card::PinRef::puk : card::PinRef::application, step.new_well_formed,
+                           step.new_factory_value},
           std::nullopt};
 }
 

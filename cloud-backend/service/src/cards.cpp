@@ -138,7 +138,8 @@ Result<void> Cards::activate(const std::string& card, const std::string& actor) 
     return fail(Errc::conflict,
                 "the card is not issued yet: finish it first, with: cardea card finish " + row.id);
   }
-  auto done = world_.database.end_issuance(row.id);
+  auto done = check_still_own(world_, row);
+  if (done) done = world_.database.end_issuance(row.id);
   if (done) done = world_.database.take_into_use(row.id);
   CARDEA_CHECK(note(row, actor, "card.activate", done.has_value()));
   return done;

@@ -114,13 +114,16 @@ Result<store::Device> Directory::enrol(const identity::ProvenKey& key, std::stri
 }
 
 /// The cards that were issued to a person wait for this: a device of theirs that an administrator's code made
-/// known. Those that are missed, or issued later, are taken into use when the device opens them.
+/// known. Those that are missed, or issued later, or have factory values again, are taken into use when the
+/// device opens them.
 Result<void> Directory::take_cards_into_use(const store::Device& device) {
   if (!device.person || device.role != store::DeviceRole::user) return {};
   CARDEA_TRY(const auto cards, world_.database.cards_of(device.organisation, *device.person));
   const Caller holder{device.id, device.organisation, device.person, device.role};
-  for (const auto& card : cards)
-    CARDEA_CHECK(take_into_use(world_, card, holder));
+  for (const auto& card : cards) {
+    const auto taken = take_into_use(world_, card, holder);
+    if (!taken && !put_back(taken.error())) return taken;
+  }
   return {};
 }
 

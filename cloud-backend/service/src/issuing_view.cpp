@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <iterator>
 
-#include "cardea/card/factory_key.h"
-#include "cardea/card/profile.h"
 #include "cardea/card/stored_key.h"
 #include "cardea/service/issuing.h"
 
@@ -50,24 +49,14 @@ bool have(const std::vector<SlotCertificate>& certificates, std::string_view slo
 
 }  // namespace
 
-bool Issuing::factory_pins(const std::string& organisation) const {
-  const auto& some = options_.factory_pin_organisations;
-  return options_.factory_pins || std::ranges::find(some, organisation) != some.end();
-}
-
-bool Issuing::factory_management_key(const std::string& organisation) const {
-  const auto& some = options_.factory_management_key_organisations;
-  return options_.factory_management_key || std::ranges::find(some, organisation) != some.end();
-}
-
 Result<IssuingView> Issuing::view_of(const store::CardRow& row) {
   IssuingView view;
   CARDEA_TRY(view.card, cards_.show(row.id));
   view.in_use = sessions_.count_of_card(row.id) > 0;
   if (row.issuance == store::Issuance::none) return view;
   CARDEA_CHECK(add_certificates(row, view));
-  CARDEA_CHECK(add_pins(row, view));
-  CARDEA_CHECK(add_management_key(row, view));
+  CARDEA_TRY(auto known, known_values(world_, row));
+  std::ranges::move(known, std::back_inserter(view.missing));
   if (row.issuance == store::Issuance::issued)
     view.missing.clear();  // what came later is its holder's affair
   return view;
@@ -95,35 +84,6 @@ Result<void> Issuing::add_certificates(const store::CardRow& row, IssuingView& v
   } else {
     view.missing.push_back("one holder: " + holder.error().what);
   }
-  return {};
-}
-
-Result<void> Issuing::add_pins(const store::CardRow& row, IssuingView& view) {
-  if (factory_pins(row.organisation)) return {};
-  const auto records = world_.database.pin_records(row.id);
-  for (const auto& [ref, name] :
-       {std::pair{card::PinRef::application, "PIN"}, std::pair{card::PinRef::puk, "PUK"}}) {
-    CARDEA_TRY(const auto status, records->status(ref));
-    if (status.factory_value)
-      view.missing.push_back(std::string{"a "} + name + " of its own: it is the factory's");
-  }
-  return {};
-}
-
-/// Whoever may open the card could change its keys and certificates with the one that everybody knows.
-Result<void> Issuing::add_management_key(const store::CardRow& row, IssuingView& view) {
-  if (factory_management_key(row.organisation)) return {};
-  const auto store = world_.database.card_store(row.id);
-  CARDEA_TRY(const auto factory, card::factory_management_key(*store));
-  if (!factory) return {};
-  std::string text = "a management key of its own: it is the factory's";
-  const auto* const profile = card::find_profile(row.profile);
-  if (profile != nullptr && !profile->yubico) {
-    text += ", and this card takes another one through a secure channel only";
-    const auto& keys = view.card.key_versions;
-    if (!keys || keys->empty()) text += ", but was made without card keys";
-  }
-  view.missing.push_back(std::move(text));
   return {};
 }
 

@@ -169,8 +169,8 @@ Result<card::PinVerdict> Pins::open_at(card::PinRef ref, const card::PinOpening&
       server.ke2,           record.ksf,     to_bytes(opaque::encode(options_.ksf)), attempt.status.version,
       std::move(new_value), std::move(copy)};
   const auto status = attempt.status;
-  login_.emplace(
-      Login{ref, opening.new_ref, std::move(attempt), std::move(server), std::move(nonce), now, false});
+  login_.emplace(Login{ref, opening.new_ref, std::move(attempt), std::move(server), std::move(nonce), now,
+                       opening.new_factory_value});
   return card::PinVerdict{false, status, true};
 }
 
@@ -219,11 +219,13 @@ Result<store::PinRecordUpdate> Pins::registered(const card::PinUpdate& update,
                                                 const card::PinRegistration& registration) {
   if (!login_ || !login_->proven || login_->new_ref != update.ref) return unproven();
   CARDEA_CHECK(opaque::check_record(registration.record));
+  auto told = update;
+  told.factory_value = told.factory_value || login_->new_factory_value;
   store::PinRecordUpdate out{
-      update.ref,           {login_->new_nonce, to_bytes(opaque::encode(options_.ksf)), registration.record},
-      update.factory_value, update.tries_max,
-      std::nullopt,         update.replaces,
-      of_others(update)};
+      told.ref,           {login_->new_nonce, to_bytes(opaque::encode(options_.ksf)), registration.record},
+      told.factory_value, told.tries_max,
+      std::nullopt,       told.replaces,
+      of_others(told)};
   if (world_.copies == nullptr) return out;
   CARDEA_TRY(out.secret_copy, world_.copies->accept(update.ref, registration.secret_copy));
   return out;
@@ -254,7 +256,7 @@ Result<store::SecretCopy> Pins::seal_plain(const card::PinUpdate& update, BytesV
                                            std::optional<FreshSecret>& fresh) {
   if (!fresh) {
     auto copy = world_.copies->seal(update.ref, export_key);
-    if (copy || copy.error().code != Errc::denied || !update.factory_value) return copy;
+    if (copy || copy.error().code != Errc::denied || !update.reset) return copy;
     CARDEA_TRY(fresh, world_.copies->fresh());
   }
   return world_.copies->seal_fresh(update.ref, export_key, *fresh);
@@ -301,8 +303,8 @@ Result<void> Pins::replace(std::span<const card::PinUpdate> updates, std::option
     }
     CARDEA_CHECK(still_replaces(update));
     if (const auto* plain = std::get_if<card::PlainPin>(update.value)) {
-      // Values that everybody knows, and those that a channel into the card has hidden on the way.
-      if (!update.factory_value && !plain->through_channel && !options_.allow_plain)
+      // Values that the card itself brings, and those that a channel into the card has hidden on the way.
+      if (!update.reset && !plain->through_channel && !options_.allow_plain)
         return fail(Errc::denied, "PINs are not taken in plain text here");
       const bool before = fresh.has_value();
       CARDEA_TRY(auto record, register_plain(update, plain->value, fresh));

@@ -108,3 +108,14 @@ def self_sign(directory, slot, subject, pin=FACTORY_PIN, management_key=MANAGEME
     public = directory / f"{slot}.pem"
     ykman("keys", "generate", "-m", management_key, "-a", "ECCP256", slot, str(public))
     ykman("certificates", "generate", "-m", management_key, "-P", pin, "-s", subject, slot, str(public))
+
+
+def enrol_user(stack, state, user):
+    enrol(stack, state, "--org", stack.organisation, "--user", user)
+
+
+def enrol(stack, state, *whom):
+    code = stack.cli("device", "code", *whom)["code"]
+    subprocess.run([stack.bin / "cardea-agent", "--state-dir", state, "enrol", "--server", f"https://127.0.0.1:{stack.port}", "--ca",
+                    stack.data / "tls" / "ca.pem", "--code-file", "-"], input=code + "\n", text=True, check=True, capture_output=True,
+                   timeout=60)

@@ -42,6 +42,18 @@ TEST_CASE("channel: a reply on the wire, and back") {
   CHECK(parse_exchange_reply(kReplyOctets) == kReply);
 }
 
+TEST_CASE("channel: an opening on the wire with each of its flags, and back; no others are known") {
+  for (std::uint8_t flags = 0; flags < 8; ++flags) {
+    const PinOpeningStep step{{0x00}, {0x01}, {}, (flags & 1U) != 0, (flags & 2U) != 0, (flags & 4U) != 0};
+    const Exchange exchange{1, {step}};
+    const auto octets =
+        concat({hex("01 0000000000000001 0001 02"), Bytes{flags}, hex("00000001 00 00000001 01 00000000")});
+    CHECK(encode(exchange) == octets);
+    CHECK(parse_exchange(octets) == exchange);
+  }
+  CHECK(refused(hex("01 0000000000000001 0001 02 08 00000001 00 00000001 01 00000000")));
+}
+
 TEST_CASE("channel: a late proof on the wire, and back; 63 octets are none") {
   LateProofStep step{0x81, {}};
   step.ke3.fill(0xC3);

@@ -151,7 +151,8 @@ class PlayedServer {
 
   void open(const api::PinOpeningStep& step, api::StepResult& result) {
     heard.push_back("02 " + to_hex(step.apdu) + (step.well_formed ? "" : " bad") +
-                    (step.new_well_formed ? "" : " new-bad"));
+                    (step.new_well_formed ? "" : " new-bad") +
+                    (step.new_factory_value ? " new-factory" : ""));
     const bool changes = step.apdu[1] != 0x20;
     if (!step.well_formed || (changes && !step.new_well_formed)) {
       result.response = {0x6A, 0x80};
@@ -289,6 +290,24 @@ TEST_CASE("[C5] Yubico's form compares the old value first, whatever the new one
   CHECK(it.server.heard == Heard{"02 002C00801000000000000000000000000000000000"});
   CHECK(to_hex(card.transmit(hex("002C0080103132333435363738FFFFFFFFFFFFFFFF")).value()) == "6A80");
   CHECK(it.server.heard.back() == "03 002C00801000000000000000000000000000000000");
+}
+
+TEST_CASE("[D1] a new value that is the factory's is taken where the form takes it, and the server is told") {
+  Bench it;
+  it.server.form = api::PinForm::padded;
+  api::RemoteCard card{it.server.session(), [&it](BytesView octets) { return it.server(octets); }};
+  const auto said = [&](std::string_view apdu) {
+    (void)card.transmit(hex(apdu));
+    return it.server.heard.at(it.server.heard.size() - (it.server.heard.back().starts_with("03") ? 3 : 1));
+  };
+  const std::string change = "02 002400801000000000000000000000000000000000";
+  const std::string puk = "02 002400811000000000000000000000000000000000";
+  const std::string unblock = "02 002C00801000000000000000000000000000000000";
+  CHECK(said("0024008010313233343536FFFF313233343536FFFF") == change + " new-factory");
+  CHECK(said("0024008010313233343536FFFF3132333435363738") == change);  // the PUK's is another PIN
+  CHECK(said("002400811031323334353637383132333435363738") == puk + " new-factory");
+  CHECK(said("00240081103132333435363738313233343536FFFF") == puk);
+  CHECK(said("002C0080103132333435363738313233343536FFFF") == unblock + " new-factory");
 }
 
 TEST_CASE("[C2] CHANGE REFERENCE DATA: the record of the new value, and the answer that it is stored") {

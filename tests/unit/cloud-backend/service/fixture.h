@@ -171,7 +171,8 @@ struct Furnished {
   FakeClock clock;
   SeededRng rng{7};
   Ear ear;
-  service::World world{*database, vault, devices, crypto, cipher, clock, rng, ear};
+  service::FactoryValues factory_values;
+  service::World world{*database, vault, devices, crypto, cipher, clock, rng, ear, &factory_values};
   service::CardSessions sessions;
   service::Cards cards{world, sessions};
 };

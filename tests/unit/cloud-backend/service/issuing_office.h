@@ -21,13 +21,14 @@ constexpr const char* kPuk = "00 24 00 81 10 3132333435363738 3837363534333231";
 /// "ra2".
 struct Office : Furnished {
   /// Cards of these tests keep the factory's management key, except where that is what a test is about.
-  static service::IssuingOptions factory_key() {
-    service::IssuingOptions options;
-    options.factory_management_key = true;
-    return options;
+  static service::FactoryValues factory_key() {
+    service::FactoryValues known;
+    known.management_key = true;
+    return known;
   }
-  explicit Office(service::IssuingOptions options = factory_key())
+  explicit Office(service::IssuingOptions options = {}, service::FactoryValues known = factory_key())
       : issuing{world, sessions, cards, std::move(options)} {
+    factory_values = std::move(known);
     add_device("ra2", "org", std::nullopt, store::DeviceRole::registrar);
   }
 

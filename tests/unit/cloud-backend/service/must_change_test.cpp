@@ -164,6 +164,7 @@ TEST_CASE("must change: a registrar's device of the holder is the authority's") 
 
 TEST_CASE("must change: while a card is being issued its keys sign, and wait once it is issued [C5] [D1]") {
   Wanting f;
+  f.factory_values.management_key = true;
   service::Issuing issuing{f.world, f.wanting, f.cards, {}};
   const auto card = f.must(issuing.blank(f.caller("ra"), {"a", "piv-nist", ""}));
   f.make_key(card.id);

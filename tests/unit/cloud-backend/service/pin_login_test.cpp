@@ -18,6 +18,7 @@ constexpr const char* kStatus = "00 20 00 80";
 constexpr const char* kPlainVerify = "00 20 00 80 08 313233343536FFFF";
 constexpr const char* kVerify = "00 20 00 80 08 0000000000000000";
 constexpr const char* kChange = "00 24 00 80 10 00000000000000000000000000000000";
+constexpr const char* kChangePuk = "00 24 00 81 10 00000000000000000000000000000000";
 constexpr const char* kReset = "00 2C 00 80 10 00000000000000000000000000000000";
 
 /// What OPAQUE sees of a PIN: the field without what fills it up.
@@ -74,7 +75,8 @@ struct Holder {
     std::optional<opaque::ClientRegistration> registration;
   };
   Answer open(const char* apdu, const Bytes& value, const Bytes& new_value = {},
-              card::PinRef shown = card::PinRef::application, bool new_well_formed = true) {
+              card::PinRef shown = card::PinRef::application, bool new_well_formed = true,
+              bool new_factory_value = false) {
     auto client = Furnished::must(opaque::ClientLogin::start(SecretBytes{value}));
     Answer answer;
     Bytes request;
@@ -82,8 +84,8 @@ struct Holder {
       answer.registration = Furnished::must(opaque::ClientRegistration::start(SecretBytes{new_value}));
       request = to_bytes(answer.registration->request());
     }
-    const auto reply =
-        say({api::PinOpeningStep{*from_hex(apdu), client.ke1(), request, true, new_well_formed}});
+    const auto reply = say({api::PinOpeningStep{*from_hex(apdu), client.ke1(), request, true, new_well_formed,
+                                                new_factory_value}});
     if (!reply) return {reply.error().what, {}, {}, {}};
     answer.sw = to_hex(reply->results.back().response);
     answer.challenge = reply->results.back().challenge;
@@ -281,6 +283,38 @@ TEST_CASE("PIN login: the PIN is changed, and the card's secret follows [C2][B4]
   REQUIRE(fresh.done);
   CHECK(later.secret(fresh).public_key == holder.secret(fresh).public_key);
   CHECK(sw_of(later.prove(fresh, {*from_hex(kVerify), {}, {}, {}})) == "9000");
+}
+
+TEST_CASE("PIN login: a value that is the factory's again counts as that, says the client [D1]") {
+  Furnished f{{}, false};
+  Holder holder{f};
+  const auto factory = [&](card::PinRef ref) {
+    return f.must(f.database->pin_records(holder.card.id)->status(ref)).factory_value;
+  };
+  const auto set = [&](const char* apdu, const char* from, const char* to, card::PinRef shown, bool known) {
+    auto answer = holder.open(apdu, pin(from), pin(to), shown, true, known);
+    REQUIRE(answer.done);
+    const bool puk = std::string_view{apdu} == kChangePuk;
+    CHECK(sw_of(holder.prove(answer, change(holder, answer, apdu, shown,
+                                            puk ? api::card_secret::kPuk : api::card_secret::kPin))) ==
+          "9000");
+  };
+  const auto application = card::PinRef::application;
+  set(kChange, "123456", "471147", application, false);
+  CHECK_FALSE(factory(application));
+  set(kChange, "471147", "123456", application, true);
+  CHECK(factory(application));
+  set(kChangePuk, "12345678", "31415926", card::PinRef::puk, false);
+  CHECK_FALSE(factory(card::PinRef::puk));
+  set(kChange, "123456", "471147", application, false);
+  set(kReset, "31415926", "123456", card::PinRef::puk, true);
+  CHECK(factory(application));
+  set(kChangePuk, "31415926", "12345678", card::PinRef::puk, true);
+  CHECK(factory(card::PinRef::puk));
+  // Nobody has lost anything by it.
+  const auto again = holder.open(kVerify, pin("123456"));
+  REQUIRE(again.done);
+  CHECK(holder.secret(again).public_key.size() == 32);
 }
 
 TEST_CASE("PIN login: the PUK gives a blocked PIN a new value [C2][D5]") {

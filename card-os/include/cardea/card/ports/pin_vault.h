@@ -30,6 +30,7 @@ struct PinOpening {
   bool well_formed = true;  ///< whether the value has the form that the profile asks for, says the client
   PinRef new_ref = PinRef::application;  ///< whose new value it is
   bool new_well_formed = true;           ///< the same of the new value
+  bool new_factory_value = false;        ///< whether that is the one every card is made with
 };
 
 /// The login that was opened last for this PIN has been proven to whoever runs the card.
@@ -75,6 +76,8 @@ struct PinUpdate {
   /// The version that the PIN has to have still, 0 when it has to be one that was never set; any when absent.
   std::optional<std::uint64_t> replaces = std::nullopt;
   bool issued = false;  ///< chosen by the card's administrator, through a GlobalPlatform channel
+  /// The card itself goes back to the factory value: what the old value opened may be lost with it.
+  bool reset = false;
 };
 
 /// PINs of one card and their try counters.

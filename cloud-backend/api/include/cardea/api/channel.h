@@ -33,8 +33,9 @@ struct PinOpeningStep {
   Bytes apdu;       ///< with zeroes in place of the data field
   Bytes ke1;        ///< OPAQUE KE1 for the value shown, 96 octets
   Bytes new_value;  ///< OPAQUE registration request for the new value, 32 octets; empty where there is none
-  bool well_formed = true;      ///< the value shown has the form that the session's profile asks for
-  bool new_well_formed = true;  ///< the same of the new value
+  bool well_formed = true;         ///< the value shown has the form that the session's profile asks for
+  bool new_well_formed = true;     ///< the same of the new value
+  bool new_factory_value = false;  ///< the new value is the one that every card is made with
   friend bool operator==(const PinOpeningStep&, const PinOpeningStep&) = default;
 };
 /// … and then the same command once more, in an exchange that carries KE3.
@@ -98,7 +99,8 @@ struct ExchangeReply {
 //   exchange: version 01 | sequence 8 | count 2 | step…
 //   step:     00 (reset)
 //             01 | apdu x4
-//             02 | flags 1 (bit 0 well formed, bit 1 new value well formed) | apdu x4 | ke1 x4 | new value x4
+//             02 | flags 1 | apdu x4 | ke1 x4 | new value x4
+//                  bit 0 well formed, bit 1 new value well formed, bit 2 new value the factory's
 //             03 | apdu x4 | record x4 | secret copy x4 | secret x4
 //             04 | PIN reference 1 | KE3 64
 //   reply:    version 01 | sequence 8 | count 2 | result…

@@ -63,6 +63,7 @@ class PinLogin {
   std::uint8_t new_reference_ = 0;
   bool well_formed_ = false;
   bool new_well_formed_ = false;
+  bool new_factory_value_ = false;
   std::optional<opaque::ClientLogin> login_;
   std::optional<opaque::ClientRegistration> registration_;
 };

@@ -74,7 +74,8 @@ class CardSessions {
   /// that is being issued and not the caller's to issue), `exhausted` (a limit is reached).
   /// A device that has as many as it may loses the one that was not used for longest: one in which nobody has
   /// logged in, if there is one; none that is running a command.
-  /// An issued card is taken into use when a user's device of its holder opens it.
+  /// An issued card is taken into use when a user's device of its holder opens it, unless it has factory
+  /// values again: the errors of check_still_own.
   /// PIN logins of the session are bound to the hash of the access token that opened it.
   Result<OpenedSession> open(const Caller& caller, const std::string& card, Bytes access_token_hash = {});
 

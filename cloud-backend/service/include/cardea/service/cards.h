@@ -62,7 +62,7 @@ class Cards {
   Result<void> unblock(const std::string& card, const std::string& actor);
   /// Ends the card's issuance: from then on only its holder can open its keys, and the holder's devices may
   /// open it. Errors: `not_found`; `conflict` while PIN or PUK has no copy of the card's secret, and while
-  /// the card is not complete.
+  /// the card is not complete; those of check_still_own.
   Result<void> activate(const std::string& card, const std::string& actor);
   /// Nobody holds the card when there is no holder.
   Result<void> assign(const std::string& card, const std::optional<std::string>& holder,

@@ -19,11 +19,7 @@ struct IssuingOptions {
   std::size_t blank_cards = 20;  ///< of one organisation, unwritten ones
   std::chrono::milliseconds blank_life = std::chrono::hours{24};
   std::vector<std::string> required_slots{};  ///< "9A", "9C", "9D", "9E"; one of the first three when empty
-  bool factory_pins = false;                  ///< whether PIN and PUK may keep their factory values
-  std::vector<std::string> factory_pin_organisations{};  ///< ids of organisations where they may
-  std::vector<std::string> uid_attributes{"UID"};        ///< of subjects, see read_certificate
-  bool factory_management_key = false;                   ///< whether the management key may be the factory's
-  std::vector<std::string> factory_management_key_organisations{};  ///< ids of organisations where it may
+  std::vector<std::string> uid_attributes{"UID"};  ///< of subjects, see read_certificate
 };
 
 struct NewBlank {
@@ -99,10 +95,6 @@ class Issuing {
   [[nodiscard]] bool as_new(const store::CardRow& row) const;
   Result<IssuingView> view_of(const store::CardRow& row);
   Result<void> add_certificates(const store::CardRow& row, IssuingView& view);
-  Result<void> add_pins(const store::CardRow& row, IssuingView& view);
-  Result<void> add_management_key(const store::CardRow& row, IssuingView& view);
-  [[nodiscard]] bool factory_pins(const std::string& organisation) const;
-  [[nodiscard]] bool factory_management_key(const std::string& organisation) const;
   struct Match {
     store::Person person;
     bool is_new = false;

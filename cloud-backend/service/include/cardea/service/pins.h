@@ -158,6 +158,7 @@ class Pins final : public card::PinVault {
     api::opaque::ServerLogin server;
     Bytes new_nonce;  ///< under which the new value is registered
     store::Time opened;
+    bool new_factory_value = false;  ///< says the client
     bool proven = false;
   };
 

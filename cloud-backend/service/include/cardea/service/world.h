@@ -9,6 +9,7 @@
 #include "cardea/card/ports/session_cipher.h"
 #include "cardea/identity/device_directory.h"
 #include "cardea/identity/principal.h"
+#include "cardea/service/factory_values.h"
 #include "cardea/service/observer.h"
 #include "cardea/store/database.h"
 #include "cardea/vault/vault.h"
@@ -26,6 +27,7 @@ struct World {
   card::Clock& clock;
   card::Rng& rng;
   Observer& observer;
+  const FactoryValues* factory_values = nullptr;  ///< where cards may have them; none: nowhere
 };
 
 /// The real ones: OpenSSL's SHA-256 and block ciphers, the system's clock (held still when it is set back),
