@@ -17,6 +17,21 @@
 
 namespace cardea::test {
 
+/// For the test and for the ring's own thread, as the server's is.
+class SharedRng final : public card::Rng {
+ public:
+  explicit SharedRng(std::uint64_t seed) : rng_{seed} {}
+
+  void fill(std::span<std::uint8_t> out) override {
+    const std::lock_guard lock{mutex_};
+    rng_.fill(out);
+  }
+
+ private:
+  std::mutex mutex_;
+  SeededRng rng_;
+};
+
 class RingBench final : public KeyVaultBench {
  public:
   explicit RingBench(std::map<card::Algorithm, std::size_t> pool = {}, store::ResidentCaps caps = {100, 100},
@@ -81,7 +96,7 @@ class RingBench final : public KeyVaultBench {
 
   TestToken token;
   FakeClock clock;
-  SeededRng rng{11};
+  SharedRng rng{11};
   std::unique_ptr<store::Database> database;
   std::optional<keyring::Keyring> ring;
 
