@@ -112,7 +112,7 @@ struct Pin {
   ChannelBinding channel_binding = ChannelBinding::prefer;
   bool must_change =
       false;  ///< whether keys wait until the holder has changed a PIN that somebody else chose
-  std::vector<std::string> must_change_organisations;  ///< ids of organisations whose keys do
+  std::vector<std::string> must_change_organisations{};  ///< ids of organisations whose keys do
 };
 
 /// Links with which holders set a new PIN without the old one.
