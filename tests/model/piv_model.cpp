@@ -39,10 +39,10 @@ std::string PivModel::refusal(const Reference& reference) {
   return "63C" + octet(std::min(reference.left, 15U)).substr(1);
 }
 
-void PivModel::replace(Reference& reference, std::uint8_t value, bool factory) {
+void PivModel::replace(Reference& reference, std::uint8_t value) {
   reference.value = value;
   reference.left = reference.max;
-  reference.factory = factory;
+  reference.factory = value == 0;
   ++reference.version;
 }
 
@@ -114,16 +114,16 @@ PivModel::Expected PivModel::references(const Op& op) {
     case Kind::change_pin:
       now.verified.reset();
       if (!present(pin_, op.a)) return {refusal(pin_), ""};
-      replace(pin_, op.b, false);
+      replace(pin_, op.b);
       now.verified = pin_.version;
       return {"9000", ""};
     case Kind::change_puk:
       if (!present(puk_, op.a)) return {refusal(puk_), ""};
-      replace(puk_, op.b, false);
+      replace(puk_, op.b);
       return {"9000", ""};
     case Kind::unblock:
       if (!present(puk_, op.a)) return {refusal(puk_), ""};
-      replace(pin_, op.b, false);
+      replace(pin_, op.b);
       now.verified.reset();
       return {"9000", ""};
     default:
@@ -149,8 +149,8 @@ PivModel::Expected PivModel::administration(const Op& op) {
   if (!verified()) return {"6982", ""};
   pin_.max = op.a + 1U;
   puk_.max = op.b + 1U;
-  replace(pin_, 0, true);
-  replace(puk_, 0, true);
+  replace(pin_, 0);
+  replace(puk_, 0);
   now.verified.reset();
   return {"9000", ""};
 }

@@ -54,7 +54,7 @@ class PivModel {
   [[nodiscard]] bool administrator();
   static bool present(Reference& reference, std::uint8_t value);
   static std::string refusal(const Reference& reference);
-  static void replace(Reference& reference, std::uint8_t value, bool factory);
+  static void replace(Reference& reference, std::uint8_t value);
 
   Expected references(const Op& op);
   Expected administration(const Op& op);
