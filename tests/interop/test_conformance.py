@@ -126,8 +126,8 @@ def test_k4_wrong_pins_until_blocked(card):
         connection.reconnect()
         assert words(connection, STATUS, RIGHT) == ["6983", "6983"]
     pins = card.stack.cli("card", "show", card.id)["pins"]
-    assert pins["pin"] == {"tries_left": 0, "tries_max": 3, "factory_value": True}
-    assert pins["puk"] == {"tries_left": 3, "tries_max": 3, "factory_value": True}
+    assert pins["pin"] == {"tries_left": 0, "tries_max": 3, "factory_value": True, "must_change": False}
+    assert pins["puk"] == {"tries_left": 3, "tries_max": 3, "factory_value": True, "must_change": False}
 
 
 def test_k4_wrong_format_spends_no_try(nist_card):
