@@ -1,7 +1,5 @@
 """SIGTERM while exchanges run: each is answered or cleanly refused, the exit status is 0 within 15 seconds."""
 
-import os
-import signal
 import socket
 import ssl
 import threading
@@ -14,7 +12,7 @@ import piv
 from cardea_stack import FACTORY_PIN
 from faultlib import REMOVED, alive, asked, connect_patiently, signers
 from pcsc import Connection, PcscError, verify_command
-from processes import wait_until
+from processes import hold, wait_until
 
 DIGEST = sha256(b"letter").digest()
 LIMIT = 15
@@ -126,7 +124,7 @@ def test_stop_with_slow_strangers_and_a_key_that_takes_long(stack):
         piv.authenticate(connection)
         workers = signers(stack.server.pid)
         for worker in workers:
-            os.kill(worker, signal.SIGSTOP)
+            hold(worker)
         result = []
 
         def generate():

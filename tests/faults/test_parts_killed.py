@@ -1,6 +1,5 @@
 """The signer, the agent and pcscd are killed and stopped: the application sees a reset or an error, never a hang."""
 
-import os
 import signal
 import threading
 import time
@@ -16,7 +15,7 @@ import piv
 from cardea_stack import FACTORY_PIN
 from faultlib import REMOVED, alive, connect_patiently, signers, tries_left
 from pcsc import Connection, PcscError, verify_command
-from processes import wait_until
+from processes import hold, wait_until
 from victims import Agent, Kill, Signers, kill_all, pool_size
 
 DIGEST = sha256(b"letter").digest()
@@ -152,7 +151,8 @@ def test_signers_stopped(stack, signing_card):
     """[B12] All workers hang: one caller waits for the time-out and is refused, all are replaced, nobody else waits."""
     with signed_in() as connection:
         victims = signers(stack.server.pid)
-        kill_all(victims, signal.SIGSTOP)
+        for victim in victims:
+            hold(victim)
         assert sign_or_explain(connection) == "6F00"
 
         def signs():
@@ -171,7 +171,7 @@ def test_no_orphans(stack, signing_card, how):
     """[B9] The server ends, killed or in good order: no worker outlives it, not even a stopped one."""
     workers = signers(stack.server.pid)
     assert workers
-    os.kill(workers[0], signal.SIGSTOP)
+    hold(workers[0])
     stack.server.signal(how)
     assert stack.server.wait(15) == (-signal.SIGKILL if how == signal.SIGKILL else 0)
     wait_until(lambda: not any(map(alive, workers)), 10, "all workers are gone")
@@ -234,7 +234,7 @@ def test_pcscd_killed(stack, signing_card):
 def test_server_hangs(stack, signing_card):
     """[A1] A server that does not answer: an error within the deadline, the card back when it answers again."""
     connection = signed_in()
-    stack.server.signal(signal.SIGSTOP)
+    stack.server.hold()
     try:
         assert sign_or_explain(connection) in REMOVED
     finally:

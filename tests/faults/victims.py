@@ -10,10 +10,10 @@ from faultlib import alive, signers
 from processes import wait_until
 
 
-def kill_all(pids, number=signal.SIGKILL):
+def kill_all(pids):
     for pid in pids:
         try:
-            os.kill(pid, number)
+            os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 

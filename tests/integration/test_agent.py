@@ -97,7 +97,7 @@ def stopped_server(stack):
     made = stack.new_card("piv-nist")
     connection = Connection()
     assert connection.sw(SELECT_PIV) == "9000"
-    stack.server.signal(signal.SIGSTOP)
+    stack.server.hold()
     outcome = []
 
     def transmit():

@@ -231,7 +231,7 @@ def test_a_server_that_hangs(workstation, badge):
     """[A1] 6F00 for the program when the agent's patience is over, and the card is back with the server."""
     with Connection() as card:
         assert card.sw(SELECT_PIV) == "9000"
-        workstation.server.signal(signal.SIGSTOP)
+        workstation.server.hold()
         try:
             began = time.monotonic()
             assert card.sw(SELECT_PIV) == "6F00"

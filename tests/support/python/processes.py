@@ -62,8 +62,18 @@ class Child:
     def signal(self, number):
         self._process.send_signal(number)
 
+    def hold(self):
+        hold(self.pid)
+
     def text(self):
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+
+def hold(pid):
+    """SIGSTOP, until each thread of the process stands: one on another processor may get an answer out after the signal was sent."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f"/proc/{pid}/task")
+    wait_until(lambda: all(" T " in (task / "stat").read_text(encoding="ascii") for task in tasks.iterdir()), 5, f"process {pid} stands")
 
 
 def wait_until(condition, timeout, what):
