@@ -33,6 +33,18 @@ def test_every_figure(scratch):
     assert not processes_with(f"TMPDIR={place}") and not list(place.iterdir())
 
 
+def test_what_needs_no_card(scratch):
+    """Measurements without a reader are there by themselves, too."""
+    place = scratch / "n"
+    place.mkdir()
+    done = run(place, "--rounds", "1", "--seconds", "1", "--only", "login", "--json", scratch / "login.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads((scratch / "login.json").read_text(encoding="utf-8"))
+    assert figures["login_per_s_per_core"] > 0 and figures["login_latency_ms"] > 0
+    assert "login    server's part, a core" in done.stdout
+    assert not processes_with(f"TMPDIR={place}") and not list(place.iterdir())
+
+
 def test_unknown_measurement(scratch):
     """It is named, with those that there are; exit status 2."""
     done = run(scratch, "--only", "apdu,speed")
