@@ -14,6 +14,7 @@
 #include "cardea/signer/tenant_keys.h"
 #include "cardea/signer/worker.h"
 #include "cardea/vault/worker_protocol.h"
+#include "openssl_memory.h"
 #include "sandbox.h"
 #include "token_copy.h"
 
@@ -169,6 +170,10 @@ int main() {
   if (::fstat(wire::kDescriptor, &info) != 0 || !S_ISSOCK(info.st_mode)) {
     std::fputs("cardea-signer: this program is started by cardead; it has no other use\n", stderr);
     return 2;
+  }
+  if (!cardea::signer::wipe_what_openssl_gives_back()) {
+    std::fputs("cardea-signer: OpenSSL was in use before its memory could be wiped\n", stderr);
+    return 1;
   }
   int status = 1;
   try {
