@@ -163,7 +163,7 @@ class Run {
     began_ = Clock::now();
     ++number_;
     for (bool again = false;; again = true) {
-      CARDEA_TRY(const auto begun, ask_patiently("issue-begin", request()));
+      CARDEA_TRY(const auto begun, begin(number_ > 1 || again));
       if (begun.contains("none")) return false;
       wishes_.card.clear();  // the one that was named comes first, and once
       if (const auto done = begun.find("done"); done != begun.end()) {
@@ -180,6 +180,16 @@ class Run {
       }
       // The agent is another one and knows nothing of this; the card is where it was.
       wishes_.card = begun.at("card").value("id", "");
+    }
+  }
+
+  /// The next card. An agent that was here before may be restarted, and still knows what this run has been
+  /// given.
+  Result<json> begin(bool was_here) {
+    while (true) {
+      auto begun = ask_patiently("issue-begin", request());
+      const bool lost = !begun && begun.error().code == Errc::unavailable;
+      if (!lost || !was_here || !agent_returns(begun.error())) return begun;
     }
   }
 
