@@ -183,6 +183,11 @@ Result<std::vector<ResidentStatus>> Keyring::resident() {
   return out;
 }
 
+Result<ResidentStatus> Keyring::resident(const std::string& organisation) {
+  CARDEA_TRY(const auto use, ledger_.resident_use(organisation));
+  return status_of(use);
+}
+
 /// With the key that leaves a tenth.
 void Keyring::warn_of_cap(const store::ResidentUse& use) const {
   const auto status = status_of(use);

@@ -1,6 +1,5 @@
 #include "cardea/service/key_care.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "noted.h"
@@ -71,10 +70,7 @@ Result<void> KeyCare::set_resident_cap(const std::string& organisation, std::opt
 
 Result<keyring::ResidentStatus> KeyCare::resident(const std::string& organisation) {
   CARDEA_TRY(const auto row, world_.database.organisation(organisation));
-  CARDEA_TRY(const auto all, keyring_.resident());
-  const auto at = std::ranges::find(all, row.id, &keyring::ResidentStatus::organisation);
-  if (at == all.end()) return fail(Errc::not_found, "there is no organisation " + organisation);
-  return *at;
+  return keyring_.resident(row.id);
 }
 
 }  // namespace cardea::service

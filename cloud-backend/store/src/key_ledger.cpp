@@ -363,6 +363,10 @@ Result<std::vector<ResidentUse>> SqliteKeyLedger::resident_use() {
   });
 }
 
+Result<ResidentUse> SqliteKeyLedger::resident_use(const std::string& organisation) {
+  return database_.read([&organisation](Connection& db) { return use_of(db, organisation); });
+}
+
 Result<void> SqliteKeyLedger::set_resident_cap(const std::string& organisation,
                                                std::optional<std::size_t> cap) {
   std::optional<std::int64_t> number;

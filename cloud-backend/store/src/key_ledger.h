@@ -41,6 +41,7 @@ class SqliteKeyLedger final : public KeyLedger {
   Result<std::optional<ResidentKeyState>> resident_key(const std::array<std::uint8_t, 16>& id) override;
   Result<std::size_t> resident_count() override;
   Result<std::vector<ResidentUse>> resident_use() override;
+  Result<ResidentUse> resident_use(const std::string& organisation) override;
   Result<void> set_resident_cap(const std::string& organisation, std::optional<std::size_t> cap) override;
 
  private:

@@ -106,6 +106,8 @@ class Keyring final : public vault::Vault {
   [[nodiscard]] PoolStats pool_stats() const;
   /// Of every organisation, in the order of their names.
   Result<std::vector<ResidentStatus>> resident();
+  /// Of one. Errors: `not_found`.
+  Result<ResidentStatus> resident(const std::string& organisation);
   /// Of all organisations together.
   [[nodiscard]] std::size_t resident_cap() const { return options_.resident.all; }
 

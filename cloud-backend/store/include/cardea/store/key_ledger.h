@@ -156,6 +156,8 @@ class KeyLedger {
   virtual Result<std::size_t> resident_count() = 0;
   /// Of every organisation, in the order of their names.
   virtual Result<std::vector<ResidentUse>> resident_use() = 0;
+  /// Of one. Errors: `not_found`.
+  virtual Result<ResidentUse> resident_use(const std::string& organisation) = 0;
   /// None: as many as the configuration gives each. Keys that are there stay. Errors: `not_found`.
   virtual Result<void> set_resident_cap(const std::string& organisation, std::optional<std::size_t> cap) = 0;
 };
