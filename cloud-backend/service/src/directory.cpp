@@ -25,12 +25,14 @@ Result<void> check_name(std::string_view name, const char* what) {
 }  // namespace
 
 Result<void> Directory::note(const std::string& organisation, const std::string& actor,
-                             std::string_view action, const std::string& subject, std::string detail) {
+                             std::string_view action, const std::string& subject, std::string detail,
+                             bool success) {
   store::AuditRow line;
   line.at = world_.clock.now();
   line.organisation = organisation;
   line.actor = actor;
   line.action = action;
+  line.success = success;
   line.detail = std::move(detail);
   return noted(world_, line, subject);
 }
@@ -95,14 +97,8 @@ Result<identity::ProvenKey> Directory::prove(const identity::EnrolmentRequest& r
   CARDEA_TRY(const auto organisation, enrolment_.organisation_of(request.code));
   if (!organisation) return proven;
   const auto device = api::thumbprint(request.key);
-  store::AuditRow line;
-  line.at = world_.clock.now();
-  line.organisation = *organisation;
-  line.actor = "device:" + device;
-  line.action = "device.enrol";
-  line.success = false;
-  line.detail = fmt::format(R"({{"device":"{}","reason":"key-not-proven"}})", device);
-  CARDEA_CHECK(noted(world_, line, device));
+  CARDEA_CHECK(note(*organisation, "device:" + device, "device.enrol", device,
+                    fmt::format(R"({{"device":"{}","reason":"key-not-proven"}})", device), false));
   return proven;
 }
 

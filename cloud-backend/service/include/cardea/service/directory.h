@@ -65,7 +65,7 @@ class Directory {
  private:
   Result<void> take_cards_into_use(const store::Device& device);
   Result<void> note(const std::string& organisation, const std::string& actor, std::string_view action,
-                    const std::string& subject, std::string detail = "{}");
+                    const std::string& subject, std::string detail = "{}", bool success = true);
 
   World world_;
   CardSessions& sessions_;
