@@ -46,6 +46,12 @@ Result<Findings> SqliteChanges::protect(const SecretBytes& key) {
   return findings;
 }
 
+SqliteChanges::Subject SqliteChanges::opened_by(const std::string& card, const std::string& device) {
+  Subject subject{card, {}};
+  if (!device.empty()) subject.others.emplace_back("devices", device);
+  return subject;
+}
+
 Result<void> SqliteChanges::not_held() const {
   if (auto held = log_.held(); !held.empty() && log_.refused().empty())
     return fail(Errc::unavailable, std::move(held));
@@ -88,17 +94,13 @@ Result<void> SqliteChanges::read_compared(const Subject& subject, const Reading&
 
 Result<void> SqliteChanges::check_card(const std::string& card, const std::string& device) {
   CARDEA_CHECK(not_held());
-  Subject subject{card, {}};
-  if (!device.empty()) subject.others.emplace_back("devices", device);
-  return read_compared(subject, {});
+  return read_compared(opened_by(card, device), {});
 }
 
 Result<CardRow> SqliteChanges::checked_card(const std::string& card, const std::string& device) {
   CARDEA_CHECK(not_held());
-  Subject subject{card, {}};
-  if (!device.empty()) subject.others.emplace_back("devices", device);
   CardRow row;
-  CARDEA_CHECK(read_compared(subject, [&](Connection& db) -> Result<void> {
+  CARDEA_CHECK(read_compared(opened_by(card, device), [&](Connection& db) -> Result<void> {
     CARDEA_TRY(row, read_card(db, card));
     return {};
   }));

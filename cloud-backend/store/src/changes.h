@@ -51,6 +51,8 @@ class SqliteChanges final : public Changes {
   Result<void> not_held() const;
 
  private:
+  /// A card, and the device that opens it (empty: none).
+  static Subject opened_by(const std::string& card, const std::string& device);
   tl::unexpected<Error> different(const Subject& subject, const std::string& what, bool told);
   audit::Tree::Reader leaves();
 
