@@ -21,6 +21,10 @@ option(CARDEA_PCH "Precompile the headers that most files read (g++ only)" OFF)
 
 # Dev: fast to compile, fast enough to run pcscd scenarios, and still steppable.
 set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -fno-omit-frame-pointer")
+# The address sanitizer triples what there is to optimise, and its tests do not wait for the processor.
+if(CARDEA_SANITIZE MATCHES "address" AND NOT CARDEA_FUZZ)
+  set(CMAKE_CXX_FLAGS_DEV "-O0 -g1 -fno-omit-frame-pointer")
+endif()
 set(CMAKE_C_FLAGS_DEV "${CMAKE_CXX_FLAGS_DEV}")
 
 add_library(cardea_build_flags INTERFACE)
@@ -49,6 +53,11 @@ endif()
 if(CARDEA_SANITIZE)
   target_compile_options(cardea_build_flags INTERFACE "-fsanitize=${CARDEA_SANITIZE}" -fno-sanitize-recover=all)
   target_link_options(cardea_build_flags INTERFACE "-fsanitize=${CARDEA_SANITIZE}")
+endif()
+# For libraries that are loaded: whatever they lack is said when they are linked. The sanitizers' own part is clang's to add, to programs only.
+set(cardea_no_undefined -Wl,--no-undefined)
+if(CARDEA_SANITIZE AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  set(cardea_no_undefined "")
 endif()
 if(CARDEA_FUZZ)
   target_compile_options(cardea_build_flags INTERFACE -fsanitize=fuzzer-no-link)

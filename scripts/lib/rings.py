@@ -141,16 +141,43 @@ def checks():
     return total
 
 
-def other_build(preset, targets=()):
-    status, text = run(["bash", "-c", 'preset=$1; shift; . scripts/lib/common.sh; build_preset "$preset" "$@"', "build", preset, *targets],
-                       f"build-{preset}", timeout=2400)
-    if status != 0:
-        print(f"  build of preset {preset} failed\n{tail(text, 60)}")
-    return status == 0
+OTHER_BUILDS = {
+    "asan": "build_preset asan cardea_tests",
+    "tsan": "build_preset tsan cardea_tests",
+    "fuzz": "build_preset fuzz cardea_fuzzers",
+    "windows-x64": ". scripts/lib/windows.sh; build_windows x64",
+    "windows-x86": ". scripts/lib/windows.sh; build_windows x86",
+}
+
+
+class OtherBuilds:
+    """What rings need beside the preset dev, built one after the other. Rings whose tests mostly wait, for cards, kills and deadlines,
+    leave the processors idle: then what later rings need is built, with what they leave."""
+
+    def __init__(self):
+        self._one_at_a_time = concurrent.futures.ThreadPoolExecutor(1)
+        self._begun = {}
+
+    def begin(self, names):
+        for name in names:
+            if name not in self._begun:
+                self._begun[name] = self._one_at_a_time.submit(
+                    run, ["nice", "-n", "19", "bash", "-c", f". scripts/lib/common.sh; {OTHER_BUILDS[name]}"], f"build-{name}", 2400)
+
+    def ready(self, name):
+        """Whether it could be built; says why when not."""
+        self.begin([name])
+        status, text = self._begun[name].result()
+        if status != 0:
+            print(f"  build of {name} failed\n{tail(text, 60)}")
+        return status == 0
+
+
+other_builds = OtherBuilds()
 
 
 def sanitized(preset, labels, environment, through=()):
-    if not other_build(preset, ["cardea_tests"]):
+    if not other_builds.ready(preset):
         return Count(failed=1)
     return native(labels, ROOT / "build" / preset, environment, through)
 
@@ -168,7 +195,7 @@ def same_addresses():
 
 def fuzz():
     """Each libFuzzer target for CARDEA_FUZZ_SECONDS (default 20) over its seeds."""
-    if not other_build("fuzz", ["cardea_fuzzers"]):
+    if not other_builds.ready("fuzz"):
         return Count(failed=1)
     seconds = os.environ.get("CARDEA_FUZZ_SECONDS", "20")
     seeds = ROOT / "build" / "fuzz" / "seeds"
@@ -224,10 +251,7 @@ def windows():
     total = Count()
     no_x86 = ROOT / "build" / "deps" / "no-wine32"
     for kind in ("x64", "x86"):
-        status, text = run(["bash", "-c", '. scripts/lib/common.sh; . scripts/lib/windows.sh; build_windows "$1"', "build", kind],
-                           f"build-windows-{kind}", timeout=2400)
-        if status != 0:
-            print(f"  build for Windows {kind} failed\n{tail(text, 60)}")
+        if not other_builds.ready(f"windows-{kind}"):
             total += Count(failed=1)
             continue
         for program in ("apdu_test", "api_test"):
@@ -259,6 +283,10 @@ RINGS = {
              lambda: sanitized("tsan", ["unit", "contract"], {"TSAN_OPTIONS": TSAN_OPTIONS}, same_addresses())),
     "tidy": (False, "clang-tidy over the product's sources", tidy),
 }
+
+# What a ring needs of OTHER_BUILDS.
+NEED_BUILDS = {"windows": ["windows-x64", "windows-x86"], "fuzz": ["fuzz"], "asan": ["asan"], "tsan": ["tsan"]}
+MOSTLY_WAIT = {"integration", "interop", "faults"}
 
 # Those that start a pcscd in a place of its own.
 NEED_ROOT = {"integration", "interop", "faults", "scripts", "windows"}
@@ -293,6 +321,8 @@ def main(arguments):
         for name in chosen:
             began = time.monotonic()
             print(f"== {name}", flush=True)
+            if name in MOSTLY_WAIT:
+                other_builds.begin(build for later in chosen for build in NEED_BUILDS.get(later, []))
             count = RINGS[name][2]()
             total += count
             print(f"== {name}: {count} ({time.monotonic() - began:.0f} s)", flush=True)

@@ -50,9 +50,9 @@ Result<SecretBytes> normalise_answer(BytesView utf8) {
     wipe_points(points);
     return fail(Errc::invalid, "the answer is not text in UTF-8");
   }
-  const auto all = std::span{points}.first(static_cast<std::size_t>(found));
-  const auto dropped = std::ranges::remove_if(all, [](auto point) { return !counts(point); });
-  const auto left = static_cast<utf8proc_ssize_t>(all.size() - dropped.size());
+  auto* const kept =
+      std::remove_if(points.begin(), points.begin() + found, [](auto point) { return !counts(point); });
+  const auto left = static_cast<utf8proc_ssize_t>(kept - points.begin());
   const auto count = utf8proc_normalize_utf32(points.data(), left, kForm);
 
   std::size_t size = 0;

@@ -121,7 +121,7 @@ class PooledVault final : public Vault {
     request.op = wire::Op::make_symmetric;
     const std::array<std::uint8_t, 1> octet{static_cast<std::uint8_t>(parts)};
     if (algorithm == card::Algorithm::tdes) request.fields.emplace_back(BytesView{octet});
-    return sealed(request);
+    return ask_for_key(request);
   }
 
   Result<card::KeyHandle> import_master(const std::string& organisation, card::KeySlot slot,
@@ -129,7 +129,7 @@ class PooledVault final : public Vault {
     auto request = about_new(organisation, kMasterCard, slot, algorithm);
     request.op = wire::Op::import_symmetric;
     request.fields.push_back(key.clone());
-    return sealed(request);
+    return ask_for_key(request);
   }
 
   Result<Bytes> check_value(const std::string& organisation, const card::KeyHandle& master) override {
@@ -150,7 +150,7 @@ class PooledVault final : public Vault {
     append(parameters, std::array{static_cast<std::uint8_t>(how.scheme), how.identifier});
     request.fields.emplace_back(BytesView{parameters});
     request.fields.emplace_back(BytesView{how.data});
-    return sealed(request);
+    return ask_for_key(request);
   }
 
   [[nodiscard]] bool busy() const override { return pool_.busy(); }
@@ -236,7 +236,7 @@ class PooledVault final : public Vault {
     request.kek_version = versions_.of(organisation).current;
     return request;
   }
-  Result<card::KeyHandle> sealed(const wire::Request& request) {
+  Result<card::KeyHandle> ask_for_key(const wire::Request& request) {
     CARDEA_TRY(auto reply, ask(request));
     return card::KeyHandle{request.algorithm, request.slot, std::move(reply.sealed),
                            std::move(reply.public_key)};

@@ -86,7 +86,7 @@ struct Attacked : Furnished {
     auto& ledger = database->key_ledger();
     for (const auto* organisation : {"org", "other"}) {
       must(ledger.add_kek_version(organisation, 2, clock.now()));
-      must(database->set_escrow_key(organisation, Bytes(32, organisation[1])));
+      must(database->set_escrow_key(organisation, Bytes(32, static_cast<std::uint8_t>(organisation[1]))));
       must(ledger.set_resident_cap(organisation, static_cast<std::size_t>(organisation[1])));
       clock.advance(std::chrono::seconds{1});
     }

@@ -142,7 +142,9 @@ TEST_CASE("[B8] every column of every table, five ways: no key is used, the card
   Names alike;
   Names never_changed;
   std::size_t cases = 0;
-  for (const auto& [table, columns] : f.intruder_columns) {
+  for (const auto& of_table : f.intruder_columns) {
+    const auto& table = of_table.first;
+    const auto& columns = of_table.second;
     if (kNotLogged.contains(table) || kNotAsked.contains(table) || table == "freezes") continue;
     const auto where = f.concerned(table, columns);
     INFO(table);
@@ -245,9 +247,9 @@ void try_all(const std::string& table, const Use& use) {
 
 TEST_CASE("[B8] what no card's keys hang on is refused where it is used") {
   const Attacked f;
-  for (const auto& [table, why] : kNotAsked) {
-    INFO(table << ": " << why);
-    CHECK(f.intruder_columns.contains(table));
+  for (const auto& table : kNotAsked) {
+    INFO(table.first << ": " << table.second);
+    CHECK(f.intruder_columns.contains(table.first));
   }
   try_all("key_pool", [](Attacked& g, const Attack& attack) {
     const auto taken = g.database->key_ledger().take("org", card::Algorithm::p256);
@@ -277,7 +279,9 @@ TEST_CASE("[B8] what was put back while the server was down is refused when it i
   const auto key = f.must(f.vault.tenant_secret("cardea-server", "change-log/1", 32));
   std::size_t rows = 0;
   std::size_t leaves = 0;
-  for (const auto& [table, columns] : f.intruder_columns) {
+  for (const auto& of_table : f.intruder_columns) {
+    const auto& table = of_table.first;
+    const auto& columns = of_table.second;
     if (kNotLogged.contains(table) || kNotAsked.contains(table) || table == "freezes") continue;
     for (const auto& row : f.intruder.rows(table, f.concerned(table, columns))) {
       Names alike;

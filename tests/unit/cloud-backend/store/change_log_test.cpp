@@ -213,7 +213,7 @@ TEST_CASE("[B8] a card with a row that was changed, deleted, added or put back i
     const char* sql;
     const char* sentence;
   };
-  for (const auto& [sql, sentence] :
+  for (const auto& change :
        {Case{"UPDATE records SET value = x'00' WHERE id = 1",
              "table records, row card=1 id=1 space=1 was changed"},
         Case{"DELETE FROM records WHERE id = 2 AND card = 1",
@@ -235,13 +235,13 @@ TEST_CASE("[B8] a card with a row that was changed, deleted, added or put back i
              "x'0909090909090909090909090909090909090909090909090909090909090909'",
              "table recovery_codes, row card=1 "
              "name=0909090909090909090909090909090909090909090909090909090909090909 was deleted"}}) {
-    INFO(sql);
+    INFO(change.sql);
     Protected it;
-    it.tamper(sql);
+    it.tamper(change.sql);
     const auto refused = it.db->changes().check_card("card", "device1");
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code == Errc::corrupt);
-    CHECK(refused.error().what.find(sentence) != std::string::npos);
+    CHECK(refused.error().what.find(change.sentence) != std::string::npos);
     const auto alarms = it.db->changes().alarms();
     REQUIRE(alarms.size() == 1);
     CHECK(alarms[0].card == "card");
