@@ -51,8 +51,16 @@ class Workstation:
         done = self.wine.run("cardea-agent.exe", "--state-dir", self.state, *arguments, "--json", input_text=input_text,
                              environment=self.environment)
         if check:
-            assert done.returncode == 0, (arguments, done.returncode, done.stderr)
+            assert done.returncode == 0, (arguments, done.returncode, done.stderr, self._what_wine_saw(done, *arguments))
         return json.loads(done.stdout) if done.returncode == 0 and done.stdout else None
+
+    def _what_wine_saw(self, refused, *arguments):
+        """The end of what Wine's check of certificates says when the same is done once more, where that was the reason."""
+        if "not trusted" not in refused.stderr:
+            return ""
+        again = self.wine.run("cardea-agent.exe", "--state-dir", self.state, *arguments, input_text="none\n",
+                              environment={**self.environment, "WINEDEBUG": "-all,+chain"})
+        return again.returncode, again.stderr[-4000:]
 
     def enrol(self, role="registrar"):
         code = self.stack.cli("device", "code", "--org", self.stack.organisation, "--role", role)["code"]

@@ -7,35 +7,25 @@
 
 import socket
 import ssl
-import subprocess
 import threading
 
-from cryptography import x509
-
-from tls_server import wine_can_check
+from tls_server import Authority
 
 
 class TlsTap:
     def __init__(self, directory, upstream_port):
         self._upstream_port = upstream_port
-        self.certificate = directory / "tap.pem"
-        self._key = directory / "tap.key"
-        self._make_certificate()
-        while not wine_can_check(x509.load_pem_x509_certificate(self.certificate.read_bytes())):
-            self._make_certificate()
+        authority = Authority(directory / "tap", "Inspecting proxy")
+        self.certificate = authority.file
+        self._leaf = authority.leaf("tap", addresses=["127.0.0.1"])
         self._lock = threading.Lock()
         self._streams = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
 
-    def _make_certificate(self):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-days", "2", "-subj", "/CN=inspecting proxy", "-addext", "subjectAltName=IP:127.0.0.1",
-                        "-keyout", self._key, "-out", self.certificate], check=True, capture_output=True, timeout=60)
-
     def start(self):
         self._server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._server_side.load_cert_chain(self.certificate, self._key)
+        self._server_side.load_cert_chain(self._leaf)
         self._client_side = ssl.create_default_context()
         self._client_side.check_hostname = False
         self._client_side.verify_mode = ssl.CERT_NONE
