@@ -52,7 +52,8 @@ card::PinEvidence value(std::string_view text) {
 
 Result<void> set_pin(Database& db, unsigned tries) {
   const auto right = value("right");
-  const card::PinUpdate update{PinRef::application, &right, true, tries, std::nullopt, false, true};
+  const card::PinUpdate update{PinRef::application,           &right, true, tries, std::nullopt,
+                               card::PinSource::factory_reset};
   return pins_of(db)->replace({&update, 1});
 }
 

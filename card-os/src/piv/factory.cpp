@@ -60,8 +60,8 @@ Result<void> set_factory_pins(PinVault& pins, const ReplacedPins& replaced) {
   const PinEvidence pin{PlainPin{SecretBytes{factory_value(PinRef::application)}}};
   const PinEvidence puk{PlainPin{SecretBytes{factory_value(PinRef::puk)}}};
   const PinUpdate updates[] = {
-      {PinRef::application, &pin, true, kFactoryTries, replaced.application, false, true},
-      {PinRef::puk, &puk, true, kFactoryTries, replaced.puk, false, true},
+      {PinRef::application, &pin, true, kFactoryTries, replaced.application, PinSource::factory_reset},
+      {PinRef::puk, &puk, true, kFactoryTries, replaced.puk, PinSource::factory_reset},
   };
   return pins.replace(updates);
 }

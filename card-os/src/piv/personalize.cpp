@@ -45,8 +45,8 @@ CardResult<void> Piv::store(std::span<const gp::Part> parts) {
   if (all.pins.contains(PinRef::application)) state_.verified.reset();
   std::vector<PinUpdate> updates;
   for (const auto& [reference, value] : all.pins)
-    updates.push_back(
-        {reference, &value, all.factory_pins.contains(reference), std::nullopt, std::nullopt, true});
+    updates.push_back({reference, &value, all.factory_pins.contains(reference), std::nullopt, std::nullopt,
+                       PinSource::issuer});
   return replace_pins(updates);
 }
 

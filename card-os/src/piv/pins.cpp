@@ -35,9 +35,8 @@ CardResult<void> Piv::set_pin(PinRef reference, BytesView field, std::optional<s
   if (pins_ != nullptr && !pins_->replacement) return refuse(sw::kWrongData);
   const PinEvidence plain{PlainPin{pins_ == nullptr ? SecretBytes{field} : SecretBytes{}, came_encrypted()}};
   const bool known = pins_ == nullptr && equal(field, factory_value(reference));
-  PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement,
-                   known,     std::nullopt,
-                   replaces,  through_channel()};
+  PinUpdate update{reference, pins_ == nullptr ? &plain : &*pins_->replacement,         known, std::nullopt,
+                   replaces,  through_channel() ? PinSource::issuer : PinSource::holder};
   return replace_pins({&update, 1});
 }
 

@@ -11,8 +11,8 @@ CardResult<Reply> Piv::set_retries(const Command& command) {
   const PinEvidence pin{PlainPin{SecretBytes{factory_value(PinRef::application)}}};
   const PinEvidence puk{PlainPin{SecretBytes{factory_value(PinRef::puk)}}};
   PinUpdate updates[] = {
-      {PinRef::application, &pin, true, command.p1, std::nullopt, false, true},
-      {PinRef::puk, &puk, true, command.p2, std::nullopt, false, true},
+      {PinRef::application, &pin, true, command.p1, std::nullopt, PinSource::card},
+      {PinRef::puk, &puk, true, command.p2, std::nullopt, PinSource::card},
   };
   CARDEA_CHECK(replace_pins(updates));
   return Reply{};

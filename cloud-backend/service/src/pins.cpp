@@ -251,12 +251,13 @@ Result<store::PinRecordUpdate> Pins::register_plain(const card::PinUpdate& updat
   return out;
 }
 
-/// Once one value needs another secret, all of them do.
+/// Only a card without keys begins with another secret. Once one value needs it, all of them do.
 Result<store::SecretCopy> Pins::seal_plain(const card::PinUpdate& update, BytesView export_key,
                                            std::optional<FreshSecret>& fresh) {
   if (!fresh) {
     auto copy = world_.copies->seal(update.ref, export_key);
-    if (copy || copy.error().code != Errc::denied || !update.reset) return copy;
+    const bool keys_are_gone = update.source == card::PinSource::factory_reset;
+    if (copy || copy.error().code != Errc::denied || !keys_are_gone) return copy;
     CARDEA_TRY(fresh, world_.copies->fresh());
   }
   return world_.copies->seal_fresh(update.ref, export_key, *fresh);
@@ -276,7 +277,8 @@ Result<void> Pins::still_replaces(const card::PinUpdate& update) {
 /// and counts where everybody knows it only.
 bool Pins::of_others(const card::PinUpdate& update) const {
   if (update.factory_value) return true;
-  return update.ref == card::PinRef::application && (update.issued || !world_.of_holder);
+  return update.ref == card::PinRef::application &&
+         (update.source == card::PinSource::issuer || !world_.of_holder);
 }
 
 Result<void> Pins::replace(std::span<const card::PinUpdate> updates) {
@@ -304,7 +306,8 @@ Result<void> Pins::replace(std::span<const card::PinUpdate> updates, std::option
     CARDEA_CHECK(still_replaces(update));
     if (const auto* plain = std::get_if<card::PlainPin>(update.value)) {
       // Values that the card itself brings, and those that a channel into the card has hidden on the way.
-      if (!update.reset && !plain->through_channel && !options_.allow_plain)
+      const bool sent = update.source == card::PinSource::holder || update.source == card::PinSource::issuer;
+      if (sent && !plain->through_channel && !options_.allow_plain)
         return fail(Errc::denied, "PINs are not taken in plain text here");
       const bool before = fresh.has_value();
       CARDEA_TRY(auto record, register_plain(update, plain->value, fresh));

@@ -65,7 +65,8 @@ class Bench {
           service::Pins::World{[this]() -> Result<service::PinKeys> { return keys_; }, *clock_, *rng_}, "org",
           card, service::PinOptions{false, kQuick}));
       const card::PinEvidence value = card::PlainPin{SecretBytes{as_bytes("471147")}};
-      const card::PinUpdate update{card::PinRef::application, &value, false, 3, std::nullopt, false, true};
+      const card::PinUpdate update{card::PinRef::application,     &value, false, 3, std::nullopt,
+                                   card::PinSource::factory_reset};
       must(pins_.back()->replace({&update, 1}));
     }
   }

@@ -64,8 +64,8 @@ Result<void> MemoryPinVault::replace(std::span<const card::PinUpdate> updates) {
     entry.status.tries_max = update.tries_max.value_or(present);
     entry.status.tries_left = entry.status.tries_max;
     entry.status.factory_value = update.factory_value;
-    entry.status.must_change =
-        update.factory_value || (update.issued && update.ref == card::PinRef::application);
+    entry.status.must_change = update.factory_value || (update.source == card::PinSource::issuer &&
+                                                        update.ref == card::PinRef::application);
     ++entry.status.version;
   }
   return {};

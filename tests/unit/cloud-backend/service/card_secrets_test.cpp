@@ -182,6 +182,46 @@ TEST_CASE("a card that begins again has another secret, and no old copy opens it
   CHECK(ecdsa_verify(fresh.public_key, kDigest, f.must(f.keys->ecdsa_sign(fresh, kDigest))));
 }
 
+TEST_CASE(
+    "new tries for PIN and PUK: who has lent no secret is refused, and the keys can be opened still [B4]") {
+  Passcoded f;
+  f.hand_over();
+  service::PinKeyring keyring{f.vault};
+  service::CardCopies copies{f.world, f.secrets, f.held, "org", f.row.id};
+  service::Pins pins{f.database->pin_records(f.row.id),
+                     {[&] { return keyring.of("org"); }, f.clock, f.rng, &copies},
+                     "org",
+                     f.row.id,
+                     {.allow_plain = true}};
+  const auto set = [&](card::PinSource source) {
+    const card::PinEvidence pin{card::PlainPin{SecretBytes{as_bytes("123456\xFF\xFF")}}};
+    const card::PinEvidence puk{card::PlainPin{SecretBytes{as_bytes("12345678")}}};
+    const std::array<card::PinUpdate, 2> both{
+        {{card::PinRef::application, &pin, true, 5, std::nullopt, source},
+         {card::PinRef::puk, &puk, true, 7, std::nullopt, source}}};
+    return pins.replace(both);
+  };
+  const auto copy = f.must(f.database->secret_copy(f.row.id, "pin"));
+  CHECK(set(card::PinSource::card).error().code == Errc::denied);
+  CHECK(f.must(f.database->secret_copy(f.row.id, "pin")) == copy);
+  CHECK(f.must(f.database->card(f.row.id)).public_key == f.row.public_key);
+
+  f.must(f.held.hold(f.opened(card::PinRef::application, kPinExport).private_key));
+  f.must(set(card::PinSource::card));
+  CHECK(f.must(f.database->secret_copy(f.row.id, "pin")) != copy);
+  CHECK(f.must(f.database->card(f.row.id)).public_key == f.row.public_key);
+  f.held.drop();
+  // What the factory's PIN opens is the secret from before: the key in 9A signs.
+  const card::PinEvidence factory{card::PlainPin{SecretBytes{as_bytes("123456\xFF\xFF")}}};
+  CHECK(f.must(pins.verify(card::PinRef::application, factory)).match);
+  CHECK(ecdsa_verify(f.key.public_key, kDigest, f.must(f.sign())));
+  f.held.drop();
+
+  // A card that goes back to its factory state has no keys to lose.
+  f.must(set(card::PinSource::factory_reset));
+  CHECK(f.must(f.database->card(f.row.id)).public_key != f.row.public_key);
+}
+
 TEST_CASE("without the HSM no card is made, and nothing of it stays") {
   Furnished f;
   f.vault.available = false;

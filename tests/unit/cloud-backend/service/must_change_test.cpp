@@ -198,7 +198,7 @@ TEST_CASE("must change: what came through a channel into the card is the issuer'
   const auto set = [&](PinRef ref, bool through_channel, bool by_issuer) {
     const card::PinEvidence value{card::PlainPin{SecretBytes{as_bytes("471147\xFF\xFF")}, through_channel}};
     card::PinUpdate update{ref, &value, false, std::nullopt};
-    update.issued = by_issuer;
+    update.source = by_issuer ? card::PinSource::issuer : card::PinSource::holder;
     f.must(pins.replace({&update, 1}));
     return f.status(ref).must_change;
   };

@@ -67,6 +67,14 @@ struct PinVerdict {
   bool open = false;  ///< a try was spent on a PinOpening, and nobody knows yet
 };
 
+/// Where a new value comes from.
+enum class PinSource {
+  holder,         ///< a command, of whoever knows the value before or the PUK
+  issuer,         ///< the card's administrator, through a GlobalPlatform channel
+  card,           ///< nobody: the card brings the factory value, and keeps its keys
+  factory_reset,  ///< nobody: and the keys are gone, so what the value before opened may be lost with it
+};
+
 /// A new value for one PIN; its counter becomes full.
 struct PinUpdate {
   PinRef ref = PinRef::application;
@@ -75,9 +83,7 @@ struct PinUpdate {
   std::optional<unsigned> tries_max;  ///< 1 to 255; the present limit when absent (3 for a new PIN)
   /// The version that the PIN has to have still, 0 when it has to be one that was never set; any when absent.
   std::optional<std::uint64_t> replaces = std::nullopt;
-  bool issued = false;  ///< chosen by the card's administrator, through a GlobalPlatform channel
-  /// The card itself goes back to the factory value: what the old value opened may be lost with it.
-  bool reset = false;
+  PinSource source = PinSource::holder;
 };
 
 /// PINs of one card and their try counters.
